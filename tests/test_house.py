@@ -1,0 +1,232 @@
+"""The rules of the house, read from the source: imports, fences, and what stays light."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from rtbci import cli
+
+ROOT = Path(__file__).resolve().parent.parent
+MAY_IMPORT = {  # package -> its neighbours; rtbci/commands may import any, inside functions
+    "rtbci": set(),
+    "calibration": {"rtbci"},
+    "gui": {"rtbci", "calibration"},
+    "sims": {"rtbci"},
+}
+FENCES = {  # library -> the only places that import it
+    "PySide6": ("gui/",),
+    "pyqtgraph": ("gui/",),
+    "pylsl": ("rtbci/lsl/",),
+    "torch": ("rtbci/decoders/", "rtbci/text/", "calibration/"),
+    "sklearn": ("calibration/", "rtbci/stats.py"),
+    "pyriemann": ("calibration/", "rtbci/stats.py"),
+    "mne": ("rtbci/formats/", "rtbci/mne_bridge.py"),
+    "pyxdf": ("rtbci/formats/",),
+    "edfio": (),
+    "pickle": (),
+    "cPickle": (),
+    "cloudpickle": (),
+    "dill": (),
+    "joblib": (),
+    "shelve": (),
+}
+FORBIDDEN_CALLS = {"eval", "exec", "torch.load", "os.system", "os.popen", "pickle.loads"}
+FORBIDDEN_KEYWORDS = {"shell": True, "allow_pickle": True}
+FORBIDDEN_NAMES = ("utils", "helpers", "manager", "common", "misc")
+LONGEST = 400  # lines of one module
+LIGHT = (  # what every child on the live path loads
+    "rtbci/*.py",
+    "rtbci/decoders/*.py",
+    "rtbci/formats/*.py",
+)
+NOT_LIGHT = {"rtbci/stats.py", "rtbci/mne_bridge.py", "rtbci/__main__.py"}
+HEAVY = (
+    *("scipy", "sklearn", "pyriemann", "mne", "torch", "PySide6", "matplotlib", "pandas"),
+    *("transformers", "diffusers", "numba", "rich"),
+)
+
+PACKAGES = [name for name in MAY_IMPORT if (ROOT / name / "__init__.py").exists()]
+MODULES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
+SOURCES = [*MODULES, *sorted((ROOT / "tests").rglob("*.py")), *(ROOT / "scripts").glob("*.py")]
+
+
+@dataclass(frozen=True)
+class Import:
+    """One name that a module imports."""
+
+    name: str  # dotted
+    line: int
+    deferred: bool  # inside a function, so not when the module is loaded
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    """The parsed module."""
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def imports(node: ast.AST, deferred: bool = False) -> Iterator[Import]:
+    """Every import below ``node``."""
+    for child in ast.iter_child_nodes(node):
+        inside = deferred or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        if isinstance(child, ast.Import):
+            yield from (Import(alias.name, child.lineno, deferred) for alias in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            assert child.level == 0, f"line {child.lineno}: imports are absolute here"
+            yield Import(child.module or "", child.lineno, deferred)
+        else:
+            yield from imports(child, inside)
+
+
+def place(path: Path) -> str:
+    """The path as the tables above write it."""
+    return path.relative_to(ROOT).as_posix()
+
+
+def calls(path: Path) -> Iterator[ast.Call]:
+    """Every call in a module."""
+    return (node for node in ast.walk(tree(path)) if isinstance(node, ast.Call))
+
+
+def test_imports_point_inwards():
+    wrong = []
+    for path in MODULES:
+        package = place(path).split("/")[0]
+        is_command = place(path).startswith("rtbci/commands/")
+        for found in imports(tree(path)):
+            target = found.name.split(".")[0]
+            if target not in MAY_IMPORT or target in MAY_IMPORT[package] | {package}:
+                continue
+            if not (is_command and found.deferred):
+                wrong.append(f"{place(path)}:{found.line} imports {found.name}")
+    assert not wrong, wrong
+
+
+def test_libraries_stay_behind_their_fences():
+    wrong = []
+    for path in MODULES:
+        for found in imports(tree(path)):
+            allowed = FENCES.get(found.name.split(".")[0])
+            if allowed is not None and not place(path).startswith(allowed):
+                wrong.append(f"{place(path)}:{found.line} imports {found.name}")
+    assert not wrong, wrong
+
+
+def test_nothing_unpickles_evaluates_or_calls_a_shell():
+    wrong = []
+    for path in SOURCES:
+        for call in calls(path):
+            if ast.unparse(call.func) in FORBIDDEN_CALLS:
+                wrong.append(f"{place(path)}:{call.lineno} calls {ast.unparse(call.func)}")
+            for keyword in call.keywords:
+                forbidden = FORBIDDEN_KEYWORDS.get(keyword.arg or "")
+                if forbidden is not None and not (
+                    isinstance(keyword.value, ast.Constant) and keyword.value.value is not forbidden
+                ):
+                    wrong.append(f"{place(path)}:{call.lineno} passes {keyword.arg}")
+    assert not wrong, wrong
+
+
+def test_no_file_is_named_after_nothing():
+    wrong = [place(path) for path in SOURCES if any(name in path.stem for name in FORBIDDEN_NAMES)]
+    assert not wrong, wrong
+
+
+def test_no_module_is_longer_than_a_sitting():
+    long = {
+        place(path): count
+        for path in MODULES
+        if (count := len(path.read_text(encoding="utf-8").splitlines())) >= LONGEST
+    }
+    assert not long, long
+
+
+def test_every_module_opens_with_a_sentence():
+    wrong = [place(path) for path in SOURCES if not (ast.get_docstring(tree(path)) or "").strip()]
+    assert not wrong, wrong
+
+
+def test_the_packages_share_one_folder():
+    # an installed package of the same name would silently take the place of ours
+    for name in PACKAGES:
+        file = import_module(name).__file__
+        assert file is not None
+        assert Path(file).resolve().parent.parent == ROOT
+
+
+def test_every_package_of_the_tree_is_in_the_wheel():
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"] == PACKAGES
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_a_command_is_a_module_with_two_functions(name):
+    module = import_module(cli.COMMANDS[name][1])
+    assert module.__name__ == f"rtbci.commands.{name}"
+    assert callable(module.add_arguments)
+    assert callable(module.run)
+
+
+def test_every_module_of_a_command_is_in_the_table():
+    modules = {path.stem for path in (ROOT / "rtbci" / "commands").glob("[!_]*.py")}
+    assert modules <= set(cli.COMMANDS)
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_each_command_explains_itself(name, capsys):
+    assert cli.main([name, "--help"]) == 0
+    out, err = capsys.readouterr()
+    assert f"rtbci {name}" in out
+    assert err == ""
+
+
+def test_help_is_instant():
+    code = (
+        "import sys; sys.argv = ['rtbci', '--help']; from rtbci.cli import main; main(); "
+        "print(*sys.modules, file=sys.stderr)"
+    )
+    loaded = set(run_python(code).stderr.split())
+    heavy = {"numpy", "pydantic", "rtbci.commands", *HEAVY}
+    assert not loaded & heavy
+
+
+def test_the_live_path_loads_nothing_heavy():
+    names = [
+        place(path).removesuffix("/__init__.py").removesuffix(".py").replace("/", ".")
+        for pattern in LIGHT
+        for path in sorted(ROOT.glob(pattern))
+        if place(path) not in NOT_LIGHT
+    ]
+    code = f"""
+import importlib, sys
+for name in {names!r}:
+    before = set(sys.modules)
+    importlib.import_module(name)
+    heavy = sorted(set({HEAVY!r}) & (set(sys.modules) - before))
+    if heavy:
+        print(name, "loads", *heavy)
+"""
+    assert run_python(code).stdout == ""
+
+
+def run_python(code: str) -> subprocess.CompletedProcess[str]:
+    """Run ``code`` in a fresh interpreter that has loaded nothing of ours."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done
