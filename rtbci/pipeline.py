@@ -1,0 +1,143 @@
+"""The one path from microvolts to a decision: live, replay, calibration and evaluation use it.
+
+    Pipeline(bundle, recording.info).push(chunk or marker or gap) -> decisions
+
+It sees sample indices and never a clock, a file or a thread, so that a recording gives the same
+decisions at any speed and in any cut.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rtbci.latency import LatencyGate, Template
+from rtbci.recipe import Recipe
+from rtbci.types import Array, Chunk, Decision, Decoder, Gap, Marker, Samples, StreamInfo, Window
+from rtbci.windows import MARKER_WAIT, Windows
+
+if TYPE_CHECKING:
+    from rtbci.bundle import Bundle
+
+
+def decoder_input(recipe: Recipe, x: Samples, lag: int) -> Array:
+    """What the decoder sees of a cut window: its streams and times, shifted and decimated.
+
+    ``x`` (streams, channels, times) as cut; returns ``(decoder streams, channels, times)``
+    float64, with NaN where the shift reaches beyond the margins.
+    """
+    start = recipe.samples(recipe.window[0]) - recipe.first + lag
+    stop = recipe.samples(recipe.window[1]) - recipe.first + lag
+    return x[: recipe.streams, :, start : stop : recipe.decimation].astype(np.float64)
+
+
+def peak_to_peak(recipe: Recipe, x: Samples) -> float:
+    """The largest range of any electrode in the look window of the check stream, microvolts."""
+    start = recipe.samples(recipe.look[0]) - recipe.first
+    stop = recipe.samples(recipe.look[1]) - recipe.first
+    look = x[recipe.check, :, start:stop]
+    look = look[:, np.isfinite(look).all(axis=0)]
+    return float(np.ptp(look, axis=1).max()) if look.size else float("nan")
+
+
+class Judge:
+    """Windows in onset order in, log-odds out; holds the state that adapts, and nothing else.
+
+    Calibration uses it on the windows of a test block, ``Pipeline`` on those of a stream.
+    """
+
+    def __init__(self, recipe: Recipe, decoder: Decoder, template: Template | None) -> None:
+        self._recipe, self._decoder = recipe, decoder
+        self._gate = LatencyGate(recipe, template) if template is not None else None
+
+    def __call__(self, x: Samples) -> tuple[Array, int, bool]:
+        """Log-odds (classes,), the shift used in samples, and whether ``x`` is within limits."""
+        lag = self._gate.before() if self._gate else 0
+        window = decoder_input(self._recipe, x, lag)
+        if lag and not np.isfinite(window).all():
+            lag, window = 0, decoder_input(self._recipe, x, 0)
+        logits = self._decoder.logits(window)
+        limit = self._recipe.reject
+        kept = limit is None or peak_to_peak(self._recipe, x) <= limit
+        if self._gate and kept:
+            self._gate.after(x)
+        return logits, lag, kept
+
+
+def softmax(logits: Array) -> Array:
+    """Probabilities (..., classes) of log-odds."""
+    odds = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return odds / odds.sum(axis=-1, keepdims=True)
+
+
+class Pipeline:
+    """Chunks, markers and gaps in, decisions out, in onset order. One thread.
+
+    ``info`` says what the chunks hold (default: exactly the bundle's channels); another rate,
+    unit or a missing electrode raises ``BadBundle``. ``every`` adds sliding windows, seconds
+    apart. ``dead`` names electrodes known to carry no signal, each with the reason: windows are
+    then rejected instead of decoded.
+    """
+
+    def __init__(
+        self,
+        bundle: "Bundle",
+        info: StreamInfo | None = None,
+        *,
+        every: float | None = None,
+        wait: float = MARKER_WAIT,
+        dead: Mapping[str, str] | None = None,
+    ) -> None:
+        recipe = bundle.recipe
+        columns = bundle.resolve(info) if info else list(range(len(recipe.channels)))
+        self.bundle = bundle
+        self.windows = Windows(recipe, columns, frozenset(bundle.labels), wait, every)
+        self._judge = Judge(recipe, bundle.decoder, bundle.template)
+        reasons = [f"{name} {why}" for name, why in (dead or {}).items() if name in recipe.channels]
+        self._dead = f"no reliable signal: {', '.join(reasons)}" if reasons else None
+
+    def push(self, item: Chunk | Marker | Gap) -> list[Decision]:
+        """The decisions that ``item`` completes."""
+        return [self._decide(window) for window in self.windows.push(item)]
+
+    def finish(self) -> list[Decision]:
+        """The stream has ended; one decision for every event that still waits."""
+        return [self._decide(window) for window in self.windows.finish()]
+
+    def run(self, items: Iterable[Chunk | Marker | Gap]) -> list[Decision]:
+        """All decisions of a whole stream, e.g. of ``recording.items()``."""
+        return [decision for item in items for decision in self.push(item)] + self.finish()
+
+    def _decide(self, window: Window) -> Decision:
+        bundle = self.bundle
+        label = window.marker.label if window.marker else None
+        decision = Decision(
+            index=window.index,
+            onset=window.index / bundle.recipe.rate,
+            true=bundle.labels[label] if label is not None else None,
+            label=None,
+            probabilities={},
+            flags=window.flags,
+            rejected=window.rejected or self._dead,
+        )
+        if decision.rejected or window.x is None:
+            return decision
+        logits, lag, kept = self._judge(window.x)
+        if not np.isfinite(logits).all():
+            return replace(decision, rejected="decoder gave no number")
+        probabilities = softmax(logits / bundle.temperature)
+        flags = list(window.flags)
+        if not kept:
+            flags.append("amplitude")
+        if lag:
+            flags.append(f"lag {1000 * lag / bundle.recipe.rate:+.0f} ms")
+        if probabilities.max() < bundle.sure:
+            flags.append("unsure")
+        classes = bundle.decoder.classes
+        return replace(
+            decision,
+            label=classes[int(np.argmax(logits))],
+            probabilities=dict(zip(classes, map(float, probabilities), strict=True)),
+            flags=tuple(flags),
+        )
