@@ -1,0 +1,342 @@
+"""A subject bundle: everything between microvolts and a decision, for one person, in one folder.
+
+    sub-02/2026-11-21_1030/
+        subject.json            what it is for and where it comes from; readable by people
+        weights.safetensors     the arrays of the decoder and of the latency template
+
+Nothing in it can run code. A bundle that does not fit the stream is refused with the difference.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from rtbci.decoders import FAMILIES
+from rtbci.errors import BadBundle, BadInput
+from rtbci.latency import Template
+from rtbci.preprocess import Filter
+from rtbci.recipe import Recipe
+from rtbci.types import Array, Decoder, StreamInfo
+
+VERSION = 1
+RATE_TOLERANCE = 0.005  # of the nominal rate
+LARGEST_JSON = 16 * 2**20  # bytes
+LARGEST_WEIGHTS = 2**30  # bytes
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Pair = tuple[float, float]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class FilterFile(_Model):
+    """Second-order sections (n, 6) and their start (n, 2)."""
+
+    sos: Annotated[tuple[tuple[float, ...], ...], Field(min_length=1, max_length=32)]
+    start: Annotated[tuple[Pair, ...], Field(min_length=1, max_length=32)]
+
+
+class RecipeFile(_Model):
+    """``Recipe`` as it lies on disk."""
+
+    rate: Annotated[float, Field(gt=0, le=50_000)]
+    channels: Annotated[tuple[Name, ...], Field(min_length=1, max_length=1024)]
+    reference: Literal["average"] | tuple[Name, ...] | None
+    line: Annotated[float, Field(gt=0, le=1000)] | None
+    bands: Annotated[tuple[Pair, ...], Field(min_length=1, max_length=32)]
+    filters: Annotated[tuple[FilterFile, ...], Field(min_length=1, max_length=32)]
+    streams: Annotated[int, Field(ge=1, le=32)]
+    check: Annotated[int, Field(ge=0, lt=32)]
+    window: tuple[Annotated[float, Field(ge=-10)], Annotated[float, Field(le=60)]]
+    look: tuple[Annotated[float, Field(ge=-10)], Annotated[float, Field(le=60)]]
+    lag: Annotated[float, Field(ge=0, le=1)]
+    decimation: Annotated[int, Field(ge=1, le=1000)]
+    reject: Annotated[float, Field(gt=0)] | None
+    settle: Annotated[float, Field(ge=0, le=600)]
+
+
+class SubjectFile(_Model):
+    """``subject.json``: all that is not an array."""
+
+    format: Literal["rtbci bundle"] = "rtbci bundle"
+    version: int = VERSION
+    subject: Name
+    created: Name
+    paradigm: Name
+    decoder: Name  # family, a key of rtbci.decoders.FAMILIES
+    described: str  # what was fitted or chosen, and why
+    classes: Annotated[tuple[Name, ...], Field(min_length=2, max_length=1000)]
+    labels: dict[Name, Name]  # marker text to class
+    frequencies: Annotated[tuple[float, ...], Field(max_length=1000)] = ()  # flicker, Hz
+    recipe: RecipeFile
+    temperature: Annotated[float, Field(gt=0)]
+    sure: Annotated[float, Field(ge=0, le=1)]
+    verdict: str
+    training: dict[str, object] = {}  # files by hash, trials, accuracy with interval and chance
+    weights_sha256: Name
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A subject's decoder with all that it needs, in memory."""
+
+    subject: str
+    paradigm: str
+    family: str
+    described: str
+    labels: Mapping[str, str]  # marker text to class
+    recipe: Recipe
+    decoder: Decoder
+    frequencies: tuple[float, ...] = ()  # flicker of each class, Hz
+    template: Template | None = None  # of the latency gate
+    temperature: float = 1.0  # logits are divided by it
+    sure: float = 0.0  # probability from which a decision counts as sure
+    verdict: str = "not tested"
+    training: Mapping[str, object] = field(default_factory=dict)
+    created: str = ""
+    path: Path | None = None
+
+    def resolve(self, info: StreamInfo) -> list[int]:
+        """Columns of the bundle's electrodes in a stream; extra channels are ignored.
+
+        Raises ``BadBundle`` for another rate, another unit or electrodes that are not there.
+        """
+        recipe = self.recipe
+        if abs(info.rate / recipe.rate - 1) > RATE_TOLERANCE:
+            raise BadBundle(
+                f"{info.name} runs at {info.rate:g} Hz, the bundle of {self.subject} was made for "
+                f"{recipe.rate:g} Hz; calibrate anew at {info.rate:g} Hz"
+            )
+        if info.unit_from == "unknown":
+            raise BadBundle(
+                f"{info.name} does not say its unit, the bundle of {self.subject} counts in "
+                "microvolts; state it with --unit"
+            )
+        missing = [name for name in recipe.channels if name not in info.channels]
+        if missing:
+            raise BadBundle(
+                f"{info.name} has no electrode {', '.join(missing)}, which the bundle of "
+                f"{self.subject} needs; it has {', '.join(info.channels)}. "
+                "Rename with --rename FILE, or calibrate anew with these"
+            )
+        return info.columns(recipe.channels)
+
+    def save(self, root: Path) -> Path:
+        """Write ``root/subject/date_time/`` and return it; nothing is ever overwritten.
+
+        The folder appears whole or not at all.
+        """
+        from safetensors.numpy import save
+
+        arrays = {f"decoder.{k}": v for k, v in self.decoder.arrays().items()}
+        if self.template is not None:
+            arrays["template.weights"] = self.template.weights
+            arrays["template.projection"] = self.template.projection
+        blob = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+        document = SubjectFile(
+            subject=self.subject,
+            created=self.created or datetime.now().astimezone().isoformat(timespec="seconds"),
+            paradigm=self.paradigm,
+            decoder=self.family,
+            described=self.described,
+            classes=self.decoder.classes,
+            labels=dict(self.labels),
+            frequencies=self.frequencies,
+            recipe=_recipe_file(self.recipe),
+            temperature=self.temperature,
+            sure=self.sure,
+            verdict=self.verdict,
+            training=dict(self.training),
+            weights_sha256=hashlib.sha256(blob).hexdigest(),
+        )
+        home = root / self.subject
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+            part = Path(tempfile.mkdtemp(prefix=".part-", dir=home))
+            (part / "weights.safetensors").write_bytes(blob)
+            (part / "subject.json").write_text(document.model_dump_json(indent=1), "utf-8")
+            return _into_place(part, home)
+        except OSError as error:
+            raise BadInput(
+                f"cannot write the bundle to {home}: {error.strerror or error}; "
+                "choose another folder with --out"
+            ) from error
+
+
+def load_bundle(path: str | Path) -> Bundle:
+    """The bundle in ``path``, or the newest one below it.
+
+    Raises ``BadBundle`` for anything that is not a whole, well-formed bundle.
+    """
+    folder = newest_bundle(Path(path))
+    if folder is None:
+        raise BadBundle(f"no bundle in {path}; rtbci calibrate makes one")
+    document = _document(folder)
+    arrays = _arrays(folder, document)
+    family = FAMILIES.get(document.decoder)
+    if family is None:
+        known = ", ".join(FAMILIES)
+        raise BadBundle(f"{folder}: unknown decoder {document.decoder!r}; this rtbci has {known}")
+    decoder_arrays = {
+        name.removeprefix("decoder."): array
+        for name, array in arrays.items()
+        if name.startswith("decoder.")
+    }
+    try:
+        recipe = _recipe(document.recipe)
+        decoder = family(document.classes, decoder_arrays)
+        template = None
+        if "template.weights" in arrays:
+            template = Template(arrays["template.weights"], arrays["template.projection"])
+        _try_out(recipe, decoder, template)
+    except (KeyError, TypeError, ValueError, IndexError, AssertionError) as error:
+        raise BadBundle(
+            f"{folder}: its arrays do not fit its recipe ({type(error).__name__}: {error}); "
+            "restore it from a copy or calibrate anew"
+        ) from error
+    unknown = set(document.labels.values()) - set(document.classes)
+    if unknown:
+        raise BadBundle(f"{folder}: labels name classes it does not have: {sorted(unknown)}")
+    return Bundle(
+        subject=document.subject,
+        paradigm=document.paradigm,
+        family=document.decoder,
+        described=document.described,
+        labels=document.labels,
+        frequencies=document.frequencies,
+        recipe=recipe,
+        decoder=decoder,
+        template=template,
+        temperature=document.temperature,
+        sure=document.sure,
+        verdict=document.verdict,
+        training=document.training,
+        created=document.created,
+        path=folder,
+    )
+
+
+def newest_bundle(path: Path) -> Path | None:
+    """``path`` itself if it is a bundle, else the newest of its children or grandchildren."""
+    try:
+        if (path / "subject.json").exists():
+            return path
+        found = [file.parent for pattern in ("*", "*/*") for file in _bundles(path, pattern)]
+    except OSError as error:
+        raise BadBundle(f"cannot read {path}: {error.strerror or error}") from error
+    return max(found, key=lambda folder: (folder.name, str(folder)), default=None)
+
+
+def _bundles(path: Path, pattern: str) -> list[Path]:
+    files = path.glob(f"{pattern}/subject.json")
+    return [file for file in files if not file.parent.name.startswith(".")]
+
+
+def _document(folder: Path) -> SubjectFile:
+    file = folder / "subject.json"
+    try:
+        if not file.is_file() or file.stat().st_size > LARGEST_JSON:
+            raise BadBundle(f"{file} is no file of reasonable size; restore it from a copy")
+        return SubjectFile.model_validate(json.loads(file.read_bytes()))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        version = f" ({error.error_count()} fields)" if error.error_count() > 1 else ""
+        raise BadBundle(f"{file}: {where}: {first['msg'].lower()}{version}") from error
+    except (ValueError, RecursionError) as error:
+        raise BadBundle(f"{file} is damaged: {error}; restore it from a copy") from error
+    except OSError as error:
+        raise BadBundle(f"cannot read {file}: {error.strerror or error}") from error
+
+
+def _arrays(folder: Path, document: SubjectFile) -> dict[str, Array]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    if document.version != VERSION:
+        raise BadBundle(
+            f"{folder} has bundle version {document.version}, this rtbci reads {VERSION}; "
+            "use the rtbci that made it, or calibrate anew"
+        )
+    file = folder / "weights.safetensors"
+    try:
+        if not file.is_file() or file.stat().st_size > LARGEST_WEIGHTS:
+            raise BadBundle(f"{file} is missing or too large; restore the bundle from a copy")
+        blob = file.read_bytes()
+    except OSError as error:
+        raise BadBundle(f"cannot read {file}: {error.strerror or error}") from error
+    if hashlib.sha256(blob).hexdigest() != document.weights_sha256:
+        raise BadBundle(
+            f"{file} is not the file that subject.json was written with (its hash differs); "
+            "restore the bundle from a copy or calibrate anew"
+        )
+    try:
+        arrays = load(blob)
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise BadBundle(f"{file} is damaged: {error}; restore it from a copy") from error
+    for name, array in arrays.items():
+        if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+            raise BadBundle(f"{file}: array {name} holds values that are no numbers")
+    return arrays
+
+
+def _try_out(recipe: Recipe, decoder: Decoder, template: Template | None) -> None:
+    """One window through the whole path, so that misfits show before a participant waits."""
+    from rtbci.pipeline import Judge
+
+    assert recipe.streams <= len(recipe.filters) == len(recipe.bands), "streams"
+    assert recipe.check < len(recipe.filters), "check stream"
+    assert recipe.last > recipe.first, "empty window"
+    rng = np.random.default_rng(0)
+    shape = (len(recipe.filters), len(recipe.channels), recipe.last - recipe.first)
+    window = rng.standard_normal(shape).astype(np.float32)
+    judge = Judge(recipe, decoder, template)
+    for _ in range(2):
+        logits, _, _ = judge(window)
+    assert logits.shape == (len(decoder.classes),) and np.isfinite(logits).all(), "log-odds"
+
+
+def _recipe_file(recipe: Recipe) -> RecipeFile:
+    values = {name: getattr(recipe, name) for name in RecipeFile.model_fields}
+    values["filters"] = [
+        {"sos": each.sos.tolist(), "start": each.start.tolist()} for each in recipe.filters
+    ]
+    return RecipeFile.model_validate(values)
+
+
+def _recipe(document: RecipeFile) -> Recipe:
+    filters = []
+    for each in document.filters:
+        sos, start = np.array(each.sos), np.array(each.start)
+        if sos.shape != (len(sos), 6) or start.shape != (len(sos), 2):
+            raise ValueError("filter sections must have six coefficients and two states")
+        if not ((abs(sos[:, 5]) < 1) & (abs(sos[:, 4]) < 1 + sos[:, 5])).all():
+            raise ValueError("a filter is not stable")
+        filters.append(Filter(sos, start))
+    values = {name: getattr(document, name) for name in RecipeFile.model_fields}
+    return Recipe(**{**values, "filters": tuple(filters)})
+
+
+def _into_place(part: Path, home: Path) -> Path:
+    """Rename the finished folder to its date; a second one in the same minute gets a number."""
+    stamp = datetime.now().strftime("%Y-%m-%d_%H%M")
+    for number in range(1, 1000):
+        target = home / (stamp if number == 1 else f"{stamp}_{number:03d}")
+        if not target.exists():
+            os.chmod(part, 0o700)
+            os.rename(part, target)
+            return target
+    shutil.rmtree(part)
+    raise BadInput(f"{home} holds 999 bundles of this minute; remove some")

@@ -1,0 +1,236 @@
+"""``rtbci calibrate``: recordings of one person in, a subject bundle and the truth about it out."""
+
+import argparse
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rtbci.commands.reading import (
+    add_reading_options,
+    labels,
+    names,
+    progress_bar,
+    read_all,
+    say,
+    stages,
+    subject_id,
+)
+
+if TYPE_CHECKING:
+    from calibration.training import Plan, Result
+    from rtbci.stats import Scores
+
+HELP = """Train a decoder for one person from recordings and count how good it is.
+
+  rtbci calibrate --headless --subject 02 --from run1.xdf run2.xdf --labels 1=house,2=face
+
+Evoked responses (default): covariances of the trial beside class averages and xDAWN, shrinkage
+LDA, 0.1 to 0.8 s. Oscillations (with --frequencies, or a window of 1.5 s or more): filter-bank
+covariances and, for flicker, canonical correlation. Accuracy is counted on blocks of time that
+nothing has seen."""
+BUNDLES = Path("bundles")  # where bundles lie unless told otherwise
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Fill the parser of the command."""
+    parser.add_argument("--headless", action="store_true", help="no window (there is none yet)")
+    parser.add_argument(
+        "--subject", type=subject_id, required=True, metavar="ID", help="pseudonym, e.g. 02"
+    )
+    parser.add_argument(
+        "--from", dest="files", type=Path, nargs="+", required=True, metavar="FILE",
+        help="recordings, in the order in which they were made",
+    )  # fmt: skip
+    parser.add_argument(
+        "--labels", type=labels, required=True, metavar="CODE=NAME,...", help="markers and classes"
+    )
+    add_decoder_options(parser)
+    parser.add_argument(
+        "--out", type=Path, default=BUNDLES, metavar="DIR", help="where bundles go [bundles]"
+    )
+    parser.add_argument("--json", action="store_true", help="the result as one JSON object")
+    add_reading_options(parser)
+
+
+def add_decoder_options(parser: argparse.ArgumentParser) -> None:
+    """What is decoded, and how; ``rtbci replay`` takes the same when it has to calibrate."""
+    group = parser.add_argument_group("what is decoded")
+    group.add_argument("--paradigm", choices=("evoked", "oscillation"))
+    group.add_argument(
+        "--window", type=float, nargs=2, metavar=("A", "B"), help="s after the marker [0.1 0.8]"
+    )
+    group.add_argument(
+        "--band", type=float, nargs=2, metavar=("LOW", "HIGH"), help="Hz [of the paradigm]"
+    )
+    group.add_argument(
+        "--frequencies", type=numbers, default=(), metavar="F,...",
+        help="Hz of the flicker of each class, in the order of --labels",
+    )  # fmt: skip
+    group.add_argument(
+        "--reject", type=limit, default=100.0, metavar="UV|none",
+        help="training leaves out trials beyond this, uV peak to peak [100]",
+    )  # fmt: skip
+    group.add_argument(
+        "--line", type=mains, default="auto", metavar="50|60|auto|none",
+        help="notch against mains hum, where it reaches into the band [auto]",
+    )  # fmt: skip
+    group.add_argument(
+        "--reference", type=reference, metavar="average|A,B", help="re-reference [as recorded]"
+    )
+
+
+def plan_of(args: argparse.Namespace, subject: str, marker_labels: dict[str, str]) -> "Plan":
+    """The plan that the options ask for."""
+    from calibration.training import Plan
+
+    return Plan(
+        subject=subject,
+        labels=marker_labels,
+        channels=args.channels,
+        paradigm=args.paradigm,
+        window=tuple(args.window) if args.window else None,
+        band=tuple(args.band) if args.band else None,
+        frequencies=args.frequencies,
+        reject=args.reject,
+        line=args.line,
+        reference=args.reference,
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Calibrate, save the bundle, show the result."""
+    from calibration.training import calibrate
+    from rtbci.messages import line
+
+    recordings = read_all(args.files, args)
+    with progress_bar() as bar:
+        plan = plan_of(args, args.subject, args.labels)
+        result = calibrate(recordings, plan, stages(bar))
+    for refused in result.refused:
+        say(f"left out: {refused.file} {refused.reason}")
+    for each in result.latency:
+        if each["lag_ms"]:
+            say(f"latency: {each['file']} shifted by {each['lag_ms']:+g} ms to fit the last one")
+    folder = result.bundle.save(args.out)
+    if args.json:
+        print(line(result_json(result, folder)))
+    else:
+        show(result, folder)
+    return 0
+
+
+def result_json(result: "Result", folder: Path) -> dict[str, object]:
+    """The result as programs read it."""
+    from rtbci.messages import scores_json
+
+    assert result.scores is not None
+    return {
+        "event": "calibrated",
+        "verdict": result.verdict,
+        "reason": result.reason,
+        "n": result.scores.n,
+        **scores_json(result.scores),
+        "permutation": result.permutation,
+        "trials": result.trials,
+        "rejected": dict(result.rejected),
+        "refused": [{"file": each.file, "reason": each.reason} for each in result.refused],
+        "decoder": result.bundle.described,
+        "paradigm": result.bundle.paradigm,
+        "channels": list(result.bundle.recipe.channels),
+        "settle_s": result.bundle.recipe.settle,
+        "temperature": result.bundle.temperature,
+        "latency": result.latency,
+        "subject": result.bundle.subject,
+        "bundle": str(folder),
+    }
+
+
+def show(result: "Result", folder: Path) -> None:
+    """The result for a person, with the next step."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.panel import Panel
+    from rich.table import Table
+
+    scores = result.scores
+    assert scores is not None
+    console = Console(highlight=False)
+    colour = {"GO": "green", "CAUTION": "yellow", "NO-GO": "red"}[result.verdict]
+    console.print(
+        Panel(f"[bold]{result.verdict}[/]  {escape(result.reason)}", border_style=colour, width=80)
+    )
+    table = Table(box=None, padding=(0, 2), show_header=False)
+    rows = [
+        ("balanced accuracy", figure(scores.balanced_accuracy, scores.balanced_accuracy_ci95)),
+        ("accuracy", figure(scores.accuracy, scores.accuracy_ci95)),
+        ("AUC", f"{scores.auc:.3f}  [{scores.auc_ci95[0]:.3f}, {scores.auc_ci95[1]:.3f}]"),
+        ("chance", chance(scores)),
+        ("test trials", f"{scores.n}, every one in a block that its decoder has not seen"),
+        ("p", f"{scores.p_value:.3g} ({result.permutation})"),
+        ("trials", ", ".join(f"{name} {count}" for name, count in result.trials.items())),
+        ("not trained on", ", ".join(f"{k}: {v}" for k, v in result.rejected.items()) or "none"),
+        ("decoder", result.bundle.described),
+        ("electrodes", ", ".join(result.bundle.recipe.channels)),
+        ("settling", f"{result.bundle.recipe.settle:.1f} s after a gap"),
+        ("bundle", str(folder)),
+    ]
+    for name, value in rows:
+        table.add_row(name, escape(value))
+    console.print(table)
+    advice = {
+        "GO": "decode with it",
+        "CAUTION": "record a few more minutes, or try it",
+        "NO-GO": "check electrodes and markers (rtbci info FILE), then record more",
+    }[result.verdict]
+    console.print(f"\nnext: {advice}:", style="dim")
+    console.print(escape(f"  rtbci replay FILE --bundle {shlex.quote(str(folder))} --speed max"))
+
+
+def chance(scores: "Scores") -> str:
+    """The chance level, and what always naming the commonest class would reach."""
+    text = f"{100 * scores.chance:.1f} % balanced"
+    if scores.majority > scores.chance + 0.02:
+        text += f"; always naming the commonest class: {100 * scores.majority:.1f} % accuracy"
+    return text
+
+
+def figure(value: float, interval: tuple[float, float]) -> str:
+    """A share with its 95 % interval, in percent."""
+    return f"{100 * value:.1f} %  [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]"
+
+
+def numbers(text: str) -> tuple[float, ...]:
+    """``30,20`` as floats above 0."""
+    try:
+        found = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        found = ()
+    if not found or not all(0 < value < 1000 for value in found) or len(set(found)) < len(found):
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of different frequencies, e.g. 30,20")
+    return found
+
+
+def limit(text: str) -> float | None:
+    """Microvolts, or None for ``none``."""
+    if text == "none":
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither microvolts above 0 nor none")
+    return value
+
+
+def mains(text: str) -> float | str | None:
+    """50 or 60 Hz, ``auto`` or ``none``."""
+    known = {"50": 50.0, "60": 60.0, "auto": "auto", "none": None}
+    if text not in known:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of 50, 60, auto, none")
+    return known[text]
+
+
+def reference(text: str) -> str | tuple[str, ...] | None:
+    """``average``, ``none`` or electrode names."""
+    return {"average": "average", "none": None}.get(text) if text in ("average", "none") else names(text)

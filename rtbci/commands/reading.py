@@ -1,0 +1,125 @@
+"""Options and progress that several commands share: how recordings are read and shown."""
+
+import argparse
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rtbci.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.progress import Progress, TaskID
+
+    from rtbci.recording import Recording
+
+
+def add_reading_options(parser: argparse.ArgumentParser) -> None:
+    """Options that say how a file is to be understood."""
+    group = parser.add_argument_group("how to read the files")
+    group.add_argument("--channels", type=names, metavar="A,B", help="electrodes, by name")
+    group.add_argument("--rename", type=Path, metavar="FILE", help="JSON or CSV of old,new names")
+    group.add_argument(
+        "--trigger", metavar="CHANNEL[:MASK]", help="markers from the rising edges of a channel"
+    )
+    group.add_argument("--rate", type=float, metavar="HZ", help="where the file does not say")
+    group.add_argument("--unit", metavar="uV|V", help="where the file does not say")
+    group.add_argument("--stream", metavar="NAME", help="the stream of an XDF file")
+
+
+def read_all(paths: list[Path], args: argparse.Namespace) -> "list[Recording]":
+    """Every file, all channels; raises ``BadInput`` for the first that cannot be read."""
+    from rtbci.formats import read
+
+    return [
+        read(
+            path,
+            rename=args.rename,
+            trigger=args.trigger,
+            rate=args.rate,
+            unit=args.unit,
+            stream=args.stream,
+        )
+        for path in paths
+    ]
+
+
+def names(text: str) -> tuple[str, ...]:
+    """``A,B`` as a tuple; raises ``ArgumentTypeError`` for an empty or repeated name."""
+    found = tuple(part.strip() for part in text.split(","))
+    if not all(found) or len(set(found)) != len(found):
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of different names, e.g. C3,C4")
+    return found
+
+
+def labels(text: str) -> dict[str, str]:
+    """``CODE=NAME,...`` as a mapping, in order."""
+    pairs = [part.split("=", 1) for part in text.split(",")]
+    if any(len(pair) != 2 or not pair[0].strip() or not pair[1].strip() for pair in pairs):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no list of marker=class pairs, e.g. 1=house,2=face"
+        )
+    found = {code.strip(): name.strip() for code, name in pairs}
+    if len(found) != len(pairs):
+        raise argparse.ArgumentTypeError(f"{text!r} names a marker twice")
+    return found
+
+
+def subject_id(text: str) -> str:
+    """A pseudonym as ``sub-...``; raises ``ArgumentTypeError`` for anything that may be a name."""
+    bare = text.removeprefix("sub-")
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", bare):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no pseudonym: letters, digits, - and _ only, e.g. 02 or sub-02 "
+            "(no names or e-mail addresses: brain data is personal)"
+        )
+    return text if text.startswith(("sub-", "sim-")) else f"sub-{bare}"
+
+
+def subject_of(path: Path) -> str | None:
+    """The subject that a path names (``sub-02_ses-01.npy``, ``subject1/...``), nearest first."""
+    for part in reversed(path.parts):
+        found = re.match(r"(?:sub(?:ject)?|sim)[-_]?([A-Za-z0-9]+)", part)
+        if found:
+            return f"sim-{found[1]}" if part.startswith("sim") else f"sub-{found[1]}"
+    return None
+
+
+def progress_bar() -> "Progress":
+    """A bar with the time left, on stderr, only where a person is looking."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as Left
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description:<26}"), BarColumn(), MofNCompleteColumn(), Left())
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def stages(bar: "Progress") -> "Callable[[str, int, int], None]":
+    """A progress function that gives ``bar`` a line for every stage."""
+    tasks: dict[str, TaskID] = {}
+
+    def progress(stage: str, done: int, of: int) -> None:
+        if stage not in tasks:
+            tasks[stage] = bar.add_task(stage, total=of)
+        bar.update(tasks[stage], completed=done, total=of)
+
+    return progress
+
+
+def say(text: str) -> None:
+    """One line for the person, on stderr; stdout carries results."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def check_files(paths: list[Path]) -> None:
+    """Raises ``BadInput`` for a file named twice on the command line."""
+    seen: set[Path] = set()
+    for path in paths:
+        resolved = path.resolve()
+        if resolved in seen:
+            raise BadInput(f"{path} is named twice; name every recording once")
+        seen.add(resolved)

@@ -1,0 +1,137 @@
+"""Recordings through the pipeline as if they were live, and the summary of what was decided."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from rtbci.bundle import Bundle
+from rtbci.messages import scores_json
+from rtbci.pipeline import Pipeline
+from rtbci.quality import dead_electrodes
+from rtbci.recording import Recording
+from rtbci.stats import PERMUTATIONS, Scores, permutation_p, score, verdict
+from rtbci.types import Array, Decision
+
+CHUNK = 1.0  # s pushed at once; decisions do not depend on it
+
+
+@dataclass
+class Tally:
+    """What was replayed so far."""
+
+    decisions: list[Decision] = field(default_factory=list)
+    blocks: list[int] = field(default_factory=list)  # number of the recording of each decision
+    gaps: int = 0
+    seconds: float = 0.0  # of signal
+    recordings: int = 0
+    seen: list[str] = field(default_factory=list)  # files that the bundle was trained on
+    dead: list[str] = field(default_factory=list)  # files without a reliable signal, and why
+
+
+def replay(
+    recording: Recording, bundle: Bundle, tally: Tally, after: int | None = None
+) -> Iterator[Decision]:
+    """Decisions of one recording in onset order, as they are made; ``tally`` keeps count.
+
+    ``after`` leaves out events with an earlier onset (sample index). Raises ``BadBundle`` where
+    the bundle does not fit.
+    """
+    recipe = bundle.recipe
+    bundle.resolve(recording.info)
+    band = (min(low for low, _ in recipe.bands), recipe.bands[0][1])
+    dead = dead_electrodes(recording, recipe.channels, band, bundle.frequencies)
+    name = recording.provenance.paths[0]
+    if dead:
+        tally.dead.append(f"{name}: {', '.join(f'{who} {why}' for who, why in dead.items())}")
+    files = bundle.training.get("files")
+    trained = [each.get("sha256") for each in files] if isinstance(files, list) else []
+    if after is None and recording.provenance.sha256 in trained:
+        tally.seen.append(name)
+    pipeline = Pipeline(bundle, recording.info, dead=dead)
+    chunk = max(1, recipe.samples(CHUNK))
+    for item in recording.items(chunk):
+        for decision in pipeline.push(item):
+            yield from _count(decision, tally, after)
+    for decision in pipeline.finish():
+        yield from _count(decision, tally, after)
+    tally.gaps += len(recording.gaps)
+    tally.seconds += recording.duration
+    tally.recordings += 1
+
+
+def _count(decision: Decision, tally: Tally, after: int | None) -> Iterator[Decision]:
+    if after is None or decision.index >= after:
+        tally.decisions.append(decision)
+        tally.blocks.append(tally.recordings)
+        yield decision
+
+
+def scores_of(tally: Tally, bundle: Bundle) -> Scores | None:
+    """Figures of the decided events whose class is known; None for fewer than two classes."""
+    true, probabilities, predicted, blocks, _ = _decided(tally, bundle)
+    if len(np.unique(true)) < 2:
+        return None
+    p = permutation_p(true, predicted, blocks, probabilities.shape[1])
+    return score(true, probabilities, p, PERMUTATIONS)
+
+
+def summary(tally: Tally, bundle: Bundle, scores: Scores | None) -> dict[str, object]:
+    """Counts and figures of everything replayed, as ``--json`` gives them."""
+    true, _, predicted, _, sure = _decided(tally, bundle)
+    if scores is None:
+        said, reason = "NO-GO", "fewer than two classes were decided"
+    elif tally.seen:
+        said, reason = "NO-GO", f"no test: trained on {', '.join(tally.seen)}"
+    else:
+        said, reason = verdict(scores)
+    return {
+        "event": "summary",
+        "n_events": len(tally.decisions),
+        "n_decided": len(true),
+        "n_rejected": sum(decision.rejected is not None for decision in tally.decisions),
+        **scores_json(scores),
+        "chance": scores.chance if scores else 1 / len(bundle.decoder.classes),
+        "accuracy_when_sure": float((predicted == true)[sure].mean()) if sure.any() else None,
+        "share_sure": float(sure.mean()) if len(sure) else None,
+        "verdict": said,
+        "reason": reason,
+        "gaps": tally.gaps,
+        "rejected": dict(reasons(tally)),
+        "seen_in_training": tally.seen,
+        "recordings": tally.recordings,
+    }
+
+
+def _decided(
+    tally: Tally, bundle: Bundle
+) -> tuple[np.ndarray, Array, np.ndarray, np.ndarray, np.ndarray]:
+    """True class, probabilities, decoded class, recording and sureness of decided events."""
+    classes = bundle.decoder.classes
+    decided = [
+        (decision, block, classes.index(decision.true), classes.index(decision.label))
+        for decision, block in zip(tally.decisions, tally.blocks, strict=True)
+        if decision.label is not None and decision.true is not None
+    ]
+    return (
+        np.array([true for _, _, true, _ in decided], int),
+        np.array([[d.probabilities[c] for c in classes] for d, *_ in decided], float),
+        np.array([label for *_, label in decided], int),
+        np.array([block for _, block, *_ in decided], int),
+        np.array(["unsure" not in decision.flags for decision, *_ in decided], bool),
+    )
+
+
+def reasons(tally: Tally) -> Counter[str]:
+    """How often decisions were rejected, by reason."""
+    return Counter(decision.rejected for decision in tally.decisions if decision.rejected)
+
+
+def speed_reached(seconds: float, wall: float) -> float:
+    """The power of ten below ``seconds / wall``.
+
+    The measured factor changes from run to run, and two replays of one file shall print the
+    same bytes: the exact figure goes to the person, this one to programs.
+    """
+    return float(10.0 ** np.floor(np.log10(max(seconds, 1e-9) / max(wall, 1e-9))))

@@ -1,0 +1,179 @@
+"""Every number that says how good a decoder is: its interval, its chance level, its p-value.
+
+One place, one rule. The p-value is the permutation p of balanced accuracy, labels shuffled within
+blocks of time. Intervals are Wilson's where the classes have equal counts, else a bootstrap
+stratified by class; where every trial was right or wrong a bootstrap has no spread, and Wilson's
+interval of the smallest class stands in.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rtbci.types import Array
+
+Interval = tuple[float, float]
+
+RESAMPLES = 2000  # of the bootstrap
+PERMUTATIONS = 2000  # of labels against fixed predictions
+SEED = 20  # the same input gives the same figures
+GO_P = 0.01  # above chance
+CAUTION_P = 0.05
+FEWEST_FOR_GO = 40  # test trials
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Figures of ``n`` test trials, each with its 95 % interval."""
+
+    n: int
+    accuracy: float
+    accuracy_ci95: Interval
+    balanced_accuracy: float
+    balanced_accuracy_ci95: Interval
+    auc: float  # one-vs-rest mean for more than two classes
+    auc_ci95: Interval
+    chance: float  # of balanced accuracy and, with equal class counts, of accuracy
+    majority: float  # accuracy of always naming the commonest class
+    p_value: float
+    permutations: int
+    interval: str  # "wilson" or "stratified bootstrap"
+
+
+def score(true: np.ndarray, probabilities: Array, p_value: float, permutations: int) -> Scores:
+    """``true`` (n,) class indices, ``probabilities`` (n, classes), of trials never trained on."""
+    n, k = probabilities.shape
+    counts = np.bincount(true, minlength=k)
+    hits = np.bincount(true[probabilities.argmax(axis=1) == true], minlength=k)
+    there = counts > 0
+    recalls = hits[there] / counts[there]
+    equal = len(set(counts[there].tolist())) == 1
+    resampled = _rng().binomial(counts[there], recalls, (RESAMPLES, int(there.sum())))
+    accuracy, balanced = hits.sum() / n, float(recalls.mean())
+    if equal:
+        accuracy_ci = balanced_ci = wilson(int(hits.sum()), n)
+    else:
+        accuracy_ci = _percentiles(resampled.sum(axis=1) / n)
+        balanced_ci = _percentiles((resampled / counts[there]).mean(axis=1))
+        if accuracy in (0.0, 1.0):
+            smallest = int(counts[there].min())
+            accuracy_ci = balanced_ci = wilson(round(accuracy * smallest), smallest)
+    auc, auc_ci = auc_interval(true, probabilities)
+    return Scores(
+        n=n,
+        accuracy=float(accuracy),
+        accuracy_ci95=accuracy_ci,
+        balanced_accuracy=balanced,
+        balanced_accuracy_ci95=balanced_ci,
+        auc=auc,
+        auc_ci95=auc_ci,
+        chance=1 / int(there.sum()),
+        majority=float(counts.max() / n),
+        p_value=p_value,
+        permutations=permutations,
+        interval="wilson" if equal else "stratified bootstrap",
+    )
+
+
+def wilson(hits: int, n: int) -> Interval:
+    """Wilson's 95 % interval of a share, 1927, doi 10.1080/01621459.1927.10502953."""
+    from scipy.stats import binomtest
+
+    interval = binomtest(hits, n).proportion_ci(0.95, "wilson")
+    return float(interval.low), float(interval.high)
+
+
+def auc_interval(true: np.ndarray, probabilities: Array) -> tuple[float, Interval]:
+    """Area under the ROC curve and its bootstrap interval, resampled within each class.
+
+    For two classes that of the second; for more the mean over classes against the rest. NaN
+    where only one class is there.
+    """
+    k = probabilities.shape[1]
+    classes = [c for c in range(k) if (true == c).any()]
+    if len(classes) < 2:
+        return float("nan"), (float("nan"), float("nan"))
+    rng = _rng()
+    weights = np.zeros((RESAMPLES, len(true)))
+    for c in classes:
+        members = np.flatnonzero(true == c)
+        draws = rng.integers(0, len(members), (RESAMPLES, len(members)))
+        for resample, drawn in enumerate(draws):
+            weights[resample, members] = np.bincount(drawn, minlength=len(members))
+    values, resampled = [], np.zeros(RESAMPLES)
+    against = [1] if k == 2 else classes
+    for c in against:
+        inside, outside = true == c, true != c
+        s = probabilities[:, c]
+        above = s[inside][:, None] - s[outside]
+        wins = (above > 0) + 0.5 * (above == 0)  # (members, others)
+        pairs = wins.size
+        values.append(wins.mean())
+        resampled += ((weights[:, inside] @ wins) * weights[:, outside]).sum(axis=1) / pairs
+    value = float(np.mean(values))
+    if value in (0.0, 1.0):
+        smallest = min(int((true == c).sum()) for c in classes)
+        return value, wilson(round(value * smallest), smallest)
+    return value, _percentiles(resampled / len(against))
+
+
+def balanced_accuracy(true: np.ndarray, predicted: np.ndarray, k: int) -> Array:
+    """Mean recall over the classes that are there; leading axes of ``true`` and ``predicted`` stay.
+
+    ``true`` (..., n) and ``predicted`` (..., n) class indices.
+    """
+    recalls, there = 0.0, 0
+    for c in range(k):
+        members = true == c
+        count = members.sum(axis=-1)
+        recalls = recalls + (members & (predicted == c)).sum(axis=-1) / np.maximum(count, 1)
+        there = there + (count > 0)
+    return np.asarray(recalls / there)
+
+
+def permutation_p(true: np.ndarray, predicted: np.ndarray, blocks: np.ndarray, k: int) -> float:
+    """p of balanced accuracy for predictions that do not depend on these labels.
+
+    ``blocks`` (n,) keeps the shuffling inside stretches of time. Ojala and Garriga 2010.
+    """
+    observed = balanced_accuracy(true, predicted, k)
+    rng = _rng()
+    shuffled = np.stack([shuffle_within(true, blocks, rng) for _ in range(PERMUTATIONS)])
+    null = balanced_accuracy(shuffled, np.broadcast_to(predicted, shuffled.shape), k)
+    return p_from_null(float(observed), null)
+
+
+def p_from_null(observed: float, null: Array) -> float:
+    """Share of permutations at least as good, the observed one counted among them."""
+    return float((1 + (null >= observed - 1e-12).sum()) / (1 + len(null)))
+
+
+def shuffle_within(labels: np.ndarray, blocks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A copy of ``labels`` shuffled inside each block."""
+    out = labels.copy()
+    for block in np.unique(blocks):
+        members = np.flatnonzero(blocks == block)
+        out[members] = labels[rng.permutation(members)]
+    return out
+
+
+def verdict(scores: Scores) -> tuple[str, str]:
+    """GO, CAUTION or NO-GO, and the reason in a sentence."""
+    low = scores.balanced_accuracy_ci95[0]
+    p = f"p = {scores.p_value:.3g}"
+    if scores.p_value <= GO_P and low > scores.chance:
+        if scores.n >= FEWEST_FOR_GO:
+            return "GO", f"above chance ({p})"
+        return "CAUTION", f"above chance ({p}), but only {scores.n} test trials"
+    if scores.p_value <= CAUTION_P:
+        return "CAUTION", f"perhaps above chance ({p}); more trials would tell"
+    return "NO-GO", f"not above chance ({p})"
+
+
+def _percentiles(values: Array) -> Interval:
+    low, high = np.percentile(values, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def _rng() -> np.random.Generator:
+    return np.random.default_rng(SEED)
