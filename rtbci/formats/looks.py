@@ -1,0 +1,209 @@
+"""What looks wrong with a recording, one sentence each, from plain numpy on at most ten minutes."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtbci.recording import Recording
+from rtbci.types import Array
+
+MAX_PIECES = 600  # of one second, spread over the recording
+CONTACT_UV = 100.0  # peak to peak, 1 to 30 Hz
+CONTACT_SHARE = 0.5  # of pieces beyond it, in any electrode: bad contact
+FEW_MARKERS = 10  # of a class
+FLAT_UV = 0.1  # peak to peak of an electrode that records nothing
+RAIL_SHARE = 0.01  # of samples at one extreme value
+FEW_IN_ALL = 40  # markers; with fewer no verdict can be given
+LINE_TIMES = 20.0  # power over that of the neighbourhood; real flicker responses reached 15
+LINE_BAND_HZ = (4.0, 45.0)  # where decoders look; mains lies above
+MANY = 8  # electrodes; a larger cap is judged against itself
+MANY_UV = 300.0  # the most that a large cap may swing
+RATE_OFF = 0.005
+
+
+@dataclass(frozen=True)
+class Contact:
+    """Share of one-second pieces that swing too far, peak to peak from 1 to 30 Hz."""
+
+    limit: float  # microvolts; 100 for a small montage
+    pieces: float  # 0..1, spoilt ones
+    each: dict[str, float]  # electrode -> share
+
+
+def what_looks_wrong(recording: Recording) -> tuple[str, ...]:
+    """One sentence for each thing a careful person would ask about."""
+    return (
+        *_markers(recording),
+        *_stamps(recording),
+        *_values(recording),
+        *_contact(recording),
+        *_lines(recording),
+    )
+
+
+def contact(recording: Recording) -> Contact:
+    """How often the EEG electrodes swing further than a brain does.
+
+    A large cap has a distant reference: the median of its electrodes is taken off, the limit is
+    three times its own typical swing (100 to 300 uV), a quarter of them must swing in a second.
+    """
+    names = recording.eeg_channels
+    pieces = _pieces(recording, 1.0, recording.info.columns(names))
+    if not pieces.size:
+        return Contact(CONTACT_UV, 0.0, dict.fromkeys(names, 0.0))
+    many = len(names) > MANY
+    if many:
+        pieces = pieces - np.median(pieces, axis=2, keepdims=True)
+    swing = np.ptp(_band(pieces, recording.info.rate), axis=1)  # (pieces, channels)
+    limit = float(np.clip(3 * np.median(swing), CONTACT_UV, MANY_UV)) if many else CONTACT_UV
+    wide = swing > limit
+    bad = wide.mean(axis=1) >= 0.25 if many else wide.any(axis=1)
+    each = dict(zip(names, (float(share) for share in wide.mean(axis=0)), strict=True))
+    return Contact(limit, float(bad.mean()), each)
+
+
+def _pieces(recording: Recording, seconds: float, columns: list[int]) -> Array:
+    """(pieces, times, channels) whole pieces without gaps or numbers that are not finite."""
+    length = max(int(seconds * recording.info.rate), 2)
+    if recording.epoch_rows is not None:
+        length = min(length, recording.epoch_rows)
+    starts = [
+        row
+        for first, last, _ in recording.segments
+        for row in range(first, last - length + 1, length)
+    ]
+    if len(starts) > MAX_PIECES:
+        starts = [starts[i] for i in np.linspace(0, len(starts) - 1, MAX_PIECES).astype(int)]
+    if not starts or not columns:
+        return np.zeros((0, length, len(columns)))
+    signal = recording.signal[:, columns]
+    cut = np.stack([signal[row : row + length] for row in starts]).astype(np.float64)
+    whole: Array = cut[np.isfinite(cut).all(axis=(1, 2))]
+    return whole
+
+
+def _band(pieces: Array, rate: float) -> Array:
+    """``pieces`` (pieces, times, channels) without their line, above 30 Hz and below 1 Hz."""
+    n = pieces.shape[1]
+    if not pieces.size or n < 3:
+        return pieces
+    time = np.linspace(-1, 1, n)
+    centred = pieces - pieces.mean(axis=1, keepdims=True)
+    slope = np.einsum("t,ptc->pc", time, centred) / (time @ time)
+    spectrum = np.fft.rfft(centred - time[None, :, None] * slope[:, None, :], axis=1)
+    spectrum[:, np.fft.rfftfreq(n, 1 / rate) > 30] = 0
+    return np.fft.irfft(spectrum, n, axis=1)
+
+
+def _markers(recording: Recording) -> list[str]:
+    counts = Counter(marker.label for marker in recording.markers)
+    if not counts:
+        return ["there are no markers: nothing to calibrate on"]
+    total = sum(counts.values())
+    shown = _list([f"{label!r} {n} times" for label, n in counts.most_common()])
+    if total < FEW_MARKERS:
+        return [f"there are almost no markers: {shown}"]
+    if total < FEW_IN_ALL:
+        return [f"there are only {total} markers: {shown}"]
+    few = [f"{label!r} {n} times" for label, n in counts.most_common() if n < FEW_MARKERS]
+    return [f"some classes are rare: {_list(few)}"] if few else []
+
+
+def _stamps(recording: Recording) -> list[str]:
+    notes = []
+    effective = recording.effective_rate
+    if effective is not None and abs(effective / recording.info.rate - 1) > RATE_OFF:
+        notes.append(
+            f"samples come at {effective:.2f} Hz, "
+            f"{100 * (effective / recording.info.rate - 1):+.1f} % off the nominal "
+            f"{recording.info.rate:g} Hz"
+        )
+    if recording.back_steps:
+        notes.append(
+            f"stamps step back or repeat {recording.back_steps} times; rows were counted instead"
+        )
+    missing = sum(gap.missing for gap in recording.gaps)
+    if missing > 0.01 * recording.n_samples:
+        notes.append(f"{100 * missing / recording.n_samples:.1f} % of the samples are missing")
+    return notes
+
+
+def _values(recording: Recording) -> list[str]:
+    """Flat, railed and missing values, electrode by electrode."""
+    notes: list[str] = []
+    bad = 1 - float(np.isfinite(recording.signal).mean())
+    if bad:
+        notes.append(f"{100 * bad:.2g} % of the values are not finite numbers")
+    names = recording.eeg_channels
+    flat, railed = [], []
+    for name, column in zip(names, recording.info.columns(names), strict=True):
+        x = recording.signal[:, column]
+        x = x[np.isfinite(x)]
+        if not len(x):
+            continue
+        low, high = float(x.min()), float(x.max())
+        if high - low < FLAT_UV:
+            flat.append(name)
+        elif max(np.mean(x == low), np.mean(x == high)) > RAIL_SHARE:
+            railed.append(name)
+    if flat:
+        notes.append(f"flat: {_list(flat)}")
+    if railed:
+        notes.append(f"at the end of the range more than 1 % of the time: {_list(railed)}")
+    return notes
+
+
+def _contact(recording: Recording) -> list[str]:
+    found = contact(recording)
+    worst = sorted(found.each, key=lambda name: -found.each[name])
+    bad = [f"{name} {100 * found.each[name]:.0f} %" for name in worst if found.each[name] > 0.2]
+    if found.pieces < CONTACT_SHARE:
+        single = [name for name in worst if found.each[name] >= CONTACT_SHARE]
+        return [f"bad contact at single electrodes: {_list(single)}"] if single else []
+    return [
+        f"bad contact or movement: {100 * found.pieces:.0f} % of the seconds swing more than "
+        f"{found.limit:.0f} uV" + (f" ({_list(bad)})" if bad else "")
+    ]
+
+
+def _lines(recording: Recording) -> list[str]:
+    """The narrowest line of each channel, of any type, that is too strong for a brain."""
+    names = recording.info.channels
+    pieces = _pieces(recording, 4.0, list(range(len(names))))
+    n, rate = pieces.shape[1], recording.info.rate
+    if len(pieces) < 3 or n < 3 * rate:
+        return []
+    window = np.hanning(n)
+    power = np.zeros((n // 2 + 1, len(names)))
+    for piece in pieces:
+        spectrum = np.fft.rfft((piece - piece.mean(axis=0)) * window[:, None], axis=0)
+        power += np.abs(spectrum) ** 2
+    frequency = np.fft.rfftfreq(n, 1 / rate)
+    usable = (frequency >= LINE_BAND_HZ[0]) & (frequency <= min(LINE_BAND_HZ[1], 0.45 * rate))
+    lines: dict[float, list[str]] = {}
+    for column, name in enumerate(names):
+        at, times = _line(power[:, column], usable, max(round(3 * n / rate), 4))
+        if times > LINE_TIMES:
+            lines.setdefault(round(float(frequency[at]), 1), []).append(f"{name} x{times:.0f}")
+    return [
+        f"a narrow line at {hz:g} Hz, stronger than a brain's: {_list(who)}"
+        for hz, who in sorted(lines.items())
+    ]
+
+
+def _line(power: Array, usable: NDArray[np.bool_], reach: int) -> tuple[int, float]:
+    """Place and height of the bin that stands out most from the ``reach`` bins on either side."""
+    best, height = 0, 0.0
+    for at in np.flatnonzero(usable):
+        near = np.concatenate([power[max(at - reach, 0) : at - 2], power[at + 3 : at + reach + 1]])
+        level = float(np.median(near)) if len(near) else 0.0
+        if level > 0 and power[at] / level > height:
+            best, height = int(at), float(power[at] / level)
+    return best, height
+
+
+def _list(names: list[str]) -> str:
+    shown = ", ".join(names[:6])
+    return shown if len(names) <= 6 else f"{shown} and {len(names) - 6} more"

@@ -1,0 +1,188 @@
+"""XDF as LabRecorder, rtbci and others write it: one EEG stream, any number of marker streams."""
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rtbci.errors import BadInput
+from rtbci.formats.draft import Draft
+from rtbci.formats.events import from_value
+from rtbci.formats.source import Options, clean
+from rtbci.formats.units import type_of
+from rtbci.formats.xdf_chunks import Declared, Frame, walk
+from rtbci.timebase import CLOCK_RESET, TimeBase, from_stamps
+from rtbci.types import Gap, Marker
+
+Stream = Mapping[str, Any]
+
+
+def read_xdf(path: Path, options: Options) -> Draft:
+    """The EEG stream of ``path`` with all its marker streams, on clock-corrected stamps.
+
+    Raises ``BadInput`` where no stream, or more than one, could be the EEG (``--stream NAME``).
+    """
+    frame = walk(path)
+    chosen = _choose(frame, options.stream, path)
+    notes: list[str] = []
+    if frame.damage is not None:
+        lost = frame.size - frame.whole
+        notes.append(
+            f"the last {lost} of {frame.size} bytes are damaged ({frame.damage}); left out"
+        )
+    streams = {int(s["info"]["stream_id"]): s for s in _load(path, frame)}
+    eeg = streams[chosen]
+    stamps = np.asarray(eeg["time_stamps"], np.float64)
+    x = np.asarray(eeg["time_series"])
+    if len(stamps) == 0:
+        raise BadInput(f"{path}: stream {frame.streams[chosen].name!r} holds no samples")
+    declared = frame.streams[chosen]
+    rate = options.rate or declared.rate
+    base = from_stamps(stamps, rate or None) if len(stamps) > 1 else None
+    if not rate:
+        if base is None:
+            raise BadInput(f"{path}: stream {declared.name!r} states no rate; give --rate HZ")
+        rate = round(base.rate, 3)
+        notes.append(f"stream {declared.name!r} states no rate; its stamps advance at {rate:g} Hz")
+    labels, units, types = _describe(eeg, declared.channels)
+    return Draft(
+        format="xdf",
+        paths=[path],
+        name=declared.name,
+        x=x,
+        channels=labels,
+        types=types,
+        rate=rate,
+        units=units,
+        markers=_markers(frame, streams, chosen, base, notes),
+        gaps=_gaps(base, eeg),
+        effective_rate=base.rate if base else None,
+        back_steps=base.back_steps if base else 0,
+        t0=base.t0 if base else float(stamps[0]),
+        notes=notes,
+    )
+
+
+def _choose(frame: Frame, wanted: str | None, path: Path) -> int:
+    """Id of the stream to read as EEG."""
+    numeric = {
+        i: s for i, s in frame.streams.items() if s.format != "string" and not _is_markers(s)
+    }
+    listing = ", ".join(f"{s.name!r} ({s.type or 'no type'})" for s in frame.streams.values())
+    if wanted is not None:
+        named = [i for i, s in numeric.items() if s.name == wanted]
+        if len(named) == 1:
+            return named[0]
+        what = "no signal stream is" if not named else "several streams are"
+        raise BadInput(f"{what} named {wanted!r} in {path}; it has {listing}")
+    eeg = [i for i, s in numeric.items() if s.type.upper() == "EEG"]
+    found = eeg or list(numeric)
+    if len(found) > 1:  # an empty stream is no choice
+        found = [i for i in found if frame.samples.get(i)] or found
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise BadInput(f"{path} holds no signal stream; it has {listing}")
+    kind = "streams of type EEG" if eeg else "signal streams, none of type EEG"
+    raise BadInput(f"{path} holds {len(found)} {kind}; choose with --stream NAME among {listing}")
+
+
+def _is_markers(stream: Declared) -> bool:
+    return stream.type.lower() in ("markers", "marker", "events") or (
+        stream.rate == 0 and stream.channels == 1 and stream.type.upper() != "EEG"
+    )
+
+
+def _load(path: Path, frame: Frame) -> list[Stream]:
+    """Streams as pyxdf parses them: clocks corrected, resets handled, stamps not smoothed."""
+    import pyxdf
+
+    # It logs about segments and repairs on stderr; what matters of that, our time base finds.
+    logger = logging.getLogger("pyxdf")
+    level, quiet = logger.level, logging.CRITICAL + 1
+    logger.setLevel(quiet)
+    try:
+        with open(path, "rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            source = io.BytesIO(file.read(frame.whole)) if frame.whole < frame.size else file
+            streams, _ = pyxdf.load_xdf(
+                source, dejitter_timestamps=False, synchronize_clocks=True, verbose=None
+            )
+    finally:
+        logger.setLevel(level)
+    return streams
+
+
+def _describe(stream: Stream, n: int) -> tuple[list[str], list[str | None], list[str]]:
+    """Labels, units and types of the channels from the stream's description."""
+    found: list[Mapping[str, Any]] = []
+    with contextlib.suppress(KeyError, IndexError, TypeError):
+        found = list(stream["info"]["desc"][0]["channels"][0]["channel"])
+    if len(found) != n or not all(isinstance(channel, Mapping) for channel in found):
+        found = [{}] * n
+    labels = [_text(c, "label") or f"channel {i + 1}" for i, c in enumerate(found)]
+    units = [_text(c, "unit") or _text(c, "units") or None for c in found]
+    types = [type_of(label, _text(c, "type")) for label, c in zip(labels, found, strict=True)]
+    return labels, units, types
+
+
+def _text(channel: Mapping[str, Any], key: str) -> str:
+    value = (channel.get(key) or [None])[0]
+    return clean(value) if isinstance(value, str) else ""
+
+
+def _gaps(base: TimeBase | None, eeg: Stream) -> tuple[Gap, ...]:
+    """Gaps of the time base; those where the sender's clock restarted say so."""
+    if base is None:
+        return ()
+    restarts = {int(first) for first, _ in eeg["info"].get("clock_segments", [])[1:]}
+    rows = np.searchsorted(base.indices, [gap.index for gap in base.gaps])
+    return tuple(
+        Gap(gap.index, gap.missing, CLOCK_RESET) if int(row) in restarts else gap
+        for gap, row in zip(base.gaps, rows, strict=True)
+    )
+
+
+def _markers(
+    frame: Frame,
+    streams: dict[int, Stream],
+    chosen: int,
+    base: TimeBase | None,
+    notes: list[str],
+) -> list[Marker]:
+    """Markers of all marker streams, at the sample nearest in time."""
+    markers: list[Marker] = []
+    last = int(base.indices[-1]) if base else 0
+    outside = 0
+    for number, declared in frame.streams.items():
+        if number == chosen or not (declared.format == "string" or _is_markers(declared)):
+            continue
+        stamps = np.asarray(streams[number]["time_stamps"], np.float64)
+        if not len(stamps):
+            notes.append(f"marker stream {declared.name!r} is empty")
+            continue
+        good = np.isfinite(stamps)
+        indices = np.zeros(len(stamps), np.int64)
+        if base:
+            indices[good] = base.index_at(stamps[good])
+        values = streams[number]["time_series"]
+        for index, value, fine in zip(indices, values, good, strict=True):
+            for marker in (from_value(int(index), part) for part in value):
+                if marker is None:
+                    continue
+                if not fine or not 0 <= index <= last:
+                    outside += 1
+                else:
+                    markers.append(marker)
+    for number, declared in frame.streams.items():
+        empty = number != chosen and not len(streams[number]["time_stamps"])
+        if empty and declared.format != "string" and not _is_markers(declared):
+            notes.append(f"stream {declared.name!r} is empty")
+    if outside:
+        notes.append(f"{outside} markers lie before the first or behind the last sample; left out")
+    return markers
