@@ -39,7 +39,7 @@ def fit(x: Array, y: np.ndarray, classes: tuple[str, ...], rate: float) -> Evoke
             nfilter=min(XDAWN_PER_CLASS, components), estimator="oas", xdawn_estimator="oas"
         ).fit(a, y)
         xdawn_reference, xdawn_coef, xdawn_bias = _tangent_regression(xdawn.transform(a), y, k)
-        filters, prototypes = xdawn.Xd_.filters_, xdawn.P_
+        filters, prototypes = np.asarray(xdawn.Xd_.filters_), np.asarray(xdawn.P_)
     else:
         xdawn_reference = np.eye(1)
         xdawn_coef, xdawn_bias = np.zeros((k, 1)), np.zeros(k)
@@ -48,14 +48,14 @@ def fit(x: Array, y: np.ndarray, classes: tuple[str, ...], rate: float) -> Evoke
     means = binned(b, width)
     scaler = StandardScaler().fit(means)
     z = np.clip(scaler.transform(means), -Z_LIMIT, Z_LIMIT)
-    lda = LinearDiscriminantAnalysis(
-        solver="lsqr", shrinkage="auto", priors=np.full(k, 1 / k)
-    ).fit(z, y)
+    lda = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=np.full(k, 1 / k)).fit(
+        z, y
+    )
     lda_coef, lda_bias = per_class(lda.coef_, lda.intercept_)
     return EvokedDecoder(
         classes=classes,
         projection=projection,
-        prototypes=erp.P_,
+        prototypes=np.asarray(erp.P_),
         erp_whitening=inverse_root(erp_reference),
         erp_coef=erp_coef,
         erp_bias=erp_bias,
@@ -64,8 +64,8 @@ def fit(x: Array, y: np.ndarray, classes: tuple[str, ...], rate: float) -> Evoke
         xdawn_whitening=inverse_root(xdawn_reference),
         xdawn_coef=xdawn_coef,
         xdawn_bias=xdawn_bias,
-        means=scaler.mean_,
-        scales=scaler.scale_,
+        means=np.asarray(scaler.mean_),
+        scales=np.asarray(scaler.scale_),
         lda_coef=lda_coef,
         lda_bias=lda_bias,
         bin=np.array([width]),

@@ -120,6 +120,19 @@ class Prepared:
     regions: tuple[tuple[Features, tuple[View, ...]], ...]
     flicker: Features | None
 
+    def evidence(self, x: Array) -> tuple[list[Array], Array | None]:
+        """Label-free evidence of windows ``x`` (trials, streams, channels, times), for ``weigh``.
+
+        Logarithms (trials, c, c) of every view, and correlations (trials, F).
+        """
+        views = tuple(view for _, views in self.regions for view in views)
+        blank = replace(self.decoder, views=views)
+        found = [blank.evidence(window) for window in x]
+        logs = [np.stack(each) for each in zip(*(logs for logs, _ in found), strict=True)]
+        if self.flicker is None:
+            return logs, None
+        return logs, np.stack([each for _, each in found if each is not None])
+
     def fit(self, y: NDArray[np.integer]) -> tuple[OscillationDecoder, str]:
         """The decoder for class indices ``y`` (trials,) in chronological order, and its reason."""
         y = np.asarray(y)

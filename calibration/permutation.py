@@ -44,16 +44,18 @@ def null_distribution(
     """Balanced accuracies under shuffled labels (shuffles,), and how they were made."""
     rng = np.random.default_rng(SEED)
     whole = isinstance(parts[0].decoder, OscillationDecoder)
-    shuffles = np.stack([shuffle_within(y, blocks, rng) for _ in range(REPEATS if whole else HEADS)])
+    shuffles = np.stack(
+        [shuffle_within(y, blocks, rng) for _ in range(REPEATS if whole else HEADS)]
+    )
     predicted = np.zeros_like(shuffles)
     total = len(parts) * (len(shuffles) if whole else 1)
     for number, part in enumerate(parts):
         if whole:
             assert part.prepared is not None
+            evidence = part.prepared.evidence(part.x_test)
             for at, labels in enumerate(shuffles):
                 decoder, _ = part.prepared.fit(labels[part.train])
-                logits = np.stack([decoder.logits(x) for x in part.x_test])
-                predicted[at, part.test] = logits.argmax(axis=1)
+                predicted[at, part.test] = decoder.weigh(*evidence).argmax(axis=1)
                 progress(number * len(shuffles) + at + 1, total)
         else:
             logits = _heads(part, y[part.train], shuffles[:, part.train], k)

@@ -106,9 +106,7 @@ def calibrate(
     check_plan(plan)
     recipe = plan_recipe(recordings, plan)
     progress("cutting trials", 0, 1)
-    trials, used, refused = collect(
-        recordings, recipe, plan.labels, plan.classes, plan.frequencies
-    )
+    trials, used, refused = collect(recordings, recipe, plan.labels, plan.classes, plan.frequencies)
     progress("cutting trials", 1, 1)
     check_trials(trials, refused, plan)
     everything = np.flatnonzero(trials.kept)
@@ -267,7 +265,9 @@ def fit(trials: Trials, chosen: np.ndarray, recipe: Recipe, plan: Plan) -> Fitte
     lags = [shifts[int(trials.run[i])] for i in chosen]
     x = unshifted
     if any(lags):
-        x = np.stack([shifted(recipe, trials.x[i], lag) for i, lag in zip(chosen, lags, strict=True)])
+        x = np.stack(
+            [shifted(recipe, trials.x[i], lag) for i, lag in zip(chosen, lags, strict=True)]
+        )
     decoder = evoked.fit(x, y, plan.classes, recipe.decoder_rate)
     template = latency.fit_template(recipe, [trials.x[i] for i in chosen], lags, projection)
     return Fitted(decoder, template, None, evoked.NAME, x, shifts)

@@ -96,9 +96,7 @@ def cut(
     whole = [w for w in windows if w.x is not None and w.marker is not None]
     rejected = Counter(_plain(w.rejected) for w in windows if w.rejected)
     limit = recipe.reject
-    kept = [
-        limit is None or peak_to_peak(recipe, w.x) <= limit for w in whole if w.x is not None
-    ]
+    kept = [limit is None or peak_to_peak(recipe, w.x) <= limit for w in whole if w.x is not None]
     if not all(kept):
         rejected[f"over {limit:g} uV"] = kept.count(False)
     return Trials(

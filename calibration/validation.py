@@ -31,7 +31,9 @@ def time_blocks(run: np.ndarray) -> np.ndarray:
     return blocks
 
 
-def outer_parts(trials: Trials, blocks: np.ndarray, span: int) -> list[tuple[np.ndarray, np.ndarray]]:
+def outer_parts(
+    trials: Trials, blocks: np.ndarray, span: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """``(training, test)`` trial numbers, one pair a block.
 
     Every trial of the block is tested; training leaves out trials beyond the amplitude limit and

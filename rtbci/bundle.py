@@ -305,7 +305,8 @@ def _try_out(recipe: Recipe, decoder: Decoder, template: Template | None) -> Non
     judge = Judge(recipe, decoder, template)
     for _ in range(2):
         logits, _, _ = judge(window)
-    assert logits.shape == (len(decoder.classes),) and np.isfinite(logits).all(), "log-odds"
+        assert logits.shape == (len(decoder.classes),), "log-odds"
+        assert np.isfinite(logits).all(), "log-odds"
 
 
 def _recipe_file(recipe: Recipe) -> RecipeFile:

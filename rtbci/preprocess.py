@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rtbci.types import Array, Samples
 
@@ -46,12 +47,13 @@ def design(low: float, high: float, rate: float, line: float | None = None) -> F
         )
     sos = butter(4, [low, high], "bandpass", fs=rate, output="sos")
     if line is not None:
-        sos = np.vstack([tf2sos(*iirnotch(line, 30, fs=rate)), sos])
-    return Filter(np.ascontiguousarray(sos), sosfilt_zi(sos))
+        b, a = iirnotch(line, 30, fs=rate)
+        sos = np.concatenate([tf2sos(b, a), np.asarray(sos)])
+    return Filter(np.array(sos), np.array(sosfilt_zi(sos)))
 
 
-def steady_state(sos: Array) -> Array:
-    """``Filter.start`` in extended precision; scipy's solution is off by up to 1e-10 of the level."""
+def steady_state(sos: Array) -> NDArray[np.longdouble]:
+    """``Filter.start`` in extended precision; scipy's is off by up to 1e-10 of the level."""
     sections = np.asarray(sos, dtype=np.longdouble)
     state, level = np.empty((len(sections), 2), np.longdouble), np.longdouble(1)
     for z, (b0, b1, b2, _, a1, a2) in zip(state, sections, strict=True):

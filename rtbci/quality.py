@@ -96,7 +96,7 @@ def spectrum(recording: Recording, column: int) -> tuple[Array, Array]:
                 pieces += 1
     if not pieces:
         return np.zeros(0), np.zeros(0)
-    return np.fft.rfftfreq(n, 1 / rate), power / pieces
+    return np.asarray(np.fft.rfftfreq(n, 1 / rate), np.float64), power / pieces
 
 
 def mains_hum(recording: Recording, columns: list[int]) -> float | None:

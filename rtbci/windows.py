@@ -109,7 +109,7 @@ class Windows:
         self._head, self._started = index, True
 
     def _append(self, x: Samples) -> None:
-        self._lost.append(~np.isfinite(x).all(axis=1))
+        self._lost.append(np.logical_not(np.isfinite(x).all(axis=1)))
         x = self._hold.push(x)
         self._same.append(self._repeats(x))
         self._ring.append(self._preprocess.push(x))

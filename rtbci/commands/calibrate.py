@@ -206,7 +206,9 @@ def numbers(text: str) -> tuple[float, ...]:
     except ValueError:
         found = ()
     if not found or not all(0 < value < 1000 for value in found) or len(set(found)) < len(found):
-        raise argparse.ArgumentTypeError(f"{text!r} is no list of different frequencies, e.g. 30,20")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no list of different frequencies, e.g. 30,20"
+        )
     return found
 
 
@@ -233,4 +235,8 @@ def mains(text: str) -> float | str | None:
 
 def reference(text: str) -> str | tuple[str, ...] | None:
     """``average``, ``none`` or electrode names."""
-    return {"average": "average", "none": None}.get(text) if text in ("average", "none") else names(text)
+    return (
+        {"average": "average", "none": None}.get(text)
+        if text in ("average", "none")
+        else names(text)
+    )

@@ -84,16 +84,28 @@ class OscillationDecoder:
     def logits(self, x: Array) -> Array:
         """Log-odds (K,) of one window ``x`` (streams, channels, times), microvolts."""
         assert x.shape[-1] == self.times, f"window of {x.shape[-1]} samples, fitted {self.times}"
-        result = self.bias.copy()
-        for view in self.views:
-            band = x[view.stream, view.columns]  # (c, times)
-            logs = log_covariances(band, self.pieces, view.filters, view.floor)
-            result += np.tensordot(view.weights, logs, 2)
+        return self.weigh(*self.evidence(x))
+
+    def evidence(self, x: Array) -> tuple[list[Array], Array | None]:
+        """What no label has touched: a logarithm (c, c) per view, and correlations (F,)."""
+        logs = [
+            log_covariances(x[view.stream, view.columns], self.pieces, view.filters, view.floor)
+            for view in self.views
+        ]
+        if self.references is None:
+            return logs, None
+        assert self.electrodes is not None
+        return logs, correlations(x[0, self.electrodes], self.references)
+
+    def weigh(self, logs: list[Array], found: Array | None) -> Array:
+        """Log-odds (..., K) of evidence, whose arrays may have leading axes in common."""
+        result = self.bias
+        for view, log in zip(self.views, logs, strict=bool(self.views)):
+            result = result + np.tensordot(log, view.weights, ([-2, -1], [1, 2]))
         if self.references is not None:
-            assert self.electrodes is not None
+            assert found is not None
             assert self.correlation_weights is not None
-            found = correlations(x[0, self.electrodes], self.references)  # (F,)
-            result += self.correlation_weights @ found
+            result = result + found @ self.correlation_weights.T
         return result
 
     def arrays(self) -> dict[str, NDArray[Any]]:

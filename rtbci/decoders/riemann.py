@@ -22,9 +22,7 @@ def oas(x: Array) -> Array:
     mu = np.trace(cov, axis1=-2, axis2=-1) / p
     denominator = (n + 1) * (alpha - mu**2 / p)
     with np.errstate(divide="ignore", invalid="ignore"):
-        shrinkage = np.where(
-            denominator <= 0, 1.0, np.minimum((alpha + mu**2) / denominator, 1.0)
-        )
+        shrinkage = np.where(denominator <= 0, 1.0, np.minimum((alpha + mu**2) / denominator, 1.0))
     cov *= (1 - shrinkage)[..., None, None]
     diagonal = np.arange(p)
     cov[..., diagonal, diagonal] += (shrinkage * mu)[..., None]

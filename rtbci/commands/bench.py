@@ -1,0 +1,79 @@
+"""``rtbci bench``: how fast this computer decodes."""
+
+import argparse
+import math
+import sys
+from dataclasses import asdict
+
+from rtbci.benchmark import BENCHES, Figure, machine
+
+HELP = """How fast this computer decodes.
+
+Every figure is the median of several runs after a warm-up; what is called so many times faster
+was measured alternating with the other in the same run. One thread throughout. Exit code 0 also
+where a figure misses its bound: look at the column ok."""
+SECONDS = 60.0  # of signal for decode
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Fill the parser of the command."""
+    parser.add_argument("--json", action="store_true", help="one JSON object a figure on stdout")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=SECONDS,
+        metavar="S",
+        help=f"length of the recording that decode measures with [{SECONDS:g}]",
+    )
+    parser.add_argument("--only", choices=sorted(BENCHES), metavar="NAME", help=", ".join(BENCHES))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, then print."""
+    from rtbci.errors import BadInput
+    from rtbci.messages import line
+
+    if not math.isfinite(args.seconds) or not 4 <= args.seconds <= 600:
+        raise BadInput(f"--seconds takes 4 to 600, found {args.seconds:g}")
+    about = machine()
+    figures: list[Figure] = []
+    for name, bench in BENCHES.items():
+        if args.only not in (None, name):
+            continue
+        if sys.stderr.isatty():
+            print(f"measuring {name} ...", file=sys.stderr)
+        for figure in bench(args.seconds):
+            figures.append(figure)
+            if args.json:
+                print(line({**asdict(figure), "ok": figure.ok, "machine": about}))
+    if not args.json:
+        show(figures, about)
+    return 0
+
+
+def show(figures: list[Figure], about: dict[str, object]) -> None:
+    """The figures as a table, and the computer below it."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("bench", no_wrap=True)
+    table.add_column("what", ratio=1)
+    table.add_column("figure", justify="right", no_wrap=True)
+    table.add_column("unit")
+    table.add_column("bound", justify="right", no_wrap=True)
+    table.add_column("ok", no_wrap=True)
+    for each in figures:
+        bound = "" if each.bound is None else f"{'>=' if each.at_least else '<='} {each.bound:g}"
+        verdict = {True: Text("yes", "green"), False: Text("NO", "bold red"), None: Text("")}
+        table.add_row(
+            each.bench, each.what, f"{each.figure:.3g}", each.unit, bound, verdict[each.ok]
+        )
+        more = ", ".join(f"{name} {value:.3g}" for name, value in each.more.items())
+        if more:
+            table.add_row("", Text(more, "dim"))
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(Text(", ".join(f"{name} {value}" for name, value in about.items()), "dim"))
