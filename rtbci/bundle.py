@@ -9,6 +9,7 @@ Nothing in it can run code. A bundle that does not fit the stream is refused wit
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -32,6 +33,7 @@ VERSION = 1
 RATE_TOLERANCE = 0.005  # of the nominal rate
 LARGEST_JSON = 16 * 2**20  # bytes
 LARGEST_WEIGHTS = 2**30  # bytes
+LARGEST_WINDOW = 2**26  # values, all streams together
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Pair = tuple[float, float]
@@ -293,7 +295,7 @@ def _arrays(folder: Path, document: SubjectFile) -> dict[str, Array]:
 
 
 def _try_out(recipe: Recipe, decoder: Decoder, template: Template | None) -> None:
-    """One window through the whole path, so that misfits show before a participant waits."""
+    """Windows through the whole path, so that misfits show before a participant waits."""
     from rtbci.pipeline import Judge
 
     assert recipe.streams <= len(recipe.filters) == len(recipe.bands), "streams"
@@ -301,10 +303,12 @@ def _try_out(recipe: Recipe, decoder: Decoder, template: Template | None) -> Non
     assert recipe.last > recipe.first, "empty window"
     rng = np.random.default_rng(0)
     shape = (len(recipe.filters), len(recipe.channels), recipe.last - recipe.first)
+    assert math.prod(shape) <= LARGEST_WINDOW, "window too large"
     window = rng.standard_normal(shape).astype(np.float32)
     judge = Judge(recipe, decoder, template)
-    for _ in range(2):
-        logits, _, _ = judge(window)
+    for amplitude in (1, 30, 1000):  # uV
+        with np.errstate(all="ignore"):  # what is no number is refused just below
+            logits, _, _ = judge(amplitude * window)
         assert logits.shape == (len(decoder.classes),), "log-odds"
         assert np.isfinite(logits).all(), "log-odds"
 

@@ -41,8 +41,8 @@ GROUPS = {  # heading in the help -> its commands
 }
 EXAMPLES = (
     "rtbci info recording.xdf",
-    "rtbci calibrate recording.xdf --out sub-02",
-    "rtbci replay recording.xdf --bundle sub-02 --speed 8",
+    "rtbci calibrate --headless --subject 02 --from run1.xdf run2.xdf --labels 1=house,2=face",
+    "rtbci replay run3.xdf --bundle bundles/sub-02 --speed max",
 )
 DEBUG_HELP = "show the traceback of an error"
 OUTSIDE = {  # what the system refuses, wherever it happens

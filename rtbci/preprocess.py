@@ -185,7 +185,7 @@ class Preprocess:
         x = np.ascontiguousarray(self._hold.push(x))
         if self._reference == "average":
             x = x - x.mean(axis=1, keepdims=True)
-        elif self._reference is not None:
+        elif isinstance(self._reference, list):
             x = x - np.take(x, self._reference, axis=1).mean(axis=1, keepdims=True)
         out = np.empty((len(x), len(self._cascades), x.shape[1]), np.float32)
         for stream, cascade in enumerate(self._cascades):

@@ -11,7 +11,7 @@ from rtbci.recording import Recording
 from rtbci.types import Array
 
 PIECE = 8.0  # s, Welch pieces with half overlap: 0.125 Hz
-NEAR, FAR = 0.5, 1.5  # Hz: a line is held against both sides at this distance
+NEAR, FAR = 0.375, 0.875  # Hz: a line is held against both sides at this distance
 LINE_TIMES = 7.0  # power over the louder side; alpha is far wider than a line
 LINE_SHARE = 0.1  # of the power in the band
 FLICKER_SHARE = 0.025  # the same where narrow peaks are what is decoded

@@ -77,12 +77,12 @@ class Reader:
             stdout=subprocess.PIPE,
         )
 
-    def read(self, kind: str, path: Path) -> Outcome:
+    def read(self, kind: str, path: Path, patience: float = PATIENCE_S) -> Outcome:
         """``kind`` is "bundle", or anything that ``rtbci.formats.read`` takes."""
         server = self._server
         assert server.stdin is not None
         assert server.stdout is not None
-        server.stdin.write(json.dumps([kind, str(path)]).encode() + b"\n")
+        server.stdin.write(json.dumps([kind, str(path), patience]).encode() + b"\n")
         server.stdin.flush()
         answer = server.stdout.readline()
         assert answer, "the server of the fuzz test has died"
@@ -110,8 +110,7 @@ def serve() -> None:
         __import__(name)
     warm_up()
     for line in sys.stdin:
-        kind, path = json.loads(line)
-        answer = json.dumps(list(in_a_fork(kind, path)), ensure_ascii=True)
+        answer = json.dumps(list(in_a_fork(*json.loads(line))), ensure_ascii=True)
         os.write(answers, answer.encode() + b"\n")
 
 
@@ -125,7 +124,7 @@ def warm_up() -> None:
                 read_and_check(kind, where / entry)
 
 
-def in_a_fork(kind: str, path: str) -> tuple[str, str, float, float]:
+def in_a_fork(kind: str, path: str, patience: float) -> tuple[str, str, float, float]:
     """Fork, read, wait; the outcome of it as in ``Outcome``."""
     heard, told = os.pipe()
     began = time.monotonic()
@@ -135,12 +134,15 @@ def in_a_fork(kind: str, path: str) -> tuple[str, str, float, float]:
             os.close(heard)
             os.dup2(printed.fileno(), 1)
             os.dup2(printed.fileno(), 2)
-            os.write(told, json.dumps(outcome_of(kind, path)).encode())
+            answer = json.dumps(outcome_of(kind, path)).encode()
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os.write(told, answer)
             os._exit(0)
         os.close(told)
         said, hung = b"", False
         while True:
-            left = began + PATIENCE_S - time.monotonic()
+            left = began + patience - time.monotonic()
             if not select.select([heard], [], [], max(0.0, left))[0]:
                 hung = True
                 os.kill(child, signal.SIGKILL)
@@ -155,7 +157,7 @@ def in_a_fork(kind: str, path: str) -> tuple[str, str, float, float]:
         noise = printed.read(2000).decode("utf-8", "replace").strip()
     figures = round(time.monotonic() - began, 4), round(usage.ru_maxrss / 1024, 1)
     if hung:
-        return "HANG", f"not done after {PATIENCE_S:g} s", *figures
+        return "HANG", f"not done after {patience:g} s", *figures
     if os.WIFSIGNALED(status):
         return "CRASH", f"signal {os.WTERMSIG(status)}; {noise[-300:]}", *figures
     if not said:
@@ -209,9 +211,44 @@ def read_and_check(kind: str, path: Path) -> list[str]:
     """Read ``path`` as the commands do; what is wrong with the value that came out."""
     if kind == "bundle":
         return bundle_faults(path)
+    if kind in MISBEHAVIOUR:
+        misbehave(kind, path)
+        return []
     from rtbci.formats import read
 
     return recording_faults(read(path))
+
+
+MISBEHAVIOUR = {  # what a bad reader might do, and the outcome that it must get
+    "hang": "HANG", "crash": "CRASH", "print": "NOISE", "raise": "TRACEBACK",
+    "exit": "TRACEBACK", "swallow memory": "TRACEBACK", "write": "FORBIDDEN",
+    "run a command": "FORBIDDEN", "say two lines": "UGLY", "behave": "loaded",
+}  # fmt: skip
+
+
+def misbehave(kind: str, path: Path) -> None:
+    """Do it; this tests the test."""
+    from rtbci.errors import BadInput
+
+    match kind:
+        case "hang":
+            time.sleep(60)
+        case "crash":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        case "print":
+            print("a warning nobody asked for")
+        case "raise":
+            raise KeyError("x")
+        case "exit":
+            sys.exit(0)
+        case "swallow memory":
+            bytearray(2 * MEMORY)
+        case "write":
+            (path.parent / "trace").write_text("x", encoding="utf-8")
+        case "run a command":
+            subprocess.run(["true"], check=False)
+        case "say two lines":
+            raise BadInput("one\ntwo")
 
 
 def recording_faults(recording) -> list[str]:
@@ -551,7 +588,7 @@ MUTATORS: tuple[Mutator, ...] = (
 
 
 def pickled(command: str) -> bytes:
-    """A pickle that runs ``command`` in a shell when it is opened; written by hand, never loaded."""
+    """A pickle that runs ``command`` in a shell when it is opened; written by hand."""
     return b"cposix\nsystem\n(V" + command.encode() + b"\ntR."
 
 

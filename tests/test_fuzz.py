@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -100,38 +99,10 @@ def test_what_no_reader_may_do_is_noted(event, arguments, noted):
     assert bool(events) is noted
 
 
-@pytest.mark.parametrize("kind", ["hang", "crash", "noise", "traceback", "memory", "write", "good"])
-def test_the_fork_tells_every_misbehaviour_apart(monkeypatch, kind, tmp_path):
-    expected = {
-        "hang": "HANG", "crash": "CRASH", "noise": "NOISE", "traceback": "TRACEBACK",
-        "memory": "TRACEBACK", "write": "FORBIDDEN", "good": "loaded",
-    }  # fmt: skip
-    monkeypatch.setattr(fuzz, "PATIENCE_S", 0.5 if kind == "hang" else 5.0)
-    monkeypatch.setattr(fuzz, "read_and_check", misbehave)
-    found, said, _, _ = fuzz.in_a_fork(kind, str(tmp_path / "file"))
-    assert found == expected[kind], said
-    assert "MemoryError" in said or kind != "memory"
-
-
-def misbehave(kind: str, path: Path) -> list[str]:
-    """In the fork of the test above: do what a bad reader might."""
-    import os
-    import signal
-
-    if kind == "hang":
-        while True:
-            signal.pause()
-    if kind == "crash":
-        os.kill(os.getpid(), signal.SIGSEGV)
-    if kind == "noise":
-        print("a warning nobody asked for", flush=True)
-    if kind == "traceback":
-        raise KeyError("x")
-    if kind == "memory":
-        bytearray(2 * fuzz.MEMORY)
-    if kind == "write":
-        (path.parent / "trace").write_text("x")
-    return []
+@pytest.mark.parametrize("kind", fuzz.MISBEHAVIOUR)
+def test_every_misbehaviour_of_a_reader_is_noticed(reader, kind, tmp_path):
+    outcome = reader.read(kind, tmp_path / "file", 0.5 if kind == "hang" else fuzz.PATIENCE_S)
+    assert outcome.kind == fuzz.MISBEHAVIOUR[kind], outcome
 
 
 def test_what_failed_is_kept_for_a_bug_report(monkeypatch, tmp_path):

@@ -5,12 +5,13 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rtbci.commands.reading import (
+from rtbci.options import (
     add_reading_options,
+    check_files,
     labels,
     names,
     progress_bar,
-    read_all,
+    read_file,
     say,
     stages,
     subject_id,
@@ -102,7 +103,8 @@ def run(args: argparse.Namespace) -> int:
     from calibration.training import calibrate
     from rtbci.messages import line
 
-    recordings = read_all(args.files, args)
+    check_files(args.files)
+    recordings = [read_file(path, args) for path in args.files]
     with progress_bar() as bar:
         plan = plan_of(args, args.subject, args.labels)
         result = calibrate(recordings, plan, stages(bar))
@@ -177,13 +179,14 @@ def show(result: "Result", folder: Path) -> None:
     for name, value in rows:
         table.add_row(name, escape(value))
     console.print(table)
-    advice = {
-        "GO": "decode with it",
-        "CAUTION": "record a few more minutes, or try it",
-        "NO-GO": "check electrodes and markers (rtbci info FILE), then record more",
+    replay = f"rtbci replay FILE --bundle {shlex.quote(str(folder))} --speed max"
+    advice, command = {
+        "GO": ("decode another recording with it", replay),
+        "CAUTION": ("record a few more minutes and add them with --from, or try it", replay),
+        "NO-GO": ("look for bad electrodes and missing markers, then record more", "rtbci info FILE"),
     }[result.verdict]
-    console.print(f"\nnext: {advice}:", style="dim")
-    console.print(escape(f"  rtbci replay FILE --bundle {shlex.quote(str(folder))} --speed max"))
+    console.print(f"\nnext: {advice}", style="dim")
+    console.print(escape(f"  {command}"))
 
 
 def chance(scores: "Scores") -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from rtbci.errors import RtbciError
-from rtbci.formats import read
+from rtbci.options import add_reading_options, read_file
 from rtbci.recording import Recording
 
 HELP = "Print what a recording holds (channels, units, rate, gaps, markers) and what looks wrong."
@@ -24,34 +24,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "files", metavar="FILE", nargs="+", type=Path, help="file or session folder"
     )
-    parser.add_argument("--channels", metavar="A,B", help="only these channels, in this order")
-    parser.add_argument("--rename", metavar="FILE", type=Path, help="table of old and new names")
-    parser.add_argument(
-        "--trigger", metavar="CHANNEL[:MASK]", help="markers from the rising edges of a channel"
-    )
-    parser.add_argument(
-        "--rate", metavar="HZ", type=float, help="sampling rate, where the file is silent"
-    )
-    parser.add_argument("--unit", metavar="U", help="unit of the values: V, mV, uV or nV")
-    parser.add_argument("--stream", metavar="NAME", help="EEG stream of an XDF file with several")
     parser.add_argument("--json", action="store_true", help="one JSON object a file on stdout")
+    add_reading_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """0; or 2 where a file could not be read, after showing all others."""
     code, seen = 0, dict[str, Path]()
-    channels = tuple(name.strip() for name in args.channels.split(",")) if args.channels else None
     for place, path in enumerate(args.files):
         try:
-            recording = read(
-                path,
-                channels=channels,
-                rename=args.rename,
-                trigger=args.trigger,
-                rate=args.rate,
-                unit=args.unit,
-                stream=args.stream,
-            )
+            recording = read_file(path, args, pick=True)
         except RtbciError as error:
             if len(args.files) == 1:
                 raise

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rtbci.commands import calibrate
-from rtbci.commands.reading import (
+from rtbci.errors import BadInput
+from rtbci.options import (
     add_reading_options,
     check_files,
     labels,
     progress_bar,
-    read_all,
+    read_file,
     say,
     stages,
     subject_of,
 )
-from rtbci.errors import BadInput
 
 if TYPE_CHECKING:
     from rtbci.bundle import Bundle
@@ -30,8 +30,8 @@ HELP = """Decode recordings as if they were live, one after the other.
 
   rtbci replay run3.xdf --bundle bundles/sub-02 --speed max
 
-Without --bundle the newest bundle of the subject that the path names is taken, from ./bundles;
-without one, the first 60 % of the runs calibrate and the rest is replayed."""
+Without --bundle the newest bundle of the subject that the path names is taken, from ./bundles.
+Without one, or with --labels, the first 60 % of the runs calibrate and the rest is replayed."""
 CALIBRATED_SHARE = 0.6  # of the runs, where there is no bundle
 FEWEST_OF_A_LABEL = 10  # markers that make a class, where nobody named the classes
 MOST_LABELS = 20
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
             if number == 0 and first is not None:
                 recording, after = first
             else:
-                recording, after = read_all([path], args)[0], None
+                recording, after = read_file(path, args), None
             more = {"file": path.name} if len(files) > 1 else {}
             for decision in replay(recording, bundle, tally, after):
                 if args.json:
@@ -80,6 +80,9 @@ def run(args: argparse.Namespace) -> int:
     scores = scores_of(tally, bundle)
     result = summary(tally, bundle, scores)
     result["real_time_factor"] = speed_reached(tally.seconds, wall)
+    if not tally.decisions:
+        known = ", ".join(bundle.labels)
+        say(f"no event to decode: none of the markers is one of {known} (see rtbci info FILE)")
     for each in tally.dead:
         say(f"no reliable signal in {each}; its events were not decoded")
     for name in tally.seen:
@@ -111,7 +114,7 @@ def choose(args: argparse.Namespace) -> "tuple[Bundle, list[Path], Start | None,
         return bundle, args.files, None, f"decoding with {describe(bundle)}"
     subject = subject_of(args.files[0])
     home = calibrate.BUNDLES / subject if subject else None
-    if home is not None and home.is_dir() and newest_bundle(home):
+    if not args.labels and home is not None and home.is_dir() and newest_bundle(home):
         bundle = load_bundle(home)
         return bundle, args.files, None, f"decoding with the newest {describe(bundle)}"
     return from_first_runs(args, subject or "sub-unnamed")
@@ -126,7 +129,7 @@ def from_first_runs(
 
     count = len(args.files)
     n = min(count - 1, math.ceil(CALIBRATED_SHARE * count)) if count > 1 else 1
-    recordings = read_all(args.files[:n], args)
+    recordings = [read_file(path, args) for path in args.files[:n]]
     marker_labels = args.labels or guess_labels(recordings)
     start: Start | None = None
     if count == 1:
@@ -148,7 +151,7 @@ def from_first_runs(
         say(f"left out: {refused.file} {refused.reason}")
     what = f"the first {n} of {count} runs" if count > 1 else "the first 60 % of the events"
     classes = ", ".join(f"{code}={name}" for code, name in marker_labels.items())
-    sentence = f"no bundle of {subject}: {what} calibrate ({classes}), the rest is replayed"
+    sentence = f"no bundle: {what} calibrate ({classes}), the rest is replayed"
     return result.bundle, args.files[n:] if count > 1 else args.files, start, sentence
 
 

@@ -29,21 +29,22 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--stream", metavar="NAME", help="the stream of an XDF file")
 
 
-def read_all(paths: list[Path], args: argparse.Namespace) -> "list[Recording]":
-    """Every file, all channels; raises ``BadInput`` for the first that cannot be read."""
+def read_file(path: Path, args: argparse.Namespace, pick: bool = False) -> "Recording":
+    """A file as the options say, with all its channels or (``pick``) those of ``--channels``.
+
+    Raises ``BadInput`` for one that cannot be read.
+    """
     from rtbci.formats import read
 
-    return [
-        read(
-            path,
-            rename=args.rename,
-            trigger=args.trigger,
-            rate=args.rate,
-            unit=args.unit,
-            stream=args.stream,
-        )
-        for path in paths
-    ]
+    return read(
+        path,
+        channels=args.channels if pick else None,
+        rename=args.rename,
+        trigger=args.trigger,
+        rate=args.rate,
+        unit=args.unit,
+        stream=args.stream,
+    )
 
 
 def names(text: str) -> tuple[str, ...]:
