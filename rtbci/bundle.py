@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rtbci.decoders import FAMILIES
 from rtbci.errors import BadBundle, BadInput
 from rtbci.latency import Template
-from rtbci.preprocess import Filter
+from rtbci.preprocess import Filter, steady_state
 from rtbci.recipe import Recipe
 from rtbci.types import Array, Decoder, StreamInfo
 
@@ -33,6 +33,7 @@ VERSION = 1
 RATE_TOLERANCE = 0.005  # of the nominal rate
 LARGEST_JSON = 16 * 2**20  # bytes
 LARGEST_WEIGHTS = 2**30  # bytes
+LARGEST_COEFFICIENT = 1e3  # of a filter; a band-pass of order 4 stays below 10
 LARGEST_WINDOW = 2**26  # values, all streams together
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
@@ -329,6 +330,12 @@ def _recipe(document: RecipeFile) -> Recipe:
             raise ValueError("filter sections must have six coefficients and two states")
         if not ((abs(sos[:, 5]) < 1) & (abs(sos[:, 4]) < 1 + sos[:, 5])).all():
             raise ValueError("a filter is not stable")
+        with np.errstate(all="ignore"):
+            expected = steady_state(sos)
+            if not (sos[:, 3] == 1).all() or not np.allclose(start, expected, 1e-3, 1e-3):
+                raise ValueError("the start of a filter does not fit its sections")
+        if abs(sos).max() > LARGEST_COEFFICIENT:
+            raise ValueError(f"a filter has a coefficient beyond {LARGEST_COEFFICIENT:g}")
         filters.append(Filter(sos, start))
     values = {name: getattr(document, name) for name in RecipeFile.model_fields}
     return Recipe(**{**values, "filters": tuple(filters)})

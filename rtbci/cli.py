@@ -41,7 +41,7 @@ GROUPS = {  # heading in the help -> its commands
 }
 EXAMPLES = (
     "rtbci info recording.xdf",
-    "rtbci calibrate --headless --subject 02 --from run1.xdf run2.xdf --labels 1=house,2=face",
+    "rtbci calibrate --subject 02 --from run1.xdf --labels 1=house,2=face",
     "rtbci replay run3.xdf --bundle bundles/sub-02 --speed max",
 )
 DEBUG_HELP = "show the traceback of an error"
