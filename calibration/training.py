@@ -24,8 +24,8 @@ from rtbci.bundle import RATE_TOLERANCE, Bundle
 from rtbci.decoders.evoked import EvokedDecoder
 from rtbci.decoders.oscillation import OscillationDecoder
 from rtbci.errors import BadInput, NoUsableSignal
+from rtbci.judge import Judge, decoder_input, softmax
 from rtbci.latency import Template
-from rtbci.pipeline import Judge, decoder_input, softmax
 from rtbci.quality import mains_hum
 from rtbci.recipe import EVOKED_BANDS, EVOKED_WINDOW, Recipe, make_recipe
 from rtbci.recording import Recording

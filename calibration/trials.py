@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rtbci.pipeline import peak_to_peak
+from rtbci.judge import peak_to_peak
 from rtbci.quality import dead_electrodes
 from rtbci.recipe import Recipe
 from rtbci.recording import Recording

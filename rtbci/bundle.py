@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rtbci.decoders import FAMILIES
 from rtbci.errors import BadBundle, BadInput
+from rtbci.judge import Judge
 from rtbci.latency import Template
 from rtbci.preprocess import Filter, steady_state
 from rtbci.recipe import Recipe
@@ -297,8 +298,6 @@ def _arrays(folder: Path, document: SubjectFile) -> dict[str, Array]:
 
 def _try_out(recipe: Recipe, decoder: Decoder, template: Template | None) -> None:
     """Windows through the whole path, so that misfits show before a participant waits."""
-    from rtbci.pipeline import Judge
-
     assert recipe.streams <= len(recipe.filters) == len(recipe.bands), "streams"
     assert recipe.check < len(recipe.filters), "check stream"
     assert recipe.last > recipe.first, "empty window"

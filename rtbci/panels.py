@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SIZE, DPI = (12.8, 8.0), 100  # inches; 1280 x 800 pixels
 INK, GREY, BAR, PALE, PAPER = "#1a1a1a", "#5a6068", "#c3c9d0", "#eceff2", "#ffffff"
 RIGHT, WRONG, UNSAID = "#0072b2", "#d55e00", "#7a5195"  # blue, vermilion, purple
+WARNING = "#b34700"  # vermilion dark enough to carry white text: 5.5 to 1
 FEW = 8  # up to so many classes there is room for height and for words
 STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600)  # between marks of time
 DASHED = (0, (4, 3))
@@ -68,21 +69,23 @@ def timeline(axes: "Axes", session: Session) -> None:
         _say(axes, "no events")
         return
 
-    how = "size: probability"
-    if k <= FEW:
-        how = f"height in a lane: probability, {percent(1 / k)} to 100 %"
-    axes.annotate(how, (0, 1), (134, 10), "axes fraction", "offset points", size=9, color=GREY)
+    if not rejected.all():
+        how = "size: probability"
+        if k <= FEW:
+            how = f"height in a lane: probability, {percent(1 / k)} to 100 %"
+        axes.annotate(how, (0, 1), (134, 10), "axes fraction", "offset points", size=9, color=GREY)
     room = SIZE[0] * DPI * 0.875 / n  # pixels an event
     shown = session.true >= 0
     base = k - 1 - session.true[shown]
     width = float(np.clip(0.45 * room, 0.8, 7))
-    axes.vlines(session.times[shown], base + 0.03, base + 0.97, BAR, lw=width, label="shown")
+    if shown.any():
+        axes.vlines(session.times[shown], base + 0.03, base + 0.97, BAR, lw=width, label="shown")
     decided = np.flatnonzero(~rejected)
     p = session.probabilities[decided, session.said[decided]]
     above = np.clip((p - 1 / k) / (1 - 1 / k), 0, 1)
     y = k - 1 - session.said[decided] + (0.12 + 0.76 * above if k <= FEW else 0.5)
     dot = float(np.clip(9 * room, 9, 46))
-    areas = np.full(len(p), dot) if k <= FEW else 4 + 26 * above
+    areas = np.full(len(p), dot) if k <= FEW else 8 + 30 * above
     kinds = (
         ("right", session.right, "o", RIGHT),
         ("wrong", session.scored & ~session.right, "X", WRONG),
@@ -124,7 +127,7 @@ def _clock(axes: "Axes", session: Session) -> None:
     step = next((s for s in STEPS_S if end / s <= 10), 3600 * int(np.ceil(end / 36000)))
     marks = np.arange(0, end + margin, step)
     axes.set_xticks(marks, [f"{int(t) // 60}:{int(t) % 60:02d}" for t in marks])
-    axes.annotate("min:s", (0, 0), (-3.5, -6.5), "axes fraction", "offset points", size=9,
+    axes.annotate("min:s", (0, 0), (-10, -6.5), "axes fraction", "offset points", size=9,
                   color=GREY, ha="right", va="top")  # fmt: skip
     for start in session.starts:
         axes.axvline(start, color=GREY, lw=1, ls=DASHED)
@@ -215,13 +218,14 @@ def confusion(figure: "Figure", place: tuple[float, float, float], session: Sess
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     own = np.eye(k, dtype=bool)
     tint = np.where(own[..., None], _rgb(RIGHT), _rgb(WRONG))
-    axes.imshow(1 - (1 - tint) * share[..., None], aspect="equal")
+    axes.imshow(1 - 0.75 * (1 - tint) * share[..., None], aspect="equal")
     size = 7 + 22 / k if few else 6
-    for row, column in np.argwhere((counts > 0) | few):
-        pale = share[row, column] > (0.5 if row == column else 0.62)
+    if not counts.any():
+        _say(axes, "no decision whose\ntruth is known")
+    for row, column in np.argwhere((counts > 0) | (few and counts.any())):
         weight = "bold" if row == column else "normal"
         axes.text(column, row, str(counts[row, column]), ha="center", va="center", size=size,
-                  color=PAPER if pale else INK, weight=weight)  # fmt: skip
+                  color=INK, weight=weight)  # fmt: skip
     edges = np.arange(k + 1) - 0.5
     axes.set_xticks(edges, minor=True)
     axes.set_yticks(edges, minor=True)
@@ -230,7 +234,7 @@ def confusion(figure: "Figure", place: tuple[float, float, float], session: Sess
     words: dict[str, Any] = {"size": _size(k, 9.5, 6), "color": INK}
     axes.set_xticks(range(k), session.names, rotation=0 if upright else 90, **words)
     axes.set_yticks(range(k), session.names, **words)
-    axes.spines[:].set_visible(False)
+    axes.spines[:].set(visible=True, color=BAR)
     axes.set_title("Shown (rows) and decoded (columns)")
 
 
@@ -260,6 +264,8 @@ def figures(axes: "Axes", session: Session, scores: Scores | None) -> None:
         for row, (name, value, (low, high), level) in enumerate(rows):
             colour = RIGHT if low > level and scores.p_value <= GO_P else GREY
             number = f"{100 * value:.1f} %  ({100 * low:.0f} to {100 * high:.0f})"
+            if row == 2:
+                number = f"{value:.3f}  ({low:.2f} to {high:.2f})"
             y = row + 0.3
             axes.text(0, row - 0.02, name, va="bottom")
             axes.text(1, row - 0.02, number if value == value else "-", va="bottom", ha="right")
@@ -269,11 +275,11 @@ def figures(axes: "Axes", session: Session, scores: Scores | None) -> None:
             axes.plot([level, level], [y - 0.2, y + 0.2], color=INK, lw=1.2, ls=(0, (2, 1.5)))
         marks = np.linspace(0, 1, 5)
         axes.set_xticks(marks, [percent(mark) for mark in marks])
-        commonest = "; of accuracy, always the commonest" if usual > scores.chance + 0.005 else ""
+        commonest = "; of accuracy, the commonest class" if usual > scores.chance + 0.005 else ""
         notes = [f"dashed: chance{commonest}", *notes]
         notes.append(f"{shown_p(scores)}, {scores.permutations} permutations of the labels")
-        notes.append(f"intervals: {scores.interval}")
-    axes.text(0, -0.14, "\n".join(notes), transform=axes.transAxes, va="top", size=8.5, color=GREY)
+        notes.append(f"intervals: {scores.interval.replace('wilson', 'Wilson')}")
+    axes.text(0, -0.19, "\n".join(notes), transform=axes.transAxes, va="top", size=8.5, color=GREY)
 
 
 def shown_p(scores: Scores) -> str:
@@ -293,7 +299,7 @@ def _size(k: int, few: float, many: float) -> float:
 
 def _say(axes: "Axes", sentence: str) -> None:
     axes.text(0.5, 0.5, sentence, transform=axes.transAxes, ha="center", va="center", size=11,
-              color=GREY)  # fmt: skip
+              color=GREY, bbox={"facecolor": PAPER, "edgecolor": "none"})  # fmt: skip
 
 
 def _rgb(colour: str) -> Array:

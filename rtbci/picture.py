@@ -17,7 +17,7 @@ import numpy as np
 from rtbci import panels
 from rtbci.errors import BadInput
 from rtbci.formats.source import clean
-from rtbci.panels import DPI, GREY, INK, PAPER, RIGHT, SIZE, WRONG, Session, percent, shown_p
+from rtbci.panels import DPI, GREY, INK, PAPER, RIGHT, SIZE, WARNING, Session, percent, shown_p
 from rtbci.stats import CAUTION_P, FEWEST_FOR_GO, GO_P, Scores
 from rtbci.types import Decision
 
@@ -167,7 +167,7 @@ def _heading(
 ) -> None:
     """Title, verdict and reason on the left, the one figure to remember on the right."""
     figure, (title, verdict, why) = canvas.figure, words
-    colour = GREY if scores is None else RIGHT if verdict == "Above chance" else WRONG
+    colour = GREY if scores is None else RIGHT if verdict == "Above chance" else WARNING
     badge = {"boxstyle": "round,pad=0.45", "facecolor": colour, "edgecolor": colour}
     line = 0.888
     figure.text(0.03, 0.945, title, size=17, weight="bold", va="center")

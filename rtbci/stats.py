@@ -2,8 +2,8 @@
 
 One place, one rule. The p-value is the permutation p of balanced accuracy, labels shuffled within
 blocks of time. Intervals are Wilson's where the classes have equal counts, else a bootstrap
-stratified by class; where every trial was right or wrong a bootstrap has no spread, and Wilson's
-interval of the smallest class stands in.
+stratified by class; where every class was always or never right a bootstrap has no spread, and
+Wilson's interval of the smallest class stands in.
 """
 
 from dataclasses import dataclass
@@ -53,11 +53,11 @@ def score(true: np.ndarray, probabilities: Array, p_value: float, permutations: 
     if equal:
         accuracy_ci = balanced_ci = wilson(int(hits.sum()), n)
     else:
-        accuracy_ci = _percentiles(resampled.sum(axis=1) / n)
-        balanced_ci = _percentiles((resampled / counts[there]).mean(axis=1))
-        if accuracy in (0.0, 1.0):
-            smallest = int(counts[there].min())
-            accuracy_ci = balanced_ci = wilson(round(accuracy * smallest), smallest)
+        smallest = int(counts[there].min())
+        accuracy_ci = _percentiles(accuracy, resampled.sum(axis=1) / n, smallest)
+        balanced_ci = _percentiles(
+            balanced, (resampled / counts[there]).mean(axis=1), smallest
+        )
     auc, auc_ci = auc_interval(true, probabilities)
     return Scores(
         n=n,
@@ -111,10 +111,8 @@ def auc_interval(true: np.ndarray, probabilities: Array) -> tuple[float, Interva
         values.append(wins.mean())
         resampled += ((weights[:, inside] @ wins) * weights[:, outside]).sum(axis=1) / pairs
     value = float(np.mean(values))
-    if value in (0.0, 1.0):
-        smallest = min(int((true == c).sum()) for c in classes)
-        return value, wilson(round(value * smallest), smallest)
-    return value, _percentiles(resampled / len(against))
+    smallest = min(int((true == c).sum()) for c in classes)
+    return value, _percentiles(value, resampled / len(against), smallest)
 
 
 def balanced_accuracy(true: np.ndarray, predicted: np.ndarray, k: int) -> Array:
@@ -170,8 +168,10 @@ def verdict(scores: Scores) -> tuple[str, str]:
     return "NO-GO", f"not above chance ({p})"
 
 
-def _percentiles(values: Array) -> Interval:
-    low, high = np.percentile(values, [2.5, 97.5])
+def _percentiles(value: float, resampled: Array, smallest: int) -> Interval:
+    low, high = np.percentile(resampled, [2.5, 97.5])
+    if high - low < 1e-9:  # every class always or never right: nothing to resample
+        return wilson(round(value * smallest), smallest)
     return float(low), float(high)
 
 

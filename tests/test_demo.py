@@ -1,0 +1,74 @@
+"""The demo runs the real commands, twice in a row, and never touches what is not its own."""
+
+import pytest
+
+from rtbci.formats import read
+from sims import demo
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """The command lines of the demo, which are not run; ``codes`` are their exit codes."""
+    made, codes = [], [0, 0]
+    monkeypatch.setattr(demo, "call", lambda words: made.append(words) or codes[len(made) - 1])
+    monkeypatch.setattr(demo, "RUNS", dict.fromkeys(demo.RUNS, (1, 4)))
+    return made, codes
+
+
+def test_the_demo_leads_from_nothing_to_a_picture_and_works_twice(tmp_path, monkeypatch, capfd):
+    runs = {name: (seed, 32) for name, (seed, _) in demo.RUNS.items()}
+    monkeypatch.setattr(demo, "RUNS", runs)
+    monkeypatch.chdir(tmp_path)
+    assert demo.main([]) == 0
+    out, err = capfd.readouterr()
+    assert "Traceback" not in out + err
+    assert "demo/summary.png" in out.replace("\\", "/")
+    assert (tmp_path / "demo" / "summary.png").read_bytes().startswith(b"\x89PNG")
+    names = {path.name for path in (tmp_path / "demo").iterdir()}
+    assert names == {*demo.RUNS, "bundles", "summary.png", ".gitignore"}
+
+
+def test_the_recordings_are_written_anew_and_the_same(tmp_path, calls):
+    folder = tmp_path / "demo ü"
+    before = {path: path.read_bytes() for path in demo.record(folder)}
+    (folder / ".replay.xdf.part").write_text("interrupted")
+    assert {path: path.read_bytes() for path in demo.record(folder)} == before
+    assert set(demo.LABELS) >= {marker.label for marker in read(folder / "replay.xdf").markers}
+
+
+def test_the_commands_are_those_that_people_would_type(tmp_path, calls, capsys):
+    made, _ = calls
+    assert demo.main(["--folder", str(tmp_path / "a b")]) == 0
+    assert [words[:2] for words in made] == [["rtbci", "calibrate"], ["rtbci", "replay"]]
+    out = capsys.readouterr().out
+    assert "--labels 1=face,2=house" in out
+    assert "a b/replay.xdf'" in out  # quoted
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_the_exit_code_is_that_of_the_command_that_failed(tmp_path, calls, capsys, failing):
+    made, codes = calls
+    codes[failing] = 3
+    assert demo.main(["--folder", str(tmp_path / "demo")]) == 3
+    assert len(made) == failing + 1
+    assert "done in" not in capsys.readouterr().out
+
+
+def test_a_command_that_fails_says_so_through_its_code():
+    assert demo.call(["rtbci", "no-such-command"]) == 2
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path, calls, capsys):
+    made, _ = calls
+    (tmp_path / "replay.xdf").write_text("mine")
+    (tmp_path / ".gitignore").write_text("mine")
+    assert demo.main(["--folder", str(tmp_path)]) == 2
+    assert "holds other files; name a new folder" in capsys.readouterr().err
+    assert {path.read_text() for path in tmp_path.iterdir()} == {"mine"}
+    assert not made
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path, calls, capsys):
+    (tmp_path / "file").write_text("")
+    assert demo.main(["--folder", str(tmp_path / "file" / "demo")]) == 2
+    assert "file" in capsys.readouterr().err
