@@ -34,5 +34,5 @@ soak: setup
 	@$(PYTHON) -m tests.soak
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache build dist
+	rm -rf .venv .pytest_cache .ruff_cache build dist demo .soak
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -87,7 +87,7 @@ def _cpu() -> str:
 
 
 def decode(seconds: float) -> Iterator[Figure]:
-    """A recording through the whole pipeline, in chunks of a second and in those of a live stream."""
+    """A recording through the whole pipeline, in chunks of a second and as small as live."""
     names = tuple(f"E{i + 1:03d}" for i in range(CHANNELS))
     bundle = synthetic_bundle(RATE, names, ("a", "b", "c", "d"))
     recording = synthetic_recording(RATE, names, seconds, EVERY, tuple(bundle.labels))

@@ -25,7 +25,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -373,7 +373,8 @@ def edf_seed(name: str = "a.edf") -> tuple[Files, str]:
     import edfio
 
     bdf = name.endswith("bdf")
-    kind = edfio.BdfSignal if bdf else edfio.EdfSignal
+    kind: Any = edfio.BdfSignal if bdf else edfio.EdfSignal
+    whole: Any = edfio.Bdf if bdf else edfio.Edf
     signals = [
         kind(row, 100, label=label, physical_dimension="uV", physical_range=(-3000, 3000))
         for row, label in zip(signal_of(400, 3).T, ("C3", "Cz", "EOG"), strict=True)
@@ -381,7 +382,7 @@ def edf_seed(name: str = "a.edf") -> tuple[Files, str]:
     notes = [edfio.EdfAnnotation(0.5, None, "T1"), edfio.EdfAnnotation(2.25, 0.5, "T2")]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
-        (edfio.Bdf if bdf else edfio.Edf)(signals, annotations=notes).write(path)
+        whole(signals, annotations=notes).write(path)
         return {name: path.read_bytes()}, name
 
 

@@ -17,9 +17,12 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from tests import fuzz
 
@@ -31,8 +34,9 @@ SOURCES = ("rtbci", "calibration", "sims", "tests/fuzz.py", "tests/soak.py", "py
 
 NOISE_SEEDS = range(200)
 NOISE_CLASSES = ("1", "2", "3", "4")
-NOISE_SIGNIFICANT, NOISE_MOST = 0.01, 7  # of 200: more has a chance of 0.4 % at a true 1 %
-MUTATIONS, BATCH = 1000, 100
+NOISE_TRIALS = 316  # eight minutes
+NOISE_LEVEL, NOISE_MOST = 0.01, 7  # more than 7 of 200 has a chance of 0.1 % at a true 1 %
+MUTATIONS, BATCH = 1000, 100  # of each format; files in a unit
 
 
 @dataclass(frozen=True)
@@ -45,38 +49,51 @@ class Result:
 
 
 class Units:
-    """Results of finished units, by name, in one file of JSON lines; a cut last line is ignored."""
+    """Results of finished units, by name, in a file of JSON lines; a cut line is ignored."""
 
     def __init__(self, path: Path, deadline: float = float("inf")) -> None:
-        self.path, self.deadline = path, deadline
-        self.done: dict[str, object] = {}
-        if path.exists():
-            for line in path.read_text(encoding="utf-8").splitlines():
-                try:
-                    name, value = json.loads(line)
-                except ValueError:
-                    continue
-                self.done[name] = value
+        self.done: dict[str, Any] = {}
+        self._path, self._deadline = path, deadline
+        text = path.read_bytes() if path.exists() else b""
+        for line in text.splitlines():
+            try:
+                name, value = json.loads(line)
+            except ValueError:
+                continue
+            self.done[name] = value
+        self._cut = bool(text) and not text.endswith(b"\n")
 
     def add(self, name: str, value: object) -> None:
-        """Keep the result of a unit, on disk before this returns."""
-        self.path.parent.mkdir(exist_ok=True)
-        (self.path.parent / ".gitignore").write_text("*\n", encoding="utf-8")
-        with open(self.path, "a+", encoding="utf-8") as file:
-            if file.tell() and not self.path.read_bytes().endswith(b"\n"):
-                file.write("\n")  # behind a line that was cut by a kill
-            file.write(json.dumps([name, value]) + "\n")
+        """Keep the result of a unit; it is on disk before this returns."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        (self._path.parent / ".gitignore").write_text("*\n", encoding="utf-8")
+        with open(self._path, "a", encoding="utf-8") as file:
+            file.write(("\n" if self._cut else "") + json.dumps([name, value]) + "\n")
             file.flush()
             os.fsync(file.fileno())
+        self._cut = False
         self.done[name] = value
 
+    @property
     def late(self) -> bool:
         """Whether the time is used up, so that no unit may begin."""
-        return time.monotonic() >= self.deadline
+        return time.monotonic() >= self._deadline
 
-    def each[T](self, check: str, work: Callable[[T], object], what: Sequence[T]) -> list[object]:
-        """``work`` of all of ``what`` that is not done, in two processes; results in order."""
-        raise NotImplementedError
+    def in_processes(self, check: str, work: Callable[[int], object], seeds: Sequence[int]) -> bool:
+        """``work`` of every seed that is not done, two at a time; whether all are done now."""
+        todo = [seed for seed in seeds if f"{check}/{seed}" not in self.done]
+        spawn = multiprocessing.get_context("spawn")  # fork after threads of BLAS is undefined
+        with ProcessPoolExecutor(PROCESSES, mp_context=spawn) as pool:
+            running: dict[Future[object], int] = {}
+            while running or (todo and not self.late):
+                while todo and len(running) < PROCESSES and not self.late:
+                    seed = todo.pop(0)
+                    running[pool.submit(work, seed)] = seed
+                finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    self.add(f"{check}/{running.pop(future)}", future.result())
+                    tell(f"{check}: {len(todo) + len(running)} to go")
+        return not todo
 
 
 def noise_unit(seed: int) -> float:
@@ -85,9 +102,137 @@ def noise_unit(seed: int) -> float:
     from sims.generate import generate
 
     recording = generate(
-        seed, n_trials=316, classes=NOISE_CLASSES, channels=16, rate=250.0, strength="none"
+        seed,
+        n_trials=NOISE_TRIALS,
+        classes=NOISE_CLASSES,
+        channels=16,
+        rate=250.0,
+        strength="none",
+        person=seed,
     )
     plan = Plan(subject="noise", labels={name: name for name in NOISE_CLASSES})
     result = calibrate([recording], plan, lambda *_: None)
     assert result.scores is not None
-    return result.scores.p_value
+    return float(result.scores.p_value)
+
+
+def noise(units: Units) -> Result:
+    """Noise is called significant as rarely as it should be."""
+    whole = units.in_processes("noise", noise_unit, NOISE_SEEDS)
+    found = {s: units.done[f"noise/{s}"] for s in NOISE_SEEDS if f"noise/{s}" in units.done}
+    low = sorted(seed for seed, p in found.items() if p <= NOISE_LEVEL)
+    below = sum(p <= 0.05 for p in found.values())
+    figure = f"{len(low)} of {len(found)} seeds with p <= {NOISE_LEVEL:g} {low}, {below} <= 0.05"
+    good = None if not whole and len(low) <= NOISE_MOST else len(low) <= NOISE_MOST
+    return Result(figure, f"at most {NOISE_MOST} of {len(NOISE_SEEDS)}", good)
+
+
+def fuzzing(kind: str, units: Units) -> Result:
+    """Damaged files of one format are loaded or refused in a sentence."""
+    batches = range(0, MUTATIONS, BATCH)
+    todo = [first for first in batches if f"fuzz {kind}/{first}" not in units.done]
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        reader = None
+        for first in todo:
+            if units.late:
+                break
+            reader = reader or stack.enter_context(fuzz.Reader(Path(name)))
+            counts, failures, slowest, most = Counter[str](), dict[str, str](), 0.0, 0.0
+            seeds = range(first, first + BATCH)
+            for seed, outcome, files in fuzz.hunt(reader, kind, seeds, Path(name)):
+                counts[outcome.kind] += 1
+                slowest, most = max(slowest, outcome.seconds), max(most, outcome.megabytes)
+                if not outcome.fine:
+                    failures[str(seed)] = outcome.said
+                    fuzz.keep(kind, seed, files, outcome)
+            part = {"counts": counts, "failures": failures, "slowest": slowest, "most": most}
+            units.add(f"fuzz {kind}/{first}", part)
+    parts = [units.done[f"fuzz {kind}/{first}"] for first in batches
+             if f"fuzz {kind}/{first}" in units.done]  # fmt: skip
+    counts = sum((Counter(part["counts"]) for part in parts), Counter[str]())
+    failures = [seed for part in parts for seed in part["failures"]]
+    said = ", ".join(f"{n} {what}" for what, n in sorted(counts.items()))
+    said += f"; slowest {max((part['slowest'] for part in parts), default=0):.2f} s"
+    said += f", most {max((part['most'] for part in parts), default=0):.0f} MB"
+    if failures:
+        said += f"; seeds {', '.join(failures[:10])} lie in {fuzz.KEPT.name}/"
+    whole = len(parts) == len(batches)
+    return Result(said, "only loaded or refused", False if failures else True if whole else None)
+
+
+CHECKS: dict[str, Callable[[Units], Result]] = {
+    **{f"fuzz {kind}": partial(fuzzing, kind) for kind in fuzz.SEEDS},
+    "noise": noise,
+}
+
+
+def sources_hash() -> str:
+    """Changes with every source that a check may depend on."""
+    digest = hashlib.sha256()
+    for place in SOURCES:
+        path = ROOT / place
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            content = file.read_bytes()
+            name = file.relative_to(ROOT).as_posix()
+            digest.update(f"{name} {len(content)} ".encode() + content)
+    return digest.hexdigest()[:16]
+
+
+def tell(text: str) -> None:
+    """Progress, for a person who watches."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def run(names: Sequence[str], units: Units) -> int:
+    """Every check in turn, one line each, and the summary; the exit code."""
+    verdicts = Counter[str]()
+    width = max(map(len, names), default=0)
+    for name in names:
+        began = time.monotonic()
+        result = CHECKS[name](units)
+        word = {True: "ok", False: "FAILED", None: "not finished"}[result.ok]
+        verdicts[word] += 1
+        tell("")
+        took = time.monotonic() - began
+        print(
+            f"{name:<{width}}  {word}: {result.figure} (bound: {result.bound}) [{took:.0f} s]",
+            flush=True,
+        )
+    print(f"{len(names)} checks: {', '.join(f'{n} {word}' for word, n in verdicts.items())}")
+    if verdicts["not finished"]:
+        print("the time is used up; the same command goes on from here")
+    return 0 if set(verdicts) <= {"ok"} else 1
+
+
+def main(words: Sequence[str] | None = None, store: Path = STORE) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--list", action="store_true", help="name the checks and stop")
+    parser.add_argument("--only", choices=list(CHECKS), metavar="NAME", help="one check")
+    parser.add_argument("--fresh", action="store_true", help="forget what is done")
+    parser.add_argument(
+        "--budget", type=float, default=BUDGET_S, metavar="S", help=f"seconds [{BUDGET_S:g}]"
+    )
+    args = parser.parse_args(words)
+    if args.list:
+        print("\n".join(CHECKS))
+        return 0
+    for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[variable] = "1"  # the processes share the cores already
+    path = store / f"{sources_hash()}.jsonl"
+    if args.fresh:
+        path.unlink(missing_ok=True)
+    units = Units(path, time.monotonic() + args.budget)
+    names = [args.only] if args.only else list(CHECKS)
+    print(f"budget {args.budget:g} s, {len(units.done)} units done before, {path.name}", flush=True)
+    try:
+        return run(names, units)
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here")
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

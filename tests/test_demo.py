@@ -1,4 +1,4 @@
-"""The demo runs the real commands, twice in a row, and never touches what is not its own."""
+"""The demo runs the real commands, as often as one likes, and never touches what is not its own."""
 
 import pytest
 
@@ -15,7 +15,7 @@ def calls(monkeypatch):
     return made, codes
 
 
-def test_the_demo_leads_from_nothing_to_a_picture_and_works_twice(tmp_path, monkeypatch, capfd):
+def test_the_demo_leads_from_nothing_to_a_picture(tmp_path, monkeypatch, capfd):
     runs = {name: (seed, 32) for name, (seed, _) in demo.RUNS.items()}
     monkeypatch.setattr(demo, "RUNS", runs)
     monkeypatch.chdir(tmp_path)
@@ -28,7 +28,8 @@ def test_the_demo_leads_from_nothing_to_a_picture_and_works_twice(tmp_path, monk
     assert names == {*demo.RUNS, "bundles", "summary.png", ".gitignore"}
 
 
-def test_the_recordings_are_written_anew_and_the_same(tmp_path, calls):
+@pytest.mark.usefixtures("calls")
+def test_the_recordings_are_written_anew_and_the_same(tmp_path):
     folder = tmp_path / "demo ü"
     before = {path: path.read_bytes() for path in demo.record(folder)}
     (folder / ".replay.xdf.part").write_text("interrupted")
@@ -68,7 +69,8 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path, calls, capsys):
     assert not made
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path, calls, capsys):
+@pytest.mark.usefixtures("calls")
+def test_a_folder_that_cannot_be_made_is_named(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert demo.main(["--folder", str(tmp_path / "file" / "demo")]) == 2
     assert "file" in capsys.readouterr().err

@@ -116,7 +116,8 @@ def test_streams_come_out_in_the_order_of_their_filters():
     assert y.shape == (len(x), 3, 3)
     assert y.dtype == np.float32
     for stream, chain in enumerate(chains):
-        np.testing.assert_allclose(y[:, stream], reference(chain, x), rtol=1e-6, atol=1e-6)
+        expected = reference(chain, x.astype(np.float64))
+        np.testing.assert_allclose(y[:, stream], expected, rtol=1e-6, atol=1e-6)
 
 
 def test_a_constant_comes_out_as_nothing_from_the_first_sample_on():

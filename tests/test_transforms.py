@@ -58,7 +58,7 @@ def test_the_result_does_not_depend_on_the_cut(make, cut, seed):
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_the_result_does_not_depend_on_how_a_chunk_lies_in_memory(make, order):
     x = signal(2, make)
-    pieces = [make_order(x[at : at + 1], order) for at in range(0, 200)]
+    pieces = [make_order(x[at : at + 1], order) for at in range(200)]
     one, other = make(), make()
     found = np.concatenate([one.push(piece) for piece in pieces])
     np.testing.assert_array_equal(found, other.push(np.asarray(x[:200], order=order)))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -43,9 +44,7 @@ def chunks(x: Samples, sizes: Sequence[int] | int = 25, start: int = 0) -> list[
     if isinstance(sizes, int):
         sizes = [sizes] * -(-len(x) // sizes)
     edges = np.cumsum([0, *sizes])
-    return [
-        Chunk(start + a, x[a:b]) for a, b in zip(edges[:-1], edges[1:], strict=True) if a < len(x)
-    ]
+    return [Chunk(start + a, x[a:b]) for a, b in pairwise(edges) if a < len(x)]
 
 
 def run(items: Iterable[Item], every: float | None = None, **more) -> list[Window]:

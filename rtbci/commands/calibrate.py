@@ -183,7 +183,10 @@ def show(result: "Result", folder: Path) -> None:
     advice, command = {
         "GO": ("decode another recording with it", replay),
         "CAUTION": ("record a few more minutes and add them with --from, or try it", replay),
-        "NO-GO": ("look for bad electrodes and missing markers, then record more", "rtbci info FILE"),
+        "NO-GO": (
+            "look for bad electrodes and missing markers, then record more",
+            "rtbci info FILE",
+        ),
     }[result.verdict]
     console.print(f"\nnext: {advice}", style="dim")
     console.print(escape(f"  {command}"))

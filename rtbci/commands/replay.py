@@ -90,7 +90,8 @@ def run(args: argparse.Namespace) -> int:
     if args.picture:
         from rtbci.picture import session_picture
 
-        title = f"{bundle.subject}: replay of {tally.recordings} recording(s)"
+        what = files[0].name if len(files) == 1 else f"{len(files)} recordings"
+        title = f"{bundle.subject}: {what}"
         session_picture(args.picture, tally.decisions, scores, title, bundle.decoder.classes)
     if args.json:
         print(line(result))
@@ -194,12 +195,12 @@ def show(result: dict[str, object], tally: "Tally", wall: float) -> None:
     for key, name in (
         ("balanced_accuracy", "balanced accuracy"), ("accuracy", "accuracy"), ("auc", "AUC"),
     ):  # fmt: skip
-        rows.append((name, shown(result[key], result[f"{key}_ci95"])))
+        rows.append((name, shown(result[key], result[f"{key}_ci95"], percent=key != "auc")))
     rows += [
-        ("chance", shown(result["chance"], None)),
+        ("chance", shown(result["chance"])),
         ("p", "-" if result["p_value"] is None else f"{result['p_value']:.3g}"),
-        ("when sure", f"{shown(result['accuracy_when_sure'], None)} of the surer "
-                      f"{shown(result['share_sure'], None)} of decisions"),
+        ("when sure", f"{shown(result['accuracy_when_sure'])} of the surer "
+                      f"{shown(result['share_sure'])} of decisions"),
         ("gaps", str(result["gaps"])),
         ("speed", f"{tally.seconds:.0f} s in {wall:.1f} s, {tally.seconds / wall:.0f} x real time"),
     ]  # fmt: skip
@@ -208,13 +209,16 @@ def show(result: dict[str, object], tally: "Tally", wall: float) -> None:
     console.print(table)
 
 
-def shown(value: object, interval: object) -> str:
-    """A share in percent with its interval, or ``-`` for what was not measured."""
+def shown(value: object, interval: object = None, percent: bool = True) -> str:
+    """A share with its interval, or ``-`` for what was not measured."""
     if not isinstance(value, float):
         return "-"
-    text = f"{100 * value:.1f} %"
-    if isinstance(interval, tuple) and len(interval) == 2:
-        text += f"  [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]"
+    text = f"{100 * value:.1f} %" if percent else f"{value:.3f}"
+    if isinstance(interval, tuple):
+        low, high = interval
+        text += (
+            f"  [{100 * low:.1f}, {100 * high:.1f}]" if percent else f"  [{low:.3f}, {high:.3f}]"
+        )
     return text
 
 

@@ -22,6 +22,7 @@ from rtbci.recording import Recording
 
 logger = logging.getLogger(__name__)
 
+LONGEST_SENTENCE = 1000  # characters of an error
 _MAGIC = {b"XDF:": ".xdf", b"\x93NUMPY": ".npy", b"0       ": ".edf", b"\xffBIOSEMI": ".bdf",
           b"GDF ": ".gdf", b"MATLAB 5": ".set", b"Brain": ".vhdr",
           b"timestamp": ".csv"}  # fmt: skip
@@ -59,9 +60,12 @@ def read(
                 recording = recording.pick(tuple(channels))
             notes = (*recording.provenance.notes, *what_looks_wrong(recording))
     except RtbciError as error:
-        if str(path) in str(error):
+        said = str(error) if str(path) in str(error) else f"{path}: {error}"
+        if not said.isprintable() or len(said) > LONGEST_SENTENCE:
+            said = clean(said)  # it quotes what stands in the file
+        if said == str(error):
             raise
-        raise type(error)(f"{path}: {error}") from None
+        raise type(error)(said) from None
     except MemoryError:
         raise BadInput(f"{path} does not fit into memory; cut it into shorter files") from None
     except Exception as error:

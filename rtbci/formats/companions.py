@@ -7,6 +7,7 @@ from typing import Any
 
 from rtbci.errors import BadInput
 from rtbci.formats.draft import check_sizes
+from rtbci.formats.matlab import check_structure
 from rtbci.formats.source import beside, clean, regular
 
 TEXT_BYTES = 16 * 2**20
@@ -75,6 +76,7 @@ def eeglab(path: Path) -> tuple[list[Path], int]:
     """Files of a dataset and its number of trials, 1 where continuous; raises ``BadInput``."""
     size = regular(path)
     _inflatable(path, size)
+    check_structure(path, path.read_bytes())
     from scipy.io import loadmat
 
     fields = ("nbchan", "pnts", "trials", "srate", "data")

@@ -173,7 +173,9 @@ def _annotations(raw: Any) -> tuple[list[Marker], tuple[Gap, ...]]:
 def _labels(described: list[str]) -> dict[str, str]:
     """Label of each description: ``Stimulus/S  1`` becomes ``S1`` where that stays unique."""
     short = {
-        text: "".join(text.rpartition("/")[2].split()) for text in set(described) if "/" in text
+        text: "".join(clean(text.rpartition("/")[2]).split())
+        for text in set(described)
+        if "/" in text
     }
     plain = {text: clean(text) for text in set(described)}
     counts = Counter([*short.values(), *(plain[text] for text in plain if text not in short)])
