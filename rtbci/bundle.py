@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -85,7 +86,7 @@ class SubjectFile(_Model):
     labels: dict[Name, Name]  # marker text to class
     frequencies: Annotated[tuple[float, ...], Field(max_length=1000)] = ()  # flicker, Hz
     recipe: RecipeFile
-    temperature: Annotated[float, Field(gt=0)]
+    temperature: Annotated[float, Field(ge=0.001, le=1e6)]
     sure: Annotated[float, Field(ge=0, le=1)]
     verdict: str
     training: dict[str, object] = {}  # files by hash, trials, accuracy with interval and chance
@@ -144,6 +145,10 @@ class Bundle:
         """
         from safetensors.numpy import save
 
+        if not re.fullmatch(r"[\w-]{1,100}", self.subject):
+            raise BadInput(
+                f"{self.subject!r} cannot name a folder; letters, digits, - and _ only, e.g. sub-02"
+            )
         arrays = {f"decoder.{k}": v for k, v in self.decoder.arrays().items()}
         if self.template is not None:
             arrays["template.weights"] = self.template.weights
@@ -253,12 +258,19 @@ def _document(folder: Path) -> SubjectFile:
     try:
         if not file.is_file() or file.stat().st_size > LARGEST_JSON:
             raise BadBundle(f"{file} is no file of reasonable size; restore it from a copy")
-        return SubjectFile.model_validate(json.loads(file.read_bytes()))
+        values = json.loads(file.read_bytes())
+        version = values.get("version", VERSION) if isinstance(values, dict) else VERSION
+        if version != VERSION:  # first: another version may have other fields
+            raise BadBundle(
+                f"{folder} has bundle version {str(version)[:20]}, this rtbci reads {VERSION}; "
+                "use the rtbci that made it, or calibrate anew"
+            )
+        return SubjectFile.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        version = f" ({error.error_count()} fields)" if error.error_count() > 1 else ""
-        raise BadBundle(f"{file}: {where}: {first['msg'].lower()}{version}") from error
+        more = f" ({error.error_count()} fields)" if error.error_count() > 1 else ""
+        raise BadBundle(f"{file}: {where}: {first['msg'].lower()}{more}") from error
     except (ValueError, RecursionError) as error:
         raise BadBundle(f"{file} is damaged: {error}; restore it from a copy") from error
     except OSError as error:
@@ -269,11 +281,6 @@ def _arrays(folder: Path, document: SubjectFile) -> dict[str, Array]:
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    if document.version != VERSION:
-        raise BadBundle(
-            f"{folder} has bundle version {document.version}, this rtbci reads {VERSION}; "
-            "use the rtbci that made it, or calibrate anew"
-        )
     file = folder / "weights.safetensors"
     try:
         if not file.is_file() or file.stat().st_size > LARGEST_WEIGHTS:
@@ -301,6 +308,12 @@ def _try_out(recipe: Recipe, decoder: Decoder, template: Template | None) -> Non
     assert recipe.streams <= len(recipe.filters) == len(recipe.bands), "streams"
     assert recipe.check < len(recipe.filters), "check stream"
     assert recipe.last > recipe.first, "empty window"
+    assert recipe.look[0] < recipe.look[1], "empty look"
+    assert len(set(recipe.channels)) == len(recipe.channels), "a channel twice"
+    assert len(set(decoder.classes)) == len(decoder.classes), "a class twice"
+    if isinstance(recipe.reference, tuple):
+        assert recipe.reference, "reference"
+        assert set(recipe.reference) <= set(recipe.channels), "reference"
     rng = np.random.default_rng(0)
     shape = (len(recipe.filters), len(recipe.channels), recipe.last - recipe.first)
     assert math.prod(shape) <= LARGEST_WINDOW, "window too large"

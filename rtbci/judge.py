@@ -41,17 +41,22 @@ class Judge:
         self._recipe, self._decoder = recipe, decoder
         self._gate = LatencyGate(recipe, template) if template is not None else None
 
-    def __call__(self, x: Samples) -> tuple[Array, int, bool]:
-        """Log-odds (classes,), the shift used in samples, and whether ``x`` is within limits."""
-        lag = self._gate.before() if self._gate else 0
+    def __call__(self, x: Samples, *, locked: bool = True) -> tuple[Array, int, bool]:
+        """Log-odds (classes,), the shift used in samples, and whether ``x`` is within limits.
+
+        A window that is not ``locked`` to an event has no latency: it neither asks nor tells
+        the gate.
+        """
+        gate = self._gate if locked else None
+        lag = gate.before() if gate else 0
         window = decoder_input(self._recipe, x, lag)
         if lag and not np.isfinite(window).all():
             lag, window = 0, decoder_input(self._recipe, x, 0)
         logits = self._decoder.logits(window)
         limit = self._recipe.reject
         kept = limit is None or peak_to_peak(self._recipe, x) <= limit
-        if self._gate and kept:
-            self._gate.after(x)
+        if gate and kept:
+            gate.after(x)
         return logits, lag, kept
 
 

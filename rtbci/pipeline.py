@@ -69,7 +69,7 @@ class Pipeline:
         )
         if decision.rejected or window.x is None:
             return decision
-        logits, lag, kept = self._judge(window.x)
+        logits, lag, kept = self._judge(window.x, locked=window.marker is not None)
         if not np.isfinite(logits).all():
             return replace(decision, rejected="decoder gave no number")
         probabilities = softmax(logits / bundle.temperature)

@@ -39,6 +39,15 @@ class EvokedDecoder:
     lda_bias: Array  # (classes,)
     bin: Array  # (1,) samples in a mean
 
+    def __post_init__(self) -> None:
+        k = len(self.classes)
+        heads = (self.erp_coef, self.erp_bias, self.xdawn_coef, self.xdawn_bias)
+        if any(len(each) != k for each in (*heads, self.lda_coef, self.lda_bias)):
+            raise ValueError(f"weights are not those of {k} classes")
+        for name, array in self.arrays().items():
+            # another order in memory rounds otherwise: fitted and loaded are to give the same bits
+            object.__setattr__(self, name, np.ascontiguousarray(array))
+
     def members(self, x: Array) -> Array:
         """Log-odds ``(..., members, classes)`` of windows ``x`` (..., 2, channels, times)."""
         x = self.limited(x)

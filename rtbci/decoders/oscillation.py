@@ -145,6 +145,11 @@ class OscillationDecoder:
             )
             for number in range(count)
         )
+        heads = [arrays["bias"], *(view.weights for view in views)]
+        if "cca.references" in arrays:
+            heads.append(arrays["cca.weights"])
+        if any(len(each) != len(classes) for each in heads):
+            raise ValueError(f"weights are not those of {len(classes)} classes")
         return cls(
             classes=tuple(classes),
             times=times,
