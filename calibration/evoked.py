@@ -1,8 +1,11 @@
 """Fit the evoked decoder with scikit-learn and pyriemann; what they learn is stored as arrays.
 
 The three members and their settings are the measured mix (see ``rtbci/decoders/evoked.py``):
-nothing is chosen, so nothing can be chosen by luck.
+nothing is chosen, so nothing can be chosen by luck. ``embed`` makes the features, ``fit`` the heads
+upon them.
 """
+
+from dataclasses import replace
 
 import numpy as np
 from pyriemann.estimation import ERPCovariances, XdawnCovariances
@@ -11,8 +14,8 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from rtbci.decoders.evoked import CLIP, MEANS_RATE, Z_LIMIT, EvokedDecoder, binned
-from rtbci.decoders.riemann import inverse_root
+from rtbci.decoders.evoked import CLIP, MEANS_RATE, EvokedDecoder, beside, binned
+from rtbci.decoders.riemann import inverse_root, oas
 from rtbci.types import Array
 
 COMPONENTS = 24  # electrodes beyond this are reduced to so many principal components
@@ -26,48 +29,69 @@ def fit(x: Array, y: np.ndarray, classes: tuple[str, ...], rate: float) -> Evoke
 
     Every class needs two trials or more.
     """
+    k = len(classes)
+    blank = embed(x, y, classes, rate, XDAWN_PER_CLASS if k <= XDAWN_CLASSES else 0)
+    x = blank.limited(x)
+    erp_coef, erp_bias = regress(blank.erp_features(x[:, 0]), y)
+    xdawn_coef, xdawn_bias = blank.xdawn_coef, blank.xdawn_bias
+    if len(blank.xdawn_filters):
+        xdawn_coef, xdawn_bias = regress(blank.xdawn_features(x[:, 0]), y)
+    lda = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=np.full(k, 1 / k))
+    lda.fit(blank.mean_features(x[:, 1]), y)
+    lda_coef, lda_bias = per_class(lda.coef_, lda.intercept_)
+    return replace(
+        blank,
+        erp_coef=erp_coef,
+        erp_bias=erp_bias,
+        xdawn_coef=xdawn_coef,
+        xdawn_bias=xdawn_bias,
+        lda_coef=lda_coef,
+        lda_bias=lda_bias,
+    )
+
+
+def embed(
+    x: Array, y: np.ndarray, classes: tuple[str, ...], rate: float, xdawn: int
+) -> EvokedDecoder:
+    """The decoder without its heads: projection, averages, filters, tangent points, z-scores.
+
+    ``xdawn`` filters are fitted for each class in ``y``. With one class in ``y`` for all trials
+    nothing depends on labels.
+    """
     x = np.clip(x, -CLIP, CLIP)
     projection = fit_projection(x[:, 0])
     x = projection @ x
     a, b = x[:, 0], x[:, 1]
     k, components = len(classes), len(projection)
     svd = None if k * components <= COMPONENTS else max(1, COMPONENTS // k)
-    erp = ERPCovariances(estimator="oas", svd=svd).fit(a, y)
-    erp_reference, erp_coef, erp_bias = _tangent_regression(erp.transform(a), y, k)
-    if k <= XDAWN_CLASSES:
-        xdawn = XdawnCovariances(
-            nfilter=min(XDAWN_PER_CLASS, components), estimator="oas", xdawn_estimator="oas"
+    prototypes = np.asarray(ERPCovariances(estimator="oas", svd=svd).fit(a, y).P_)
+    filters, xdawn_prototypes = np.zeros((0, components)), np.zeros((0, a.shape[2]))
+    xdawn_whitening, heads = np.eye(1), np.zeros((k, 1))
+    if xdawn:
+        fitted = XdawnCovariances(
+            nfilter=min(xdawn, components), estimator="oas", xdawn_estimator="oas"
         ).fit(a, y)
-        xdawn_reference, xdawn_coef, xdawn_bias = _tangent_regression(xdawn.transform(a), y, k)
-        filters, prototypes = np.asarray(xdawn.Xd_.filters_), np.asarray(xdawn.P_)
-    else:
-        xdawn_reference = np.eye(1)
-        xdawn_coef, xdawn_bias = np.zeros((k, 1)), np.zeros(k)
-        filters, prototypes = np.zeros((0, components)), np.zeros((0, a.shape[2]))
+        filters = np.asarray(fitted.Xd_.filters_)
+        xdawn_prototypes = np.asarray(fitted.P_)
+        xdawn_whitening = tangent_point(beside(xdawn_prototypes, filters @ a))
     width = max(1, round(rate / MEANS_RATE))
-    means = binned(b, width)
-    scaler = StandardScaler().fit(means)
-    z = np.clip(scaler.transform(means), -Z_LIMIT, Z_LIMIT)
-    lda = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=np.full(k, 1 / k)).fit(
-        z, y
-    )
-    lda_coef, lda_bias = per_class(lda.coef_, lda.intercept_)
+    scaler = StandardScaler().fit(binned(b, width))
     return EvokedDecoder(
         classes=classes,
         projection=projection,
-        prototypes=np.asarray(erp.P_),
-        erp_whitening=inverse_root(erp_reference),
-        erp_coef=erp_coef,
-        erp_bias=erp_bias,
+        prototypes=prototypes,
+        erp_whitening=tangent_point(beside(prototypes, a)),
+        erp_coef=heads,
+        erp_bias=heads[:, 0],
         xdawn_filters=filters,
-        xdawn_prototypes=prototypes,
-        xdawn_whitening=inverse_root(xdawn_reference),
-        xdawn_coef=xdawn_coef,
-        xdawn_bias=xdawn_bias,
+        xdawn_prototypes=xdawn_prototypes,
+        xdawn_whitening=xdawn_whitening,
+        xdawn_coef=heads,
+        xdawn_bias=heads[:, 0],
         means=np.asarray(scaler.mean_),
         scales=np.asarray(scaler.scale_),
-        lda_coef=lda_coef,
-        lda_bias=lda_bias,
+        lda_coef=heads,
+        lda_bias=heads[:, 0],
         bin=np.array([width]),
     )
 
@@ -85,9 +109,15 @@ def fit_projection(a: Array) -> Array:
     return np.ascontiguousarray(vectors[:, ::-1][:, :COMPONENTS].T)
 
 
-def logistic() -> LogisticRegression:
-    """The head of the tangent-space members."""
-    return LogisticRegression(C=1.0, class_weight="balanced", max_iter=2000)
+def tangent_point(stacked: Array) -> Array:
+    """Inverse root (p, p) of the Riemannian mean of the covariances of ``stacked`` trials."""
+    return inverse_root(TangentSpace(metric="riemann").fit(oas(stacked)).reference_)
+
+
+def regress(features: Array, y: np.ndarray) -> tuple[Array, Array]:
+    """Coefficients (classes, features) and biases (classes,) of a tangent-space member's head."""
+    head = LogisticRegression(C=1.0, class_weight="balanced", max_iter=2000).fit(features, y)
+    return per_class(head.coef_, head.intercept_)
 
 
 def per_class(coef: Array, intercept: Array) -> tuple[Array, Array]:
@@ -95,12 +125,3 @@ def per_class(coef: Array, intercept: Array) -> tuple[Array, Array]:
     if len(coef) == 1:
         return np.vstack([-coef / 2, coef / 2]), np.concatenate([-intercept / 2, intercept / 2])
     return coef, intercept
-
-
-def _tangent_regression(covariances: Array, y: np.ndarray, k: int) -> tuple[Array, Array, Array]:
-    """Reference point (p, p), coefficients (classes, features) and biases (classes,)."""
-    space = TangentSpace(metric="riemann").fit(covariances)
-    head = logistic().fit(space.transform(covariances), y)
-    coef, bias = per_class(head.coef_, head.intercept_)
-    assert len(coef) == k
-    return space.reference_, coef, bias

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from calibration import evoked, latency, oscillation
-from calibration.permutation import Part, null_distribution
+from calibration.permutation import Part, permutation_test
 from calibration.trials import Refused, Trials, collect
 from calibration.validation import (
     FEWEST_KEPT,
@@ -29,7 +29,7 @@ from rtbci.latency import Template
 from rtbci.quality import mains_hum
 from rtbci.recipe import EVOKED_BANDS, EVOKED_WINDOW, Recipe, make_recipe
 from rtbci.recording import Recording
-from rtbci.stats import Scores, balanced_accuracy, p_from_null, score, verdict
+from rtbci.stats import Scores, score, verdict
 from rtbci.types import Array
 
 LONG_WINDOW = 1.5  # s, from which a window is taken to hold an oscillation
@@ -111,18 +111,20 @@ def calibrate(
     check_trials(trials, refused, plan)
     everything = np.flatnonzero(trials.kept)
     final = fit(trials, everything, recipe, plan)
-    k = len(plan.classes)
     blocks = time_blocks(trials.run)
     parts, logits = test_blocks(trials, blocks, recipe, plan, progress)
     temperature = fit_temperature(logits, trials.y)
     probabilities = softmax(logits / temperature)
     scores, said, reason, how = None, "not tested", "no labels were shuffled", "none"
     if permute:
-        null, how = null_distribution(
-            parts, trials.y, blocks, k, lambda done, of: progress("shuffling labels", done, of)
+        p, null, how = permutation_test(
+            parts,
+            trials.y,
+            blocks,
+            recipe.decoder_rate,
+            lambda done, of: progress("shuffling labels", done, of),
         )
-        observed = balanced_accuracy(trials.y, logits.argmax(axis=1), k)
-        scores = score(trials.y, probabilities, p_from_null(float(observed), null), len(null))
+        scores = score(trials.y, probabilities, p, len(null))
         said, reason = verdict(scores)
     names = [Path(each.provenance.paths[0]).name for each in used]
     return Result(

@@ -129,6 +129,9 @@ def unusable(
             "holds epochs without the signal between them; causal filters cannot settle there. "
             "Calibrate on the continuous recording"
         )
+    band = (min(low for low, _ in recipe.bands), recipe.bands[0][1])
+    dead = dead_electrodes(recording, recipe.channels, band, frequencies)
+    named = ", ".join(f"{name} {why}" for name, why in list(dead.items())[:6])
     if len(trials):
         limit = recipe.reject if recipe.reject is not None else GROSS
         within = float(np.mean([peak_to_peak(recipe, x) <= limit for x in trials.x]))
@@ -136,11 +139,9 @@ def unusable(
             return (
                 f"has bad contact: {100 * within:.0f} % of its {len(trials)} trials stay below "
                 f"{limit:g} uV peak to peak, at least {100 * KEPT_SHARE:.0f} % are needed"
+                + (f" ({named})" if dead else "")
             )
-    band = (min(low for low, _ in recipe.bands), recipe.bands[0][1])
-    dead = dead_electrodes(recording, recipe.channels, band, frequencies)
     if dead:
-        named = ", ".join(f"{name} {why}" for name, why in list(dead.items())[:6])
         return f"has no reliable signal: {named}. Leave it out, or name the others with --channels"
     if not len(trials):
         return f"has no whole trial ({_listed(trials.rejected)})"

@@ -82,7 +82,7 @@ def subject_id(text: str) -> str:
 def subject_of(path: Path) -> str | None:
     """The subject that a path names (``sub-02_ses-01.npy``, ``subject1/...``), nearest first."""
     for part in reversed(path.parts):
-        found = re.match(r"(?:sub(?:ject)?|sim)[-_]?([A-Za-z0-9]+)", part)
+        found = re.match(r"(?:sub(?:ject)?|sim)(?:[-_]|(?=\d))([A-Za-z0-9]+)", part)
         if found:
             return f"sim-{found[1]}" if part.startswith("sim") else f"sub-{found[1]}"
     return None

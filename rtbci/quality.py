@@ -34,7 +34,7 @@ def dead_electrodes(
     dead: dict[str, str] = {}
     for name, column in zip(names, recording.info.columns(names), strict=True):
         x = recording.signal[:, column]
-        bad = ~np.isfinite(x[1:]) | (np.diff(x) == 0)
+        bad = ~np.isfinite(x[1:]) | (x[1:] == x[:-1])
         if len(x) < 2 or bad.mean() > FLAT_SHARE:
             dead[name] = "is flat"
             continue

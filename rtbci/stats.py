@@ -55,9 +55,7 @@ def score(true: np.ndarray, probabilities: Array, p_value: float, permutations: 
     else:
         smallest = int(counts[there].min())
         accuracy_ci = _percentiles(accuracy, resampled.sum(axis=1) / n, smallest)
-        balanced_ci = _percentiles(
-            balanced, (resampled / counts[there]).mean(axis=1), smallest
-        )
+        balanced_ci = _percentiles(balanced, (resampled / counts[there]).mean(axis=1), smallest)
     auc, auc_ci = auc_interval(true, probabilities)
     return Scores(
         n=n,

@@ -14,6 +14,7 @@ import multiprocessing
 import os
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -83,7 +84,7 @@ class Units:
         """``work`` of every seed that is not done, two at a time; whether all are done now."""
         todo = [seed for seed in seeds if f"{check}/{seed}" not in self.done]
         spawn = multiprocessing.get_context("spawn")  # fork after threads of BLAS is undefined
-        with ProcessPoolExecutor(PROCESSES, mp_context=spawn) as pool:
+        with ProcessPoolExecutor(PROCESSES, spawn, end_with_parent) as pool:
             running: dict[Future[object], int] = {}
             while running or (todo and not self.late):
                 while todo and len(running) < PROCESSES and not self.late:
@@ -94,6 +95,18 @@ class Units:
                     self.add(f"{check}/{running.pop(future)}", future.result())
                     tell(f"{check}: {len(todo) + len(running)} to go")
         return not todo
+
+
+def end_with_parent() -> None:
+    """In a worker: a soak that is killed must not leave its workers waiting for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def noise_unit(seed: int) -> float:

@@ -122,7 +122,9 @@ def test_nothing_in_a_bundle_can_run(saved):
         assert b"pickle" not in blob
         assert not blob.startswith(b"\x80")  # how a pickle begins
     json.loads((saved / "subject.json").read_text("utf-8"))
-    assert all(array.dtype.kind in "fi" for array in load_file(saved / "weights.safetensors").values())
+    assert all(
+        array.dtype.kind in "fi" for array in load_file(saved / "weights.safetensors").values()
+    )
 
 
 # Where it lies
@@ -266,7 +268,9 @@ def test_weights_that_are_no_weights_are_refused_even_if_the_hash_fits(folder):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_weights_that_are_no_numbers_are_refused(folder, value):
-    arrays = {name: array.copy() for name, array in load_file(folder / "weights.safetensors").items()}
+    arrays = {
+        name: array.copy() for name, array in load_file(folder / "weights.safetensors").items()
+    }
     arrays["decoder.lda_bias"][0] = value
     put_weights(folder, save(arrays))
     assert "decoder.lda_bias holds values that are no numbers" in refusal(folder)
@@ -359,7 +363,9 @@ def test_fields_that_make_no_sense_are_refused(what, folder):
     assert str(folder) in refusal(folder)
 
 
-@pytest.mark.parametrize("text", ["[]", "null", "3", '"x"', "{}", "[" * 100_000, '{"a": NaN}', "\ud800"])
+@pytest.mark.parametrize(
+    "text", ["[]", "null", "3", '"x"', "{}", "[" * 100_000, '{"a": NaN}', "\ud800"]
+)
 def test_json_that_is_no_bundle_is_refused(text, folder):
     (folder / "subject.json").write_bytes(text.encode("utf-8", "surrogatepass"))
     assert str(folder) in refusal(folder)

@@ -68,11 +68,12 @@ class EvokedDecoder:
 
     def erp_features(self, a: Array) -> Array:
         """Tangent vectors of the covariance of trial and class averages."""
-        return _beside(self.prototypes, a, self.erp_whitening)
+        return tangent(oas(beside(self.prototypes, a)), self.erp_whitening)
 
     def xdawn_features(self, a: Array) -> Array:
         """The same through the xDAWN filters."""
-        return _beside(self.xdawn_prototypes, self.xdawn_filters @ a, self.xdawn_whitening)
+        stacked = beside(self.xdawn_prototypes, self.xdawn_filters @ a)
+        return tangent(oas(stacked), self.xdawn_whitening)
 
     def mean_features(self, b: Array) -> Array:
         """64 Hz means, z-scored and limited: ``(..., channels * bins)``."""
@@ -91,6 +92,7 @@ def binned(x: Array, width: int) -> Array:
     return means.reshape(*means.shape[:-2], -1)
 
 
-def _beside(prototypes: Array, x: Array, whitening: Array) -> Array:
-    stacked = np.broadcast_to(prototypes, (*x.shape[:-2], *prototypes.shape))
-    return tangent(oas(np.concatenate([stacked, x], axis=-2)), whitening)
+def beside(prototypes: Array, x: Array) -> Array:
+    """Prototypes (rows, times) on top of every trial ``x`` (..., channels, times)."""
+    repeated = np.broadcast_to(prototypes, (*x.shape[:-2], *prototypes.shape))
+    return np.concatenate([repeated, x], axis=-2)
