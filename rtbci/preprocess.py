@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from rtbci.types import Array, Samples
 
 BLOCK = 32  # samples; 16 to 64 cost about the same per sample
+LARGEST = 1e9  # uV; beyond it a sample is no measurement
 STEP_LEFT = 0.1  # settled: a unit step at the reset leaves less than this
 
 
@@ -137,6 +138,11 @@ class Cascade:
         return y
 
 
+def measured(x: Samples) -> NDArray[np.bool_]:
+    """Which samples of ``x`` are numbers that an amplifier can have measured."""
+    return np.abs(x) < LARGEST  # false for NaN
+
+
 class Hold:
     """Samples that are no number repeat the last one that was, so that no filter is poisoned."""
 
@@ -150,7 +156,7 @@ class Hold:
         """``x`` (times, channels) without NaN or infinity; a copy only where there were some."""
         if not len(x):
             return x
-        finite = np.isfinite(x)
+        finite = measured(x)
         if not finite.all():
             rows = np.where(finite, np.arange(1, len(x) + 1)[:, None], 0)
             rows = np.maximum.accumulate(rows, axis=0)  # (times, channels), 0: none in this chunk

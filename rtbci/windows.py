@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rtbci.preprocess import Hold, Preprocess
+from rtbci.preprocess import Hold, Preprocess, measured
 from rtbci.recipe import Recipe
 from rtbci.ring import Ring
 from rtbci.types import Chunk, Gap, Marker, Samples, Window
@@ -63,6 +63,8 @@ class Windows:
         self._lost = Ring(capacity, (), np.bool_)  # rows with a value that was no number
         self._segments: deque[Segment] = deque()
         self._started = False
+        self._waiting = True  # for the first row without a hole since the restart
+        self._holes = 0  # rows in a row with a value that was no number
         self._head = 0  # sample index behind the newest sample
         self._previous: Samples | None = None  # last row ...
         self._carry: np.ndarray | int = 0  # ... and how often it repeated the one before
@@ -103,13 +105,33 @@ class Windows:
         self._hold.reset()
         self._preprocess.reset()
         self._previous, self._carry, self._next = None, 0, None
+        if self._segments and self._segments[-1].row == self._ring.rows:
+            self._segments.pop()
         self._segments.append(Segment(index, self._ring.rows))
         while len(self._segments) > 2 and self._segments[1].row <= self._ring.oldest:
             self._segments.popleft()
         self._head, self._started = index, True
+        self._waiting, self._holes = True, 0
 
     def _append(self, x: Samples) -> None:
-        self._lost.append(np.logical_not(np.isfinite(x).all(axis=1)))
+        """Short holes are held; filters restart behind a long one, and wait for a whole row."""
+        whole = np.asarray(measured(x).all(axis=1))
+        edges = np.flatnonzero(whole[1:] != whole[:-1]) + 1
+        starts = [0, *edges.tolist()]
+        for start, stop in zip(starts, [*starts[1:], len(x)], strict=True):
+            if whole[start]:
+                if self._waiting or self._holes >= self.recipe.samples(FLAT):
+                    self._restart(self._head)
+                self._waiting, self._holes = False, 0
+            elif self._waiting:
+                self._head += stop - start
+                continue
+            else:
+                self._holes += stop - start
+            self._take(x[start:stop], not whole[start])
+
+    def _take(self, x: Samples, lost: bool) -> None:
+        self._lost.append(np.full(len(x), lost))
         x = self._hold.push(x)
         self._same.append(self._repeats(x))
         self._ring.append(self._preprocess.push(x))
@@ -172,26 +194,25 @@ class Windows:
         need = (onset + recipe.samples(recipe.window[0]), onset + recipe.samples(recipe.window[1]))
         position, segment = self._segment(need[0])
         if segment is None:
-            return Window(onset, None, None, rejected="before the first sample")
+            return Window(onset, None, None, rejected=self._nothing())
         is_last = position == len(self._segments) - 1
         rows = self._ring.rows if is_last else self._segments[position + 1].row
         end = segment.index + rows - segment.row  # sample index behind the segment
-        if need[1] > end:
-            return Window(onset, None, None, rejected="incomplete" if is_last else "gap")
         shift = segment.row - segment.index
         if need[0] + shift < self._ring.oldest:
             return Window(onset, None, None, rejected="late marker")
+        inside = slice(need[0] + shift, max(need[0], min(need[1], end)) + shift)
+        dead = self._dead(inside)
+        if dead and (need[1] <= end or not is_last):
+            return Window(onset, None, None, rejected=f"no reliable signal: {dead} flat")
+        if need[1] > end:
+            rejected = "gap" if not is_last else self._nothing() if self._waiting else "incomplete"
+            return Window(onset, None, None, rejected=rejected)
         flags: list[str] = []
         if need[0] < segment.index + recipe.samples(recipe.settle):
             if position or segment.row:
                 return Window(onset, None, None, rejected="settling")
             flags.append("settling")
-        inside = slice(need[0] + shift, need[1] + shift)
-        repeats = self._same.view(inside.start, inside.stop).max(axis=0)
-        dead = np.flatnonzero(repeats >= recipe.samples(FLAT))
-        if len(dead):
-            names = ", ".join(recipe.channels[i] for i in dead)
-            return Window(onset, None, None, rejected=f"no reliable signal: {names} flat")
         if self._lost.view(inside.start, inside.stop).any():
             flags.append("held samples")
         first = max(onset + recipe.first, segment.index, self._ring.oldest - shift)
@@ -202,6 +223,22 @@ class Windows:
         at = first - onset - recipe.first
         x[..., at : at + last - first] = rows_of.transpose(1, 2, 0)
         return Window(onset, None, x, tuple(flags))
+
+    def _dead(self, rows: slice) -> str:
+        """Names of the electrodes that stand still in these rows, or nothing."""
+        if rows.start >= rows.stop:
+            return ""
+        repeats = self._same.view(rows.start, rows.stop).max(axis=0)
+        still = np.flatnonzero(repeats >= self.recipe.samples(FLAT))
+        return ", ".join(self.recipe.channels[i] for i in still)
+
+    def _nothing(self) -> str:
+        """Why there is no sample at all where one is needed."""
+        if self._waiting and self._started:
+            return "no reliable signal: samples that are no numbers"
+        return (
+            "late marker" if self._segments and self._segments[0].row else "before the first sample"
+        )
 
     def _segment(self, index: int) -> tuple[int, Segment | None]:
         """The segment in which, or in the gap behind which, ``index`` lies, and its place."""
