@@ -35,6 +35,8 @@ from rtbci.types import Array
 LONG_WINDOW = 1.5  # s, from which a window is taken to hold an oscillation
 OSCILLATION_WINDOW = (0.15, 3.0)  # s
 OSCILLATION_BAND, FLICKER_BAND = (8.0, 30.0), (6.0, 55.0)  # Hz
+EARLIEST, LATEST = -5.0, 30.0  # s, of any window
+SHORTEST = {"evoked": 0.05, "oscillation": 0.25}  # s
 REJECT = 100.0  # uV peak to peak, in training
 
 Progress = Callable[[str, int, int], None]  # stage, done, of
@@ -124,7 +126,7 @@ def calibrate(
             recipe.decoder_rate,
             lambda done, of: progress("shuffling labels", done, of),
         )
-        scores = score(trials.y, probabilities, p, len(null))
+        scores = score(trials.y, softmax(logits), p, len(null))
         said, reason = verdict(scores)
     names = [Path(each.provenance.paths[0]).name for each in used]
     return Result(
@@ -169,6 +171,14 @@ def check_plan(plan: Plan) -> None:
             f"{len(plan.frequencies)} frequencies for {len(plan.classes)} classes "
             f"({', '.join(plan.classes)}); give one for each, in the order of --labels"
         )
+    if plan.window is not None:
+        a, b = plan.window
+        shortest = SHORTEST[plan.kind]
+        if not EARLIEST <= a < b <= LATEST or b - a < shortest:
+            raise BadInput(
+                f"window {a:g} to {b:g} s does not fit: begin and end lie between {EARLIEST:g} and "
+                f"{LATEST:g} s after the marker, {shortest:g} s or more apart"
+            )
     if plan.frequencies and plan.kind == "evoked":
         raise BadInput("--frequencies belong to --paradigm oscillation; leave one of them out")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rtbci.judge import peak_to_peak
-from rtbci.quality import dead_electrodes
+from rtbci.quality import dead_electrodes, implausible
 from rtbci.recipe import Recipe
 from rtbci.recording import Recording
 from rtbci.types import Samples
@@ -15,6 +15,10 @@ from rtbci.windows import Windows
 
 FEWEST_MARKERS = 10  # of the labelled classes in one recording
 KEPT_SHARE = 0.5  # of the trials within the limit, below: bad contact
+EPOCHS = (
+    "holds epochs without the signal between them, where causal filters cannot settle; "
+    "use the continuous recording"
+)
 GROSS = 1000.0  # uV peak to peak; the limit for bad contact where no trial is to be rejected
 
 
@@ -125,10 +129,13 @@ def unusable(
     if wanted < FEWEST_MARKERS:
         return f"has almost no markers: {wanted}, at least {FEWEST_MARKERS} are needed"
     if recording.epoch_rows is not None:
-        return (
-            "holds epochs without the signal between them; causal filters cannot settle there. "
-            "Calibrate on the continuous recording"
-        )
+        return EPOCHS
+    band = (min(low for low, _ in recipe.bands), recipe.bands[0][1])
+    dead = dead_electrodes(recording, recipe.channels, band, frequencies)
+    named = ", ".join(f"{name} {why}" for name, why in list(dead.items())[:6])
+    wrong = implausible(recording, recipe.channels)
+    if wrong:
+        return wrong
     band = (min(low for low, _ in recipe.bands), recipe.bands[0][1])
     dead = dead_electrodes(recording, recipe.channels, band, frequencies)
     named = ", ".join(f"{name} {why}" for name, why in list(dead.items())[:6])

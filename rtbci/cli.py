@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     make_output_safe()
     for variable in THREAD_LIMITS:  # read once, when numpy loads: one thread on the real-time path
-        os.environ.setdefault(variable, "1")
+        os.environ[variable] = "1"
     prog, debug = "rtbci", "--debug" in words
     try:
         with stopped_by_sigterm():
@@ -72,6 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:
         code = exit_code(stop)
     except KeyboardInterrupt:
+        tell(f"{prog}: stopped")
         code = 130
     except BaseException as error:  # noqa: BLE001 the one place where errors become sentences
         if debug:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from rtbci.errors import BadInput
 
+LONGEST_NAME = 100  # characters of a marker or class
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -63,6 +65,8 @@ def labels(text: str) -> dict[str, str]:
             f"{text!r} is no list of marker=class pairs, e.g. 1=house,2=face"
         )
     found = {code.strip(): name.strip() for code, name in pairs}
+    if max(map(len, (*found, *found.values()))) > LONGEST_NAME:
+        raise argparse.ArgumentTypeError(f"a name of more than {LONGEST_NAME} characters")
     if len(found) != len(pairs):
         raise argparse.ArgumentTypeError(f"{text!r} names a marker twice")
     return found

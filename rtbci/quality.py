@@ -12,12 +12,13 @@ from rtbci.types import Array
 
 PIECE = 8.0  # s, Welch pieces with half overlap: 0.125 Hz
 NEAR, FAR = 0.375, 0.875  # Hz: a line is held against both sides at this distance
-LINE_TIMES = 7.0  # power over the louder side; alpha is far wider than a line
-LINE_SHARE = 0.1  # of the power in the band
-FLICKER_SHARE = 0.025  # the same where narrow peaks are what is decoded
+LINE_TIMES, FLICKER_TIMES = 7.0, 5.0  # power over the louder side; alpha is far wider than a line
+LINE_SHARE, FLICKER_SHARE = 0.1, 0.01  # of the power in the band
+# the second of each where narrow peaks are what is decoded
 LOWEST, HIGHEST = 4.0, 45.0  # Hz; below, slow waves are narrow too; above comes mains
 MAINS = (50.0, 60.0)  # Hz
 MAINS_WIDTH, FLICKER_WIDTH = 1.5, 0.4  # Hz around them that is not judged
+SWINGS = (0.1, 1e5)  # uV in a second, median electrode; recordings with bad contact reach 4e3
 FLAT_SHARE = 0.5  # of the samples that repeat the one before
 
 
@@ -27,21 +28,54 @@ def dead_electrodes(
     band: tuple[float, float],
     frequencies: tuple[float, ...] = (),
 ) -> dict[str, str]:
-    """Electrode and reason for each of ``names`` that carries no usable signal.
-
-    ``band`` (Hz) is what the decoder looks at, ``frequencies`` (Hz) where people respond.
-    """
+    """Electrode and reason for each of ``names`` that is flat most of the time, or hums."""
     dead: dict[str, str] = {}
     for name, column in zip(names, recording.info.columns(names), strict=True):
         x = recording.signal[:, column]
-        bad = ~np.isfinite(x[1:]) | (x[1:] == x[:-1])
-        if len(x) < 2 or bad.mean() > FLAT_SHARE:
+        with np.errstate(invalid="ignore"):
+            still = ~np.isfinite(x[1:]) | (np.diff(x) == 0)
+        if len(x) < 2 or still.mean() > FLAT_SHARE:
             dead[name] = "is flat"
-            continue
-        line = find_line(recording, column, band, frequencies)
-        if line is not None:
-            dead[name] = f"hums at {line:.1f} Hz"
-    return dead
+    alive = tuple(name for name in names if name not in dead)
+    return dead | humming(recording, alive, band, frequencies)
+
+
+def humming(
+    recording: Recording,
+    names: tuple[str, ...],
+    band: tuple[float, float],
+    frequencies: tuple[float, ...] = (),
+) -> dict[str, str]:
+    """Electrode and reason for each of ``names`` with a foreign line in the decoder's band.
+
+    ``band`` (Hz) is what the decoder looks at, ``frequencies`` (Hz) where people respond.
+    """
+    columns = dict(zip(names, recording.info.columns(names), strict=True))
+    lines = {
+        name: find_line(recording, column, band, frequencies) for name, column in columns.items()
+    }
+    return {name: f"hums at {line:.1f} Hz" for name, line in lines.items() if line is not None}
+
+
+def implausible(recording: Recording, names: tuple[str, ...]) -> str | None:
+    """What is wrong with the unit, if the electrodes swing far less or more than any brain.
+
+    The median over electrodes of the median swing in a second is held against ``SWINGS``.
+    """
+    length = max(2, round(recording.info.rate))
+    whole = recording.signal[: len(recording.signal) // length * length]
+    pieces = whole[:, recording.info.columns(names)].reshape(-1, length, len(names))
+    pieces = pieces[np.isfinite(pieces).all(axis=(1, 2))]
+    if not len(pieces):
+        return None
+    swing = float(np.median(np.ptp(pieces, axis=1)))
+    if swing == 0 or SWINGS[0] <= swing <= SWINGS[1]:
+        return None
+    likely = "V" if swing < SWINGS[0] else "nV"
+    return (
+        f"swings by {swing:.3g} uV in a second, which no electrode on a head does: its unit "
+        f"({recording.info.unit}, {recording.info.unit_from}) is wrong; try --unit {likely}"
+    )
 
 
 def find_line(
@@ -56,7 +90,7 @@ def find_line(
         return None
     inside = (frequency >= max(band[0], LOWEST)) & (frequency <= band[1])
     judged = inside & (frequency <= HIGHEST)
-    least = FLICKER_SHARE if frequencies else LINE_SHARE
+    least, times = (FLICKER_SHARE, FLICKER_TIMES) if frequencies else (LINE_SHARE, LINE_TIMES)
     for mains in MAINS:
         judged &= abs(frequency - mains) > MAINS_WIDTH
     for flicker in frequencies:
@@ -74,7 +108,7 @@ def find_line(
             if 3 * power[at] / total < least:
                 return None  # all that follow are weaker
             continue
-        if power[at] >= LINE_TIMES * louder:
+        if power[at] >= times * louder:
             return float(frequency[at])
     return None
 

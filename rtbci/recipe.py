@@ -94,7 +94,7 @@ def make_recipe(
         window=window,
         look=(window[0] - 0.1, window[1]) if gate else window,
         lag=LONGEST_LAG if gate else 0.0,
-        decimation=max(1, int(rate // DECODER_RATE)),
+        decimation=max(1, int(rate // max(DECODER_RATE, 2.5 * max(high for _, high in bands)))),
         reject=reject,
         settle=settling(filters, rate),
     )

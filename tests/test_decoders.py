@@ -205,10 +205,9 @@ def test_arrays_of_another_shape_are_refused_when_they_are_loaded(name, tmp_path
         folder = replace(bundle(made), decoder=Bent(made.decoder.classes, arrays)).save(tmp_path)
         try:
             load_bundle(folder)
-        except BadBundle as error:
-            assert "\n" not in str(error)
-        else:
-            accepted.append(what)
+        except BadBundle:
+            continue
+        accepted.append(what)
     # an array that is never used cannot be wrong
     unused = {"xdawn_prototypes", "xdawn_whitening", "xdawn_coef", "xdawn_bias"}
     if not len(made.decoder.arrays().get("xdawn_filters", [1])):

@@ -128,6 +128,20 @@ def test_two_classes_share_one_log_odds():
     assert logits.sum(axis=1) == pytest.approx(0, abs=1e-9)
 
 
+def test_a_rare_class_weighs_as_much_as_a_common_one():
+    x, y = trials(2, 4, 60)
+    rare = np.flatnonzero((y == 0) | (np.cumsum(y == 1) <= 12))
+    decoder = fit(x[rare], y[rare], ("common", "rare"), RATE)
+    a = decoder.limited(x)[:, 0]
+    head = LogisticRegression(C=1.0, class_weight="balanced", max_iter=2000)
+    head.fit(decoder.erp_features(a[rare]), y[rare])
+    expected = per_class(head.decision_function(decoder.erp_features(a)))
+    assert decoder.members(x)[:, 0] == pytest.approx(expected, abs=1e-6)
+    new, truth = trials(2, 4, 60, seed=1)
+    named = decoder.logits(new).argmax(axis=1)
+    assert (named[truth == 1] == 1).mean() > 0.6
+
+
 def test_samples_beyond_the_limit_count_as_the_limit():
     x, y = trials(2, 4, 30)
     decoder = fit(x, y, ("a", "b"), RATE)

@@ -87,7 +87,7 @@ def auc(bundle: Bundle, paths: list[Path]) -> float:
 def quick(paths: list[Path], plan: Plan) -> Bundle:
     """Calibration without its test blocks, whose figures are not looked at here."""
 
-    def no_blocks(trials, blocks, recipe, plan, progress):
+    def no_blocks(trials, _blocks, _recipe, plan, _progress):
         return [], np.zeros((len(trials), len(plan.classes)))
 
     with pytest.MonkeyPatch.context() as patch:
@@ -326,8 +326,9 @@ def test_a_change_of_latency_is_estimated_gated_and_told(eeg):
     assert 30 <= float(np.median(told)) <= 80
 
 
-@pytest.mark.parametrize(("dataset", "labels", "where"), [("N170", HOUSE, "2/1"),
-                                                          ("left-right", GRATING, "2/1")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("dataset", "labels", "where"), [("N170", HOUSE, "2/1"), ("left-right", GRATING, "2/1")]
+)
 def test_a_stable_session_is_not_shifted(eeg, dataset, labels, where):
     paths = usable(eeg, dataset, where)
     n = math.ceil(len(paths) / 2)

@@ -32,7 +32,7 @@ SUMMARY = {"event", "n_events", "n_decided", "n_rejected", *FIGURES,
            *(f"{name}_ci95" for name in FIGURES), "chance", "p_value", "accuracy_when_sure",
            "share_sure", "gaps", "real_time_factor"}  # fmt: skip
 MORE = {"verdict", "reason", "rejected", "seen_in_training", "recordings", "majority",
-        "permutations", "interval"}  # fmt: skip
+        "permutations", "interval", "n_duplicates"}  # fmt: skip
 
 Line = dict[str, Any]
 

@@ -1,4 +1,4 @@
-"""The figures: intervals that cover, p-values that do not flatter, verdicts that keep their rules."""
+"""The figures: intervals that cover, p-values that do not flatter, verdicts by the rules."""
 
 from dataclasses import replace
 

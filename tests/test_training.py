@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from calibration import evoked, oscillation, permutation, training
-from calibration.training import Plan, Result, calibrate, plan_recipe, test_blocks
+from calibration.training import Plan, Result, calibrate, plan_recipe
 from calibration.trials import Trials, collect
 from calibration.validation import (
     fit_temperature,
@@ -23,8 +23,6 @@ from rtbci.recipe import EVOKED_BANDS, EVOKED_WINDOW
 from rtbci.recording import Recording
 from rtbci.types import Gap, Marker, Provenance
 from sims.generate import generate
-
-test_blocks.__test__ = False  # a function of calibration, not a test
 
 LABELS = {"1": "house", "2": "face"}
 EVOKED = Plan("sub-01", LABELS)
@@ -54,7 +52,7 @@ def named(recording: Recording, path: str) -> Recording:
 
 @cache
 def rhythmic(seed: int, kind: str, n_trials: int = 40) -> Recording:
-    """A recording every 2.6 s of which a class shows itself in a flicker, a rhythm or not at all."""
+    """A trial every 2.6 s whose class shows in a flicker, a rhythm or not at all."""
     recording = made(seed, n_trials=n_trials, strength="none", soa=2.6)
     signal, t = recording.signal.copy(), np.arange(round(2.5 * 250)) / 250
     rng = np.random.default_rng(seed)
@@ -109,7 +107,7 @@ def trials_of(recordings: list[Recording], plan: Plan) -> tuple[Trials, training
 def test_what_is_fitted_does_not_depend_on_the_block_it_is_tested_on(plan, recordings, what):
     trials, recipe = trials_of(recordings(), plan)
     blocks = time_blocks(trials.run)
-    parts, logits = test_blocks(trials, blocks, recipe, plan, nothing)
+    parts, logits = training.test_blocks(trials, blocks, recipe, plan, nothing)
     rng = np.random.default_rng(0)
     for block in (0, 2, 4):
         inside = blocks == block
@@ -121,7 +119,7 @@ def test_what_is_fitted_does_not_depend_on_the_block_it_is_tested_on(plan, recor
             spoilt = replace(trials, x=x)
         else:
             spoilt = replace(trials, y=np.where(inside, 1 - trials.y, trials.y))
-        again, other = test_blocks(spoilt, blocks, recipe, plan, nothing)
+        again, other = training.test_blocks(spoilt, blocks, recipe, plan, nothing)
         (before,) = (part for part in parts if blocks[part.test[0]] == block)
         (after,) = (part for part in again if blocks[part.test[0]] == block)
         assert np.array_equal(before.train, after.train)
@@ -152,7 +150,7 @@ def test_the_part_that_is_tested_uses_the_gate_as_live():
     recordings = [made(1), made(2)]
     trials, recipe = trials_of(recordings, EVOKED)
     blocks = time_blocks(trials.run)
-    parts, logits = test_blocks(trials, blocks, recipe, EVOKED, nothing)
+    parts, logits = training.test_blocks(trials, blocks, recipe, EVOKED, nothing)
     last = parts[-1]
     fitted = training.fit(trials, last.train, recipe, EVOKED)
     bundle = replace(run(*recordings).bundle, decoder=fitted.decoder, template=fitted.template)
@@ -441,7 +439,7 @@ WRONG: dict[str, tuple[Plan, str]] = {
     ),
     "a band beyond the rate": (replace(EVOKED, band=(1.0, 200.0)), "choose another --band"),
     "a band turned round": (replace(EVOKED, band=(20.0, 1.0)), "choose another --band"),
-    "a window turned round": (replace(EVOKED, window=(0.8, 0.1)), "window 0.8 to 0.1 s is empty"),
+    "a window turned round": (replace(EVOKED, window=(0.8, 0.1)), "window 0.8 to 0.1 s "),
 }
 
 
@@ -525,7 +523,7 @@ def test_flicker_gets_go_and_the_choice_is_named(monkeypatch):
 
 def test_few_test_trials_never_get_go(monkeypatch):
     monkeypatch.setattr(permutation, "HEADS", 200)
-    result = run(made(1, n_trials=36), permute=True)
+    result = run(made(1, n_trials=36, channels=8), permute=True)
     assert result.scores is not None
     assert result.scores.p_value <= 0.01
     assert result.verdict == "CAUTION"

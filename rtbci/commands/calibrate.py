@@ -1,10 +1,12 @@
 """``rtbci calibrate``: recordings of one person in, a subject bundle and the truth about it out."""
 
 import argparse
+import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rtbci.errors import BadInput
 from rtbci.options import (
     add_reading_options,
     check_files,
@@ -23,12 +25,13 @@ if TYPE_CHECKING:
 
 HELP = """Train a decoder for one person from recordings and count how good it is.
 
-  rtbci calibrate --headless --subject 02 --from run1.xdf run2.xdf --labels 1=house,2=face
+  rtbci calibrate --subject 02 --from run1.xdf run2.xdf --labels 1=house,2=face
 
-Evoked responses (default): covariances of the trial beside class averages and xDAWN, shrinkage
-LDA, 0.1 to 0.8 s. Oscillations (with --frequencies, or a window of 1.5 s or more): filter-bank
-covariances and, for flicker, canonical correlation. Accuracy is counted on blocks of time that
-nothing has seen."""
+Evoked responses (default): covariances of the trial beside class averages
+and xDAWN, shrinkage LDA, 0.1 to 0.8 s. Oscillations (with --frequencies, or
+a window of 1.5 s or more): filter-bank covariances and, for flicker,
+canonical correlation. Accuracy is counted on blocks of time that nothing has
+seen."""
 BUNDLES = Path("bundles")  # where bundles lie unless told otherwise
 
 
@@ -39,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--subject", type=subject_id, required=True, metavar="ID", help="pseudonym, e.g. 02"
     )
     parser.add_argument(
-        "--from", dest="files", type=Path, nargs="+", required=True, metavar="FILE",
+        "--from", dest="files", type=Path, nargs="+", action="extend", required=True,
+        metavar="FILE",
         help="recordings, in the order in which they were made",
     )  # fmt: skip
     parser.add_argument(
@@ -104,6 +108,7 @@ def run(args: argparse.Namespace) -> int:
     from rtbci.messages import line
 
     check_files(args.files)
+    check_out(args.out)
     recordings = [read_file(path, args) for path in args.files]
     with progress_bar() as bar:
         plan = plan_of(args, args.subject, args.labels)
@@ -119,6 +124,13 @@ def run(args: argparse.Namespace) -> int:
     else:
         show(result, folder)
     return 0
+
+
+def check_out(folder: Path) -> None:
+    """Raises ``BadInput`` where a bundle could not be written, before the work is done."""
+    there = next((each for each in (folder, *folder.parents) if each.exists()), Path())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise BadInput(f"cannot write to {folder}; name another folder with --out")
 
 
 def result_json(result: "Result", folder: Path) -> dict[str, object]:
@@ -174,11 +186,11 @@ def show(result: "Result", folder: Path) -> None:
         ("decoder", result.bundle.described),
         ("electrodes", ", ".join(result.bundle.recipe.channels)),
         ("settling", f"{result.bundle.recipe.settle:.1f} s after a gap"),
-        ("bundle", str(folder)),
     ]
     for name, value in rows:
         table.add_row(name, escape(value))
     console.print(table)
+    console.print(f"  bundle: {escape(str(folder))}", soft_wrap=True)
     replay = f"rtbci replay FILE --bundle {shlex.quote(str(folder))} --speed max"
     advice, command = {
         "GO": ("decode another recording with it", replay),
@@ -189,7 +201,7 @@ def show(result: "Result", folder: Path) -> None:
         ),
     }[result.verdict]
     console.print(f"\nnext: {advice}", style="dim")
-    console.print(escape(f"  {command}"))
+    console.print(escape(f"  {command}"), soft_wrap=True)
 
 
 def chance(scores: "Scores") -> str:

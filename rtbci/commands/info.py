@@ -12,7 +12,7 @@ from rtbci.errors import RtbciError
 from rtbci.options import add_reading_options, read_file
 from rtbci.recording import Recording
 
-HELP = "Print what a recording holds (channels, units, rate, gaps, markers) and what looks wrong."
+HELP = "Print what a recording holds and what looks wrong with it."
 SHOWN = 24  # markers labels and gaps listed; more are counted
 
 

@@ -30,9 +30,14 @@ HELP = """Decode recordings as if they were live, one after the other.
 
   rtbci replay run3.xdf --bundle bundles/sub-02 --speed max
 
-Without --bundle the newest bundle of the subject that the path names is taken, from ./bundles.
-Without one, or with --labels, the first 60 % of the runs calibrate and the rest is replayed."""
+Without --bundle the newest bundle of the subject that the path names is
+taken, from ./bundles. Without one, or with --labels, the first 60 % of the
+runs calibrate and the rest is replayed."""
 CALIBRATED_SHARE = 0.6  # of the runs, where there is no bundle
+DECODER_OPTIONS = {  # and their defaults; a bundle overrides them
+    "channels": None, "labels": None, "paradigm": None, "window": None, "band": None,
+    "frequencies": (), "reject": 100.0, "line": "auto", "reference": None,
+}  # fmt: skip
 FEWEST_OF_A_LABEL = 10  # markers that make a class, where nobody named the classes
 MOST_LABELS = 20
 
@@ -62,6 +67,9 @@ def run(args: argparse.Namespace) -> int:
     check_files(args.files)
     bundle, files, first, said = choose(args)
     (say if args.json else print)(said)
+    if args.picture and args.picture.suffix.lower() != ".png":
+        raise BadInput(f"{args.picture} is no .png; the picture is one")
+    warn(args, bundle)
     tally = Tally()
     began = time.perf_counter()
     with progress_bar() as bar:
@@ -87,19 +95,18 @@ def run(args: argparse.Namespace) -> int:
         say(f"no reliable signal in {each}; its events were not decoded")
     for name in tally.seen:
         say(f"{name} was used to train this bundle: its figures are no test")
+    if args.json:
+        print(line(result), flush=True)
+        say(f"{tally.seconds:.0f} s replayed in {wall:.2f} s: {tally.seconds / wall:.0f} x")
+    else:
+        show(result, tally, wall)
     if args.picture:
         from rtbci.picture import session_picture
 
         what = files[0].name if len(files) == 1 else f"{len(files)} recordings"
         title = f"{bundle.subject}: {what}"
         session_picture(args.picture, tally.decisions, scores, title, bundle.decoder.classes)
-    if args.json:
-        print(line(result))
-        say(f"{tally.seconds:.0f} s replayed in {wall:.2f} s: {tally.seconds / wall:.0f} x")
-    else:
-        show(result, tally, wall)
-        if args.picture:
-            print(f"picture: {args.picture}")
+        say(f"picture: {args.picture}")
     return 0
 
 
@@ -121,16 +128,39 @@ def choose(args: argparse.Namespace) -> "tuple[Bundle, list[Path], Start | None,
     return from_first_runs(args, subject or "sub-unnamed")
 
 
+def warn(args: argparse.Namespace, bundle: "Bundle") -> None:
+    """Say what a person may not expect: options that a bundle overrides, another subject."""
+    if bundle.path is None:
+        return
+    given = {name: getattr(args, name) for name in DECODER_OPTIONS}
+    ignored = [f"--{name}" for name, value in given.items() if value != DECODER_OPTIONS[name]]
+    if ignored:
+        say(f"{', '.join(ignored)}: not used, the bundle says how to decode")
+    strangers = {subject_of(path) for path in args.files} - {None}
+    for each in sorted(strangers, key=str):
+        if bare(str(each)) != bare(bundle.subject):
+            say(f"the path names {each}, the bundle is of {bundle.subject}")
+
+
+def bare(subject: str) -> str:
+    """A subject without prefix and leading zeros."""
+    return subject.split("-", 1)[-1].lstrip("0")
+
+
 def from_first_runs(
     args: argparse.Namespace, subject: str
 ) -> "tuple[Bundle, list[Path], Start | None, str]":
     """Calibrate on the first 60 % of the runs (of the events, where there is one run only)."""
     from calibration.training import calibrate as train
+    from calibration.trials import EPOCHS
     from rtbci.recipe import Recipe
 
     count = len(args.files)
     n = min(count - 1, math.ceil(CALIBRATED_SHARE * count)) if count > 1 else 1
     recordings = [read_file(path, args) for path in args.files[:n]]
+    for recording in recordings:
+        if recording.epoch_rows is not None:
+            raise BadInput(f"{recording.provenance.paths[0]} {EPOCHS}")
     marker_labels = args.labels or guess_labels(recordings)
     start: Start | None = None
     if count == 1:
