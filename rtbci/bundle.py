@@ -36,7 +36,7 @@ RATE_TOLERANCE = 0.005  # of the nominal rate
 LARGEST_JSON = 16 * 2**20  # bytes
 LARGEST_WEIGHTS = 2**30  # bytes
 LARGEST_COEFFICIENT = 1e3  # of a filter; a band-pass of order 4 stays below 10
-LARGEST_WINDOW = 2**26  # values, all streams together
+LARGEST_WINDOW = 2**24  # values, all streams together
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Pair = tuple[float, float]

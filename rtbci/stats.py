@@ -2,8 +2,9 @@
 
 One place, one rule. The p-value is the permutation p of balanced accuracy, labels shuffled within
 blocks of time. Intervals are Wilson's where the classes have equal counts, else a bootstrap
-stratified by class; where every class was always or never right a bootstrap has no spread, and
-Wilson's interval of the smallest class stands in.
+stratified by class (one trial fewer is drawn than there are, Rao and Wu 1988, or intervals of
+few trials come out too short); where every class was always or never right a bootstrap has no
+spread, and Wilson's interval of the smallest class stands in.
 """
 
 from dataclasses import dataclass
@@ -48,14 +49,15 @@ def score(true: np.ndarray, probabilities: Array, p_value: float, permutations: 
     there = counts > 0
     recalls = hits[there] / counts[there]
     equal = len(set(counts[there].tolist())) == 1
-    resampled = _rng().binomial(counts[there], recalls, (RESAMPLES, int(there.sum())))
+    drawn = np.maximum(counts[there] - 1, 1)
+    resampled = _rng().binomial(drawn, recalls, (RESAMPLES, int(there.sum()))) / drawn
     accuracy, balanced = hits.sum() / n, float(recalls.mean())
     if equal:
         accuracy_ci = balanced_ci = wilson(int(hits.sum()), n)
     else:
         smallest = int(counts[there].min())
-        accuracy_ci = _percentiles(accuracy, resampled.sum(axis=1) / n, smallest)
-        balanced_ci = _percentiles(balanced, (resampled / counts[there]).mean(axis=1), smallest)
+        accuracy_ci = _percentiles(accuracy, resampled @ counts[there] / n, smallest)
+        balanced_ci = _percentiles(balanced, resampled.mean(axis=1), smallest)
     auc, auc_ci = auc_interval(true, probabilities)
     return Scores(
         n=n,
@@ -95,7 +97,7 @@ def auc_interval(true: np.ndarray, probabilities: Array) -> tuple[float, Interva
     weights = np.zeros((RESAMPLES, len(true)))
     for c in classes:
         members = np.flatnonzero(true == c)
-        draws = rng.integers(0, len(members), (RESAMPLES, len(members)))
+        draws = rng.integers(0, len(members), (RESAMPLES, max(1, len(members) - 1)))
         for resample, drawn in enumerate(draws):
             weights[resample, members] = np.bincount(drawn, minlength=len(members))
     values, resampled = [], np.zeros(RESAMPLES)
@@ -105,8 +107,8 @@ def auc_interval(true: np.ndarray, probabilities: Array) -> tuple[float, Interva
         s = probabilities[:, c]
         above = s[inside][:, None] - s[outside]
         wins = (above > 0) + 0.5 * (above == 0)  # (members, others)
-        pairs = wins.size
         values.append(wins.mean())
+        pairs = weights[:, inside].sum(axis=1) * weights[:, outside].sum(axis=1)
         resampled += ((weights[:, inside] @ wins) * weights[:, outside]).sum(axis=1) / pairs
     value = float(np.mean(values))
     smallest = min(int((true == c).sum()) for c in classes)

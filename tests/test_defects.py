@@ -98,6 +98,6 @@ def test_a_recording_committed_in_text_mode_is_refused(tmp_path, eeg):
 
 def test_a_signal_replaced_by_a_line_is_said(eeg):
     for path in sorted((eeg / "muse/visual/SSVEP/subject3").glob("session[12]/*.csv")):
-        assert "a narrow line at 16 Hz, stronger than a brain's: Right AUX" in notes(path)
+        assert "hums at 16 Hz, as no brain does: Right AUX" in notes(path)
     for path in sorted((eeg / "muse/visual/SSVEP/subject1").rglob("*.csv")):
-        assert "narrow line" not in notes(path)  # a strong answer to flicker is no defect
+        assert "hums at" not in notes(path)  # a strong answer to flicker is no defect

@@ -310,6 +310,7 @@ def test_a_path_names_the_person_or_nobody(path, subject):
     assert subject_of(Path(path)) == subject
 
 
-def test_the_speed_for_programs_is_a_power_of_ten():
-    assert speed_reached(120, 0.5) == 100
+def test_the_speed_for_programs_is_one_that_was_reached_for_sure():
+    assert speed_reached(120, 0.5) == speed_reached(120, 0.01) == 50
+    assert speed_reached(120, 3.0) == 10
     assert speed_reached(0, 0) == 1

@@ -310,8 +310,8 @@ REASONS = {
     "flat": "has no reliable signal: Pz is flat. Leave it out, or name the others with --channels",
     "a line": "has no reliable signal: Oz hums at 16.0 Hz. Leave it out, or name the others with "
     "--channels",
-    "epochs": "holds epochs without the signal between them; causal filters cannot settle there. "
-    "Calibrate on the continuous recording",
+    "epochs": "holds epochs without the signal between them, where causal filters cannot settle; "
+    "use the continuous recording",
     "nothing but gaps": "has no whole trial (settling: 57, gap: 3)",
 }
 

@@ -113,6 +113,12 @@ def run(args: argparse.Namespace) -> int:
     with progress_bar() as bar:
         plan = plan_of(args, args.subject, args.labels)
         result = calibrate(recordings, plan, stages(bar))
+    left_out = {each.file for each in result.refused}
+    for recording in recordings:
+        if recording.provenance.paths[0] in left_out:
+            continue
+        for note in recording.provenance.notes:
+            say(f"worth a look: {Path(recording.provenance.paths[0]).name}: {note}")
     for refused in result.refused:
         say(f"left out: {refused.file} {refused.reason}")
     for each in result.latency:

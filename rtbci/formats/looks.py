@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rtbci.quality import find_line
 from rtbci.recording import Recording
 from rtbci.types import Array
 
@@ -16,7 +16,6 @@ FEW_MARKERS = 10  # of a class
 FLAT_UV = 0.1  # peak to peak of an electrode that records nothing
 RAIL_SHARE = 0.01  # of samples at one extreme value
 FEW_IN_ALL = 40  # markers; with fewer no verdict can be given
-LINE_TIMES = 20.0  # power over that of the neighbourhood; real flicker responses reached 15
 LINE_BAND_HZ = (4.0, 45.0)  # where decoders look; mains lies above
 MANY = 8  # electrodes; a larger cap is judged against itself
 MANY_UV = 300.0  # the most that a large cap may swing
@@ -169,39 +168,17 @@ def _contact(recording: Recording) -> list[str]:
 
 
 def _lines(recording: Recording) -> list[str]:
-    """The narrowest line of each channel, of any type, that is too strong for a brain."""
-    names = recording.info.channels
-    pieces = _pieces(recording, 4.0, list(range(len(names))))
-    n, rate = pieces.shape[1], recording.info.rate
-    if len(pieces) < 3 or n < 3 * rate:
+    """Narrow lines that no brain makes, in channels of any type."""
+    if recording.epoch_rows is not None:
         return []
-    window = np.hanning(n)
-    power = np.zeros((n // 2 + 1, len(names)))
-    for piece in pieces:
-        spectrum = np.fft.rfft((piece - piece.mean(axis=0)) * window[:, None], axis=0)
-        power += np.abs(spectrum) ** 2
-    frequency = np.fft.rfftfreq(n, 1 / rate)
-    usable = (frequency >= LINE_BAND_HZ[0]) & (frequency <= min(LINE_BAND_HZ[1], 0.45 * rate))
     lines: dict[float, list[str]] = {}
-    for column, name in enumerate(names):
-        at, times = _line(power[:, column], usable, max(round(3 * n / rate), 4))
-        if times > LINE_TIMES:
-            lines.setdefault(round(float(frequency[at]), 1), []).append(f"{name} x{times:.0f}")
+    for column, name in enumerate(recording.info.channels):
+        line = find_line(recording, column, LINE_BAND_HZ)
+        if line is not None:
+            lines.setdefault(round(line, 1), []).append(name)
     return [
-        f"a narrow line at {hz:g} Hz, stronger than a brain's: {_list(who)}"
-        for hz, who in sorted(lines.items())
+        f"hums at {hz:g} Hz, as no brain does: {_list(who)}" for hz, who in sorted(lines.items())
     ]
-
-
-def _line(power: Array, usable: NDArray[np.bool_], reach: int) -> tuple[int, float]:
-    """Place and height of the bin that stands out most from the ``reach`` bins on either side."""
-    best, height = 0, 0.0
-    for at in np.flatnonzero(usable):
-        near = np.concatenate([power[max(at - reach, 0) : at - 2], power[at + 3 : at + reach + 1]])
-        level = float(np.median(near)) if len(near) else 0.0
-        if level > 0 and power[at] / level > height:
-            best, height = int(at), float(power[at] / level)
-    return best, height
 
 
 def _list(names: list[str]) -> str:
