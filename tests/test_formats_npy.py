@@ -129,3 +129,10 @@ def test_a_sidecar_that_makes_no_sense_is_refused(tmp_path, text, what):
     with pytest.raises(BadInput, match=what) as error:
         read(tmp_path / "a_100Hz.npy")
     assert "\n" not in str(error.value)
+
+
+def test_a_rate_at_which_nothing_is_sampled_is_refused(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((500, 3), np.float32))
+    (tmp_path / "a.json").write_text('{"rate": 1e-308, "unit": "uV"}')
+    with pytest.raises(BadInput, match="rate of 1e-308 Hz"):
+        read(tmp_path / "a.npy")

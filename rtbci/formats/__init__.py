@@ -15,7 +15,7 @@ import numpy as np
 
 from rtbci.errors import BadInput, RtbciError
 from rtbci.formats import session
-from rtbci.formats.draft import MAX_RATE, Draft, finish
+from rtbci.formats.draft import MAX_RATE, MIN_RATE, Draft, finish
 from rtbci.formats.looks import what_looks_wrong
 from rtbci.formats.source import Options, clean, regular
 from rtbci.recording import Recording
@@ -51,8 +51,8 @@ def read(
     """
     path = Path(path)
     options = Options(trigger=trigger, rate=rate, unit=unit, stream=stream)
-    if rate is not None and not 0 < rate <= MAX_RATE:
-        raise BadInput(f"a rate of {rate:g} Hz is not above 0 and up to {MAX_RATE:g} Hz")
+    if rate is not None and not MIN_RATE <= rate <= MAX_RATE:
+        raise BadInput(f"a rate of {rate:g} Hz is not within {MIN_RATE:g} to {MAX_RATE:g} Hz")
     try:
         with np.errstate(all="ignore"):
             recording = _read(path, options, Path(rename) if rename is not None else None)

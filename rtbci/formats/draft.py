@@ -17,7 +17,7 @@ from rtbci.recording import Recording
 from rtbci.types import Gap, Marker, Provenance, Samples, StreamInfo
 
 MAX_CHANNELS = 1024
-MAX_RATE = 50_000.0  # Hz
+MIN_RATE, MAX_RATE = 0.1, 50_000.0  # Hz
 
 
 @dataclass
@@ -47,9 +47,9 @@ def check_sizes(n_channels: int, rate: float, path: Path) -> None:
     """Raises ``BadInput`` for a count of channels or a rate that no cap has."""
     if not 1 <= n_channels <= MAX_CHANNELS:
         raise BadInput(f"{path} declares {n_channels} channels; 1 to {MAX_CHANNELS} are read")
-    if not 0 < rate <= MAX_RATE:
+    if not MIN_RATE <= rate <= MAX_RATE:
         raise BadInput(
-            f"{path} declares a rate of {rate:g} Hz; above 0 and up to {MAX_RATE:g} Hz are read"
+            f"{path} declares a rate of {rate:g} Hz; {MIN_RATE:g} to {MAX_RATE:g} Hz are read"
         )
 
 
