@@ -133,7 +133,7 @@ class Parser(argparse.ArgumentParser):
 
     def parse(self, words: Sequence[str]) -> argparse.Namespace:
         """``parse_args``, with a suggestion where an option is not known."""
-        args, unknown = self.parse_known_args(words)
+        args, unknown = self.parse_known_intermixed_args(words)
         if unknown:
             self.refuse(unknown)
         return args
