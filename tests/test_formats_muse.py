@@ -165,3 +165,14 @@ def test_several_marker_columns_become_one_label_and_fields(eeg):
     recording = read(next((eeg / "muse/visual/spatial_freq").rglob("*.csv")))
     assert {m.label for m in recording.markers} == {"1", "2", "3", "4"}
     assert set(recording.markers[0].fields) == {"Marker1", "Marker2"}
+
+
+def test_an_empty_cell_is_a_missing_value_and_no_marker(tmp_path):
+    rows = [f"{100 + i / 256:.4f},1.5,{i % 7},3,{0 if i % 50 else 1}" for i in range(600)]
+    rows[10] = rows[10].replace("1.5", "")
+    rows[20] = rows[20].rpartition(",")[0] + ","
+    (tmp_path / "a.csv").write_text("\n".join(["timestamps,TP9,AF7,AF8,Marker0", *rows]) + "\n")
+    recording = read(tmp_path / "a.csv")
+    assert np.isnan(recording.signal[10, 0])
+    assert np.isnan(recording.signal).sum() == 1
+    assert [marker.index for marker in recording.markers] == list(range(0, 600, 50))

@@ -1,5 +1,6 @@
 """Muse CSV: one row a sample, ``timestamps,TP9,AF7,AF8,TP10,Right AUX,Marker0``, microvolts."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from rtbci.types import Array, Gap, Marker
 NOMINAL_HZ = 256.0
 MARKER = "marker"  # columns whose name starts so hold markers: 0 is nothing, else the class
 MAX_COLUMNS = 64
+EMPTY = re.compile(r"(?<=,)(?=,|\r?\n|\r?$)")  # a cell without a character
 
 
 def read_csv(path: Path, options: Options) -> Draft:
@@ -85,6 +87,8 @@ def _table(path: Path, columns: int, notes: list[str]) -> Array:
     """(rows, columns) float64; raises ``BadInput`` naming the line that is wrong."""
     try:
         text = path.read_text(encoding="ascii")
+        if ",," in text or ",\n" in text or ",\r" in text:
+            text = EMPTY.sub("nan", text)  # how spreadsheets write that nothing was measured
         lines = text.split("\n")[1:]
         if lines and lines[-1] and lines[-1].count(",") != columns - 1:
             lines.pop()  # the recorder ended in the middle of a row
