@@ -74,22 +74,33 @@ def labels(text: str) -> dict[str, str]:
 
 def subject_id(text: str) -> str:
     """A pseudonym as ``sub-...``; raises ``ArgumentTypeError`` for anything that may be a name."""
-    bare = text.removeprefix("sub-")
+    bare = re.sub(r"^sub(ject)?([-_]|(?=\d))", "", text)
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", bare):
         raise argparse.ArgumentTypeError(
             f"{text!r} is no pseudonym: letters, digits, - and _ only, e.g. 02 or sub-02 "
             "(no names or e-mail addresses: brain data is personal)"
         )
-    return text if text.startswith(("sub-", "sim-")) else f"sub-{bare}"
+    return text if text.startswith("sim-") else f"sub-{bare}"
 
 
 def subject_of(path: Path) -> str | None:
-    """The subject that a path names (``sub-02_ses-01.npy``, ``subject1/...``), nearest first."""
+    """The subject that a path names, nearest first.
+
+    ``sub-02_ses-01.npy``, ``subject1/...``, ``S001/S001R03.edf``.
+    """
     for part in reversed(path.parts):
+        if re.fullmatch(r"S\d{3}", part):
+            return f"sub-{part}"
         found = re.match(r"(?:sub(?:ject)?|sim)(?:[-_]|(?=\d))([A-Za-z0-9]+)", part)
         if found:
             return f"sim-{found[1]}" if part.startswith("sim") else f"sub-{found[1]}"
     return None
+
+
+def same_subject(one: str, other: str) -> bool:
+    """Whether two ids differ in leading zeros and case only."""
+    first, second = (each.split("-", 1)[-1].lstrip("0").lower() for each in (one, other))
+    return first == second
 
 
 def progress_bar() -> "Progress":

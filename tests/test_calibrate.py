@@ -239,6 +239,8 @@ def test_bad_input_of_a_real_process_is_one_sentence_and_exit_2(folder):
         (names, "Cz, Right AUX", ("Cz", "Right AUX")),
         (subject_id, "02", "sub-02"),
         (subject_id, "sub-02", "sub-02"),
+        (subject_id, "subject1", "sub-1"),
+        (subject_id, "S001", "sub-S001"),
         (subject_id, "sim-01", "sim-01"),
     ],
 )

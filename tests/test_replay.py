@@ -302,6 +302,7 @@ def test_classes_are_guessed_from_markers_that_come_often():
         ("subject3/session1/x.csv", "sub-3"),
         ("data/sub-11/sub-12_run-1.xdf", "sub-12"),
         ("sim-01/replay.xdf", "sim-01"),
+        ("eegmmi/S001/S001R03.edf", "sub-S001"),
         ("substance/run.xdf", None),
         ("run.xdf", None),
     ],

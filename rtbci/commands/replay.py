@@ -16,6 +16,7 @@ from rtbci.options import (
     labels,
     progress_bar,
     read_file,
+    same_subject,
     say,
     stages,
     subject_of,
@@ -120,11 +121,12 @@ def choose(args: argparse.Namespace) -> "tuple[Bundle, list[Path], Start | None,
     if args.bundle:
         bundle = load_bundle(args.bundle)
         return bundle, args.files, None, f"decoding with {describe(bundle)}"
-    subject = subject_of(args.files[0])
-    home = calibrate.BUNDLES / subject if subject else None
-    if not args.labels and home is not None and home.is_dir() and newest_bundle(home):
-        bundle = load_bundle(home)
-        return bundle, args.files, None, f"decoding with the newest {describe(bundle)}"
+    subject = subject_of(args.files[0].absolute())
+    if subject and not args.labels:
+        for home in sorted(calibrate.BUNDLES.glob("*")):
+            if same_subject(home.name, subject) and newest_bundle(home):
+                bundle = load_bundle(home)
+                return bundle, args.files, None, f"decoding with the newest {describe(bundle)}"
     return from_first_runs(args, subject or "sub-unnamed")
 
 
@@ -138,13 +140,8 @@ def warn(args: argparse.Namespace, bundle: "Bundle") -> None:
         say(f"{', '.join(ignored)}: not used, the bundle says how to decode")
     strangers = {subject_of(path) for path in args.files} - {None}
     for each in sorted(strangers, key=str):
-        if bare(str(each)) != bare(bundle.subject):
+        if not same_subject(str(each), bundle.subject):
             say(f"the path names {each}, the bundle is of {bundle.subject}")
-
-
-def bare(subject: str) -> str:
-    """A subject without prefix and leading zeros."""
-    return subject.split("-", 1)[-1].lstrip("0")
 
 
 def from_first_runs(
