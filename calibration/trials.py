@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from rtbci.judge import peak_to_peak
 from rtbci.quality import dead_electrodes, implausible
 from rtbci.recipe import Recipe
 from rtbci.recording import Recording
-from rtbci.types import Samples
+from rtbci.types import Samples, Window
 from rtbci.windows import Windows
 
 FEWEST_MARKERS = 10  # of the labelled classes in one recording
@@ -95,7 +95,7 @@ def cut(
     """The trials of one recording."""
     columns = recording.info.columns(recipe.channels)
     front = Windows(recipe, columns, frozenset(labels))
-    windows = [window for item in recording.items() for window in front.push(item)]
+    windows = [own(window) for item in recording.items() for window in front.push(item)]
     windows += front.finish()
     whole = [w for w in windows if w.x is not None and w.marker is not None]
     rejected = Counter(_plain(w.rejected) for w in windows if w.rejected)
@@ -111,6 +111,11 @@ def cut(
         kept=np.array(kept, bool),
         rejected=dict(rejected),
     )
+
+
+def own(window: Window) -> Window:
+    """``window`` with memory of its own, for longer than until the next push."""
+    return window if window.x is None else replace(window, x=window.x.copy())
 
 
 def unusable(

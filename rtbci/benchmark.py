@@ -247,15 +247,19 @@ def undisturbed() -> Iterator[None]:
             gc.enable()
 
 
-def synthetic_bundle(rate: float, channels: tuple[str, ...], classes: tuple[str, ...]) -> Bundle:
+def synthetic_bundle(
+    rate: float,
+    channels: tuple[str, ...],
+    classes: tuple[str, ...],
+    window: tuple[float, float] = EVOKED_WINDOW,
+) -> Bundle:
     """A bundle of the size that calibration makes, with random weights: it decodes nothing."""
-    recipe = make_recipe(
-        rate, channels, bands=EVOKED_BANDS, window=EVOKED_WINDOW, gate=True, reject=100.0
-    )
+    recipe = make_recipe(rate, channels, bands=EVOKED_BANDS, window=window, gate=True, reject=100.0)
     rng = np.random.default_rng(0)
     components, k = min(COMPONENTS, len(channels)), len(classes)
     svd = components if k * components <= COMPONENTS else max(1, COMPONENTS // k)
-    times = len(range(0, recipe.samples(0.8) - recipe.samples(0.1), recipe.decimation))
+    begin, end = map(recipe.samples, window)
+    times = len(range(0, end - begin, recipe.decimation))
     rows, filters = k * svd, k * min(XDAWN_ROWS, components)
     width = max(1, round(recipe.decoder_rate / MEANS_RATE))
     features = components * (times // width)

@@ -4,6 +4,8 @@ The only state that changes between two decisions lives here, and it changes aft
 out, in onset order.
 """
 
+import math
+
 import numpy as np
 
 from rtbci.latency import LatencyGate, Template
@@ -11,24 +13,29 @@ from rtbci.recipe import Recipe
 from rtbci.types import Array, Decoder, Samples
 
 
-def decoder_input(recipe: Recipe, x: Samples, lag: int) -> Array:
+def decoder_input(recipe: Recipe, x: Samples, lag: int, first: int | None = None) -> Array:
     """What the decoder sees of a cut window: its streams and times, shifted and decimated.
 
-    ``x`` (streams, channels, times) as cut; returns ``(decoder streams, channels, times)``
-    float64, with NaN where the shift reaches beyond the margins.
+    ``x`` (streams, channels, times) as cut, from sample ``first`` after the onset on (default:
+    ``recipe.first``); returns ``(decoder streams, channels, times)`` float64, with NaN where the
+    shift reaches beyond the margins.
     """
-    start = recipe.samples(recipe.window[0]) - recipe.first + lag
-    stop = recipe.samples(recipe.window[1]) - recipe.first + lag
-    return x[: recipe.streams, :, start : stop : recipe.decimation].astype(np.float64)
+    first = recipe.first if first is None else first
+    start = recipe.samples(recipe.window[0]) - first + lag
+    stop = recipe.samples(recipe.window[1]) - first + lag
+    return x[: recipe.streams, :, start : stop : recipe.decimation].astype(np.float64, "C")
 
 
-def peak_to_peak(recipe: Recipe, x: Samples) -> float:
+def peak_to_peak(recipe: Recipe, x: Samples, first: int | None = None) -> float:
     """The largest range of any electrode in the look window of the check stream, microvolts."""
-    start = recipe.samples(recipe.look[0]) - recipe.first
-    stop = recipe.samples(recipe.look[1]) - recipe.first
+    first = recipe.first if first is None else first
+    start = recipe.samples(recipe.look[0]) - first
+    stop = recipe.samples(recipe.look[1]) - first
     look = x[recipe.check, :, start:stop]
-    look = look[:, np.isfinite(look).all(axis=0)]
-    return float(np.ptp(look, axis=1).max()) if look.size else float("nan")
+    finite = np.isfinite(look[0])  # a margin that is not there is missing in all electrodes
+    if not finite.all():
+        look = look[:, finite]
+    return float((look.max(axis=1) - look.min(axis=1)).max()) if look.size else float("nan")
 
 
 class Judge:
@@ -40,27 +47,50 @@ class Judge:
     def __init__(self, recipe: Recipe, decoder: Decoder, template: Template | None) -> None:
         self._recipe, self._decoder = recipe, decoder
         self._gate = LatencyGate(recipe, template) if template is not None else None
+        self._lesson: Samples | None = None  # window of the last decision, for the gate
 
-    def __call__(self, x: Samples, *, locked: bool = True) -> tuple[Array, int, bool]:
+    def __call__(
+        self, x: Samples, *, locked: bool = True, peak: float | None = None
+    ) -> tuple[Array, int, bool]:
         """Log-odds (classes,), the shift used in samples, and whether ``x`` is within limits.
 
         A window that is not ``locked`` to an event has no latency: it neither asks nor tells
-        the gate.
+        the gate. ``peak`` is ``peak_to_peak``, where it is known. What a window teaches the
+        gate waits for ``learn``, or for the next window.
         """
+        self.learn()
+        recipe = self._recipe
         gate = self._gate if locked else None
         lag = gate.before() if gate else 0
-        window = decoder_input(self._recipe, x, lag)
+        first = recipe.first if locked else recipe.unlocked_first
+        window = decoder_input(recipe, x, lag, first)
         if lag and not np.isfinite(window).all():
-            lag, window = 0, decoder_input(self._recipe, x, 0)
+            lag, window = 0, decoder_input(recipe, x, 0, first)
         logits = self._decoder.logits(window)
-        limit = self._recipe.reject
-        kept = limit is None or peak_to_peak(self._recipe, x) <= limit
+        limit = recipe.reject
+        if limit is not None and peak is None:
+            peak = peak_to_peak(recipe, x, first)
+        kept = limit is None or peak is None or peak <= limit
         if gate and kept:
-            gate.after(x)
+            self._lesson = x
         return logits, lag, kept
+
+    def learn(self) -> None:
+        """Adapt to the last window, now that its decision is out and while it is still valid."""
+        if self._gate and self._lesson is not None:
+            self._gate.after(self._lesson)
+        self._lesson = None
 
 
 def softmax(logits: Array) -> Array:
     """Probabilities (..., classes) of log-odds."""
     odds = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return odds / odds.sum(axis=-1, keepdims=True)
+
+
+def probabilities_of(logits: list[float], temperature: float) -> list[float]:
+    """``softmax(logits / temperature)`` of one window: for a few classes quicker without numpy."""
+    most = max(logits)
+    odds = [math.exp((each - most) / temperature) for each in logits]
+    total = sum(odds)
+    return [each / total for each in odds]

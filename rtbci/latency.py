@@ -46,7 +46,7 @@ def lagged_bins(recipe: Recipe, x: Samples, projection: Array) -> Array:
     width = max(1, round(recipe.rate / BIN_RATE))
     begin = recipe.samples(recipe.look[0]) - recipe.first
     n_bins = (recipe.samples(recipe.look[1]) - recipe.samples(recipe.look[0])) // width
-    signal = projection @ np.clip(x[recipe.check].astype(np.float64), -CLIP, CLIP)
+    signal = projection @ np.clip(x[recipe.check].astype(np.float64, "C"), -CLIP, CLIP)
     total = np.concatenate([np.zeros((len(signal), 1)), np.cumsum(signal, axis=1)], axis=1)
     means = (total[:, width:] - total[:, :-width]) / width
     at = begin + lags(recipe)[:, None] + np.arange(n_bins) * width  # (lags, bins)

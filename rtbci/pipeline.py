@@ -6,13 +6,11 @@ It sees sample indices and never a clock, a file or a thread, so that a recordin
 decisions at any speed and in any cut.
 """
 
+import math
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
-
-import numpy as np
 
 from rtbci.bundle import Bundle
-from rtbci.judge import Judge, softmax
+from rtbci.judge import Judge, probabilities_of
 from rtbci.types import Chunk, Decision, Gap, Marker, StreamInfo, Window
 from rtbci.windows import MARKER_WAIT, Windows
 
@@ -45,10 +43,16 @@ class Pipeline:
 
     def push(self, item: Chunk | Marker | Gap) -> list[Decision]:
         """The decisions that ``item`` completes."""
+        self.learn()
         return [self._decide(window) for window in self.windows.push(item)]
+
+    def learn(self) -> None:
+        """Adapt to what was decided last; a live loop calls it once its decisions are out."""
+        self._judge.learn()
 
     def finish(self) -> list[Decision]:
         """The stream has ended; one decision for every event that still waits."""
+        self.learn()
         return [self._decide(window) for window in self.windows.finish()]
 
     def run(self, items: Iterable[Chunk | Marker | Gap]) -> list[Decision]:
@@ -56,34 +60,31 @@ class Pipeline:
         return [decision for item in items for decision in self.push(item)] + self.finish()
 
     def _decide(self, window: Window) -> Decision:
-        bundle = self.bundle
-        label = window.marker.label if window.marker else None
-        decision = Decision(
-            index=window.index,
-            onset=window.index / bundle.recipe.rate,
-            true=bundle.labels[label] if label is not None else None,
-            label=None,
-            probabilities={},
-            flags=window.flags,
-            rejected=window.rejected or self._dead,
-        )
-        if decision.rejected or window.x is None:
-            return decision
-        logits, lag, kept = self._judge(window.x, locked=window.marker is not None)
-        if not np.isfinite(logits).all():
-            return replace(decision, rejected="decoder gave no number")
-        probabilities = softmax(logits / bundle.temperature)
+        bundle, label = self.bundle, window.marker.label if window.marker else None
+        onset = window.index / bundle.recipe.rate
+        true = bundle.labels[label] if label is not None else None
+        rejected = window.rejected or self._dead
+        if rejected or window.x is None:
+            return Decision(window.index, onset, true, None, {}, window.flags, rejected)
+        found, lag, kept = self._judge(window.x, locked=window.marker is not None, peak=window.peak)
+        logits = found.tolist()
+        if not all(map(math.isfinite, logits)):
+            rejected = "decoder gave no number"
+            return Decision(window.index, onset, true, None, {}, window.flags, rejected)
+        probabilities = probabilities_of(logits, bundle.temperature)
         flags = list(window.flags)
         if not kept:
             flags.append("amplitude")
         if lag:
             flags.append(f"lag {1000 * lag / bundle.recipe.rate:+.0f} ms")
-        if probabilities.max() < bundle.sure:
+        if max(probabilities) < bundle.sure:
             flags.append("unsure")
         classes = bundle.decoder.classes
-        return replace(
-            decision,
-            label=classes[int(np.argmax(logits))],
-            probabilities=dict(zip(classes, map(float, probabilities), strict=True)),
+        return Decision(
+            index=window.index,
+            onset=onset,
+            true=true,
+            label=classes[logits.index(max(logits))],
+            probabilities=dict(zip(classes, probabilities, strict=True)),
             flags=tuple(flags),
         )

@@ -3,8 +3,8 @@
 A cascade of second-order sections is linear, so one matrix turns ``BLOCK`` input samples and the
 cascade's state into ``BLOCK`` output samples and the next state. Blocks lie on a fixed grid from
 the last reset; a block that is not full yet is padded with zeros, which cannot reach the samples
-before them. One matrix product per block and stream replaces a Python loop over samples, and
-every product has the same shape, so that chunks of 1 or 1000 give bitwise equal results.
+before them. One matrix product per block replaces a Python loop over samples and streams, and every
+product has the same shape, so that chunks of 1 or 1000 give bitwise equal results.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from rtbci.types import Array, Samples
 
-BLOCK = 32  # samples; 16 to 64 cost about the same per sample
+BLOCK = 16  # samples; longer blocks do more work for a live chunk, shorter ones more calls
 LARGEST = 1e9  # uV; beyond it a sample is no measurement
 STEP_LEFT = 0.1  # settled: a unit step at the reset leaves less than this
 
@@ -92,33 +92,48 @@ def block_matrix(sos: Array) -> Array:
     return out.astype(np.float64)
 
 
-class Cascade:
-    """One causal filter over all channels; starts at the steady state of its first sample.
+class Bank:
+    """Several causal filters over all channels, as one matrix; each starts at the steady state of
+    its first sample.
 
     A band-pass forgets a constant, so the first sample is taken away from all: the state then
     starts at nothing but the rounding of ``Filter.start``, which is kept to agree with sosfilt.
     """
 
-    def __init__(self, filter: Filter, n_channels: int) -> None:
-        self._matrix = block_matrix(filter.sos)
-        rounding = (filter.start - steady_state(filter.sos)).astype(np.float64)
-        rounding[:, 1] += rounding[:, 0]
-        self._rounding = rounding.reshape(-1, 1)
-        self._block = np.zeros((len(self._matrix), n_channels))  # inputs, then the state
-        self._out = np.empty_like(self._block)
+    def __init__(self, filters: Sequence[Filter], n_channels: int) -> None:
+        parts = [block_matrix(each.sos) for each in filters]
+        n, states = len(parts), sum(len(part) - BLOCK for part in parts)
+        self._matrix = np.zeros((n * BLOCK + states, BLOCK + states))  # outputs, then the states
+        self._rounding = np.empty((states, 1))
+        at = 0
+        for number, (each, part) in enumerate(zip(filters, parts, strict=True)):
+            own = slice(at, at + len(part) - BLOCK)
+            out = slice(number * BLOCK, (number + 1) * BLOCK)
+            down, across = slice(n * BLOCK + own.start, n * BLOCK + own.stop), own.start + BLOCK
+            self._matrix[out, :BLOCK] = part[:BLOCK, :BLOCK]
+            self._matrix[out, across : own.stop + BLOCK] = part[:BLOCK, BLOCK:]
+            self._matrix[down, :BLOCK] = part[BLOCK:, :BLOCK]
+            self._matrix[down, across : own.stop + BLOCK] = part[BLOCK:, BLOCK:]
+            rounding = (each.start - steady_state(each.sos)).astype(np.float64)
+            rounding[:, 1] += rounding[:, 0]
+            self._rounding[own] = rounding.reshape(-1, 1)
+            at = own.stop
+        self._block = np.zeros((BLOCK + states, n_channels))  # inputs, then the states
+        self._out = np.empty((n * BLOCK + states, n_channels))
+        self._filtered = self._out[: n * BLOCK].reshape(n, BLOCK, n_channels).transpose(1, 0, 2)
+        self._next = self._out[n * BLOCK :]
         self._first = np.zeros(n_channels)
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything; the next sample sets the state."""
+        """Forget everything; the next sample sets the states."""
         self._fill = -1  # samples in the open block; -1 before the first sample
         self._block[:BLOCK] = 0
 
-    def push(self, x: Samples | Array) -> Array:
-        """Filtered ``x`` (times, channels), float64."""
-        y = np.empty(x.shape)
+    def push(self, x: Samples | Array, out: Samples | Array) -> None:
+        """Filter ``x`` (times, channels) into ``out`` (times, filters, channels)."""
         if not len(x):
-            return y
+            return
         if self._fill < 0:
             self._fill = 0
             self._first[:] = x[0]
@@ -129,13 +144,29 @@ class Cascade:
             stop = self._fill + take
             np.subtract(x[row : row + take], self._first, out=self._block[self._fill : stop])
             np.matmul(self._matrix, self._block, out=self._out)
-            y[row : row + take] = self._out[self._fill : stop]
+            out[row : row + take] = self._filtered[self._fill : stop]
             row, self._fill = row + take, stop
             if stop == BLOCK:
-                self._block[BLOCK:] = self._out[BLOCK:]
+                self._block[BLOCK:] = self._next
                 self._block[:BLOCK] = 0
                 self._fill = 0
-        return y
+
+
+class Cascade:
+    """One causal filter over all channels: a ``Bank`` of one, in float64."""
+
+    def __init__(self, filter: Filter, n_channels: int) -> None:
+        self._bank = Bank([filter], n_channels)
+
+    def reset(self) -> None:
+        """Forget everything; the next sample sets the state."""
+        self._bank.reset()
+
+    def push(self, x: Samples | Array) -> Array:
+        """Filtered ``x`` (times, channels), float64."""
+        y = np.empty((len(x), 1, x.shape[1]))
+        self._bank.push(x, y)
+        return y[:, 0]
 
 
 def measured(x: Samples) -> NDArray[np.bool_]:
@@ -143,25 +174,35 @@ def measured(x: Samples) -> NDArray[np.bool_]:
     return np.abs(x) < LARGEST  # false for NaN
 
 
+def all_measured(x: Samples) -> bool:
+    """Whether every sample of ``x`` is; the quick question, asked of every chunk."""
+    if not x.size:
+        return True
+    return bool(np.maximum.reduce(np.abs(x), None) < LARGEST)  # NaN is passed on
+
+
 class Hold:
     """Samples that are no number repeat the last one that was, so that no filter is poisoned."""
 
     def __init__(self, n_channels: int) -> None:
-        self._last = np.zeros(n_channels, np.float32)
+        self.last = np.zeros(n_channels, np.float32)  # row, as held; replaced, never changed
 
     def reset(self) -> None:
-        self._last[:] = 0
+        self.last = np.zeros_like(self.last)
 
-    def push(self, x: Samples) -> Samples:
-        """``x`` (times, channels) without NaN or infinity; a copy only where there were some."""
+    def push(self, x: Samples, whole: bool = False) -> Samples:
+        """``x`` (times, channels) without NaN or infinity; a copy only where there were some.
+
+        ``whole``: it was looked at already, and there are none.
+        """
         if not len(x):
             return x
-        finite = measured(x)
-        if not finite.all():
+        if not whole and not all_measured(x):
+            finite = measured(x)
             rows = np.where(finite, np.arange(1, len(x) + 1)[:, None], 0)
             rows = np.maximum.accumulate(rows, axis=0)  # (times, channels), 0: none in this chunk
-            x = np.take_along_axis(np.vstack([self._last, x]), rows, axis=0)
-        self._last = x[-1].copy()
+            x = np.take_along_axis(np.vstack([self.last, x]), rows, axis=0)
+        self.last = x[-1].copy()
         return x
 
 
@@ -177,25 +218,27 @@ class Preprocess:
     ) -> None:
         self._hold = Hold(n_channels)
         self._reference = reference
-        self._cascades = [Cascade(each, n_channels) for each in filters]
+        self._bank = Bank(filters, n_channels)
+        self._streams = len(filters)
 
     def reset(self) -> None:
         """Restart every filter at the steady state of the next sample."""
         self._hold.reset()
-        for cascade in self._cascades:
-            cascade.reset()
+        self._bank.reset()
 
-    def push(self, x: Samples) -> Samples:
-        """``(times, streams, channels)`` float32 of ``x`` (times, channels)."""
+    def push(self, x: Samples, whole: bool = False) -> Samples:
+        """``(times, streams, channels)`` float32 of ``x`` (times, channels).
+
+        ``whole``: the caller holds; all of ``x``, in every push, is numbers.
+        """
         # C order: numpy adds up a row in another order, and rounds otherwise, where it is not
-        x = np.ascontiguousarray(self._hold.push(x))
+        x = np.ascontiguousarray(x if whole else self._hold.push(x))
         if self._reference == "average":
             x = x - x.mean(axis=1, keepdims=True)
         elif isinstance(self._reference, list):
             x = x - np.take(x, self._reference, axis=1).mean(axis=1, keepdims=True)
-        out = np.empty((len(x), len(self._cascades), x.shape[1]), np.float32)
-        for stream, cascade in enumerate(self._cascades):
-            out[:, stream] = cascade.push(x)
+        out = np.empty((len(x), self._streams, x.shape[1]), np.float32)
+        self._bank.push(x, out)
         return out
 
 

@@ -50,6 +50,14 @@ class Recipe:
         """One behind the last sample of a cut window, lags to the right included."""
         return self.samples(max(self.window[1], self.look[1])) + self.samples(self.lag)
 
+    @cached_property
+    def unlocked_first(self) -> int:
+        """First sample of a sliding window, which is locked to no event: there is no lag.
+
+        It ends where the decoder's window ends: what has come beyond depends on the cut.
+        """
+        return self.samples(min(self.window[0], self.look[0]))
+
     @property
     def decoder_rate(self) -> float:
         """Rate of the windows that the decoder sees, Hz."""

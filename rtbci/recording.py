@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from rtbci.errors import BadInput
-from rtbci.types import Chunk, Gap, Marker, Provenance, Samples, StreamInfo
+from rtbci.types import Array, Chunk, Gap, Marker, Provenance, Samples, StreamInfo
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,8 @@ class Recording:
     back_steps: int = 0  # stamps that step back
     t0: float | None = None  # stamp of sample index 0, s on the recording's own clock
     epoch_rows: int | None = None
+    stamps: Array | None = None  # (rows,) s as the file has them, on the clock of ``t0``
+    lead_in: int = 0  # rows before sample index 0 (of a recorded replay), left out
 
     @property
     def segments(self) -> list[tuple[int, int, int]]:

@@ -41,6 +41,27 @@ def replay(
     ``after`` leaves out events with an earlier onset (sample index). Raises ``BadBundle`` where
     the bundle does not fit.
     """
+    dead = check(recording, bundle, tally, after)
+    pipeline = Pipeline(bundle, recording.info, dead=dead)
+    chunk = max(1, bundle.recipe.samples(CHUNK))
+    for item in recording.items(chunk):
+        for decision in pipeline.push(item):
+            if count(decision, tally, after):
+                yield decision
+    for decision in pipeline.finish():
+        if count(decision, tally, after):
+            yield decision
+    done(recording, tally, len(recording.gaps), pipeline.windows.duplicates)
+
+
+def check(
+    recording: Recording, bundle: Bundle, tally: Tally, after: int | None = None
+) -> dict[str, str]:
+    """The check before a session, on the whole file; all else is judged as the samples come.
+
+    Returns electrodes without a reliable signal, each with the reason. Raises ``BadBundle``
+    where the bundle does not fit and ``BadInput`` where the unit cannot be right.
+    """
     recipe = bundle.recipe
     bundle.resolve(recording.info)
     band = (min(low for low, _ in recipe.bands), recipe.bands[0][1])
@@ -48,7 +69,6 @@ def replay(
     wrong = implausible(recording, recipe.channels)
     if wrong:
         raise BadInput(f"{name} {wrong}")
-    # the check before a session, on the whole file; all else is judged as the samples come
     dead = humming(recording, recipe.channels, band, bundle.frequencies)
     if dead:
         tally.dead.append(f"{name}: {', '.join(f'{who} {why}' for who, why in dead.items())}")
@@ -56,24 +76,24 @@ def replay(
     trained = [each.get("sha256") for each in files] if isinstance(files, list) else []
     if after is None and recording.provenance.sha256 in trained:
         tally.seen.append(name)
-    pipeline = Pipeline(bundle, recording.info, dead=dead)
-    chunk = max(1, recipe.samples(CHUNK))
-    for item in recording.items(chunk):
-        for decision in pipeline.push(item):
-            yield from _count(decision, tally, after)
-    for decision in pipeline.finish():
-        yield from _count(decision, tally, after)
-    tally.duplicates += pipeline.windows.duplicates
-    tally.gaps += len(recording.gaps)
+    return dead
+
+
+def count(decision: Decision, tally: Tally, after: int | None = None) -> bool:
+    """Count a decision; False, and not counted, where its onset is before ``after``."""
+    if after is not None and decision.index < after:
+        return False
+    tally.decisions.append(decision)
+    tally.blocks.append(tally.recordings)
+    return True
+
+
+def done(recording: Recording, tally: Tally, gaps: int, duplicates: int) -> None:
+    """A recording has ended, with so many gaps and markers that repeated the one before."""
+    tally.duplicates += duplicates
+    tally.gaps += gaps
     tally.seconds += recording.duration
     tally.recordings += 1
-
-
-def _count(decision: Decision, tally: Tally, after: int | None) -> Iterator[Decision]:
-    if after is None or decision.index >= after:
-        tally.decisions.append(decision)
-        tally.blocks.append(tally.recordings)
-        yield decision
 
 
 def scores_of(tally: Tally, bundle: Bundle) -> Scores | None:
@@ -97,7 +117,7 @@ def summary(tally: Tally, bundle: Bundle, scores: Scores | None) -> dict[str, ob
     return {
         "event": "summary",
         "n_events": len(tally.decisions),
-        "n_decided": len(true),
+        "n_decided": sum(decision.label is not None for decision in tally.decisions),
         "n_rejected": sum(decision.rejected is not None for decision in tally.decisions),
         **scores_json(scores),
         "chance": scores.chance if scores else 1 / len(bundle.decoder.classes),

@@ -12,7 +12,7 @@ class Ring:
     """Rows of shape ``shape``; holds the last ``capacity`` of them."""
 
     def __init__(self, capacity: int, shape: tuple[int, ...], dtype: type = np.float32) -> None:
-        self.capacity = capacity
+        self.capacity, self.shape = capacity, shape
         self.rows = 0  # rows written since the start
         self._buffer = np.zeros((2 * capacity, *shape), dtype)
 

@@ -70,9 +70,13 @@ class Window:
 
     index: int  # sample index of the onset that the window is locked to
     marker: Marker | None  # None for sliding windows
-    x: Samples | None  # (streams, channels, times), microvolts; NaN where a margin is not there
+    # (streams, channels, times), microvolts; NaN where a margin is not there. A view of the ring:
+    # valid until the next push
+    x: Samples | None
     flags: tuple[str, ...] = ()
     rejected: str | None = None
+    # largest peak-to-peak of the amplitude check, microvolts; a bound where that is within limits
+    peak: float | None = None
 
 
 @dataclass(frozen=True)

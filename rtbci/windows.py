@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rtbci.preprocess import Hold, Preprocess, measured
+from rtbci.extremes import Extremes
+from rtbci.preprocess import Hold, Preprocess, all_measured, measured
 from rtbci.recipe import Recipe
 from rtbci.ring import Ring
 from rtbci.types import Chunk, Gap, Marker, Samples, Window
@@ -47,20 +48,32 @@ class Windows:
     ) -> None:
         self.recipe = recipe
         self.duplicates = 0  # markers that repeated the one before
+        self.hurry = False  # behind: sliding windows are skipped and counted, events never
+        self.skipped = 0
         self._columns, self._labels = columns, labels
         reference = recipe.reference
         if isinstance(reference, tuple):
             reference = [recipe.channels.index(name) for name in reference]
         n = len(columns)
+        self._flat = recipe.samples(FLAT)
+        self._span = (recipe.samples(recipe.window[0]), recipe.samples(recipe.window[1]))
+        self._whole = (recipe.first, recipe.last)
+        self._settle = recipe.samples(recipe.settle)
         self._hold = Hold(n)
         self._preprocess = Preprocess(recipe.filters, n, reference)
         self._wait = recipe.samples(wait)
         self._horizon = max(recipe.last, self._wait)
         self._piece = max(32, recipe.samples(1.0))  # rows taken at once; bounds the ring
-        capacity = self._horizon + self._wait - recipe.first + self._piece + 1
+        # whatever the order asks for, a marker may come so late after its data
+        late = max(self._wait, recipe.samples(MARKER_WAIT))
+        capacity = max(recipe.last, late) + late - recipe.first + self._piece + 1
         self._ring = Ring(capacity, (len(recipe.filters), n))
-        self._same = Ring(capacity, (n,), np.int32)  # how often a sample repeated the one before
-        self._lost = Ring(capacity, (), np.bool_)  # rows with a value that was no number
+        self._extremes = Extremes(self._ring, recipe.check, n)
+        self._look = (recipe.samples(recipe.look[0]), recipe.samples(recipe.look[1]))
+        self._all = columns == list(range(n))  # then nothing needs to be picked
+        # rare, and so kept apart from the ring: rows (first, behind the last) ...
+        self._still: deque[tuple[int, int, np.ndarray]] = deque()  # ... where electrodes are flat
+        self._lost: deque[tuple[int, int]] = deque()  # ... with a value that was no number
         self._segments: deque[Segment] = deque()
         self._started = False
         self._waiting = True  # for the first row without a hole since the restart
@@ -76,7 +89,10 @@ class Windows:
         self._next: int | None = None  # onset of the next sliding window
 
     def push(self, item: Chunk | Marker | Gap) -> list[Window]:
-        """The windows that ``item`` completes. Raises ``AssertionError`` for samples twice."""
+        """The windows that ``item`` completes; their ``x`` is valid until the next call.
+
+        Raises ``AssertionError`` for samples that come twice.
+        """
         if isinstance(item, Marker):
             if self._labels is None or item.label in self._labels:
                 self._count += 1
@@ -89,8 +105,12 @@ class Windows:
         if not self._started or item.index != self._head:
             assert not self._started or item.index > self._head, "samples came twice"
             self._restart(item.index)
-        x = np.take(item.x, self._columns, axis=1)  # C order; x[:, columns] would not be
+        x = item.x
+        if not (self._all and x.shape[1] == len(self._columns)):
+            x = np.take(x, self._columns, axis=1)  # C order; x[:, columns] would not be
         for row in range(0, len(x), self._piece):
+            # what is cut is a view of the rings, which the next piece writes over
+            out = [replace(each, x=None if each.x is None else each.x.copy()) for each in out]
             self._append(x[row : row + self._piece])
             out += self._ready()
         return out
@@ -115,12 +135,15 @@ class Windows:
 
     def _append(self, x: Samples) -> None:
         """Short holes are held; filters restart behind a long one, and wait for a whole row."""
+        if all_measured(x) and not self._waiting and not self._holes:
+            self._take(x, False, True)
+            return
         whole = np.asarray(measured(x).all(axis=1))
         edges = np.flatnonzero(whole[1:] != whole[:-1]) + 1
         starts = [0, *edges.tolist()]
         for start, stop in zip(starts, [*starts[1:], len(x)], strict=True):
             if whole[start]:
-                if self._waiting or self._holes >= self.recipe.samples(FLAT):
+                if self._waiting or self._holes >= self._flat:
                     self._restart(self._head)
                 self._waiting, self._holes = False, 0
             elif self._waiting:
@@ -130,21 +153,49 @@ class Windows:
                 self._holes += stop - start
             self._take(x[start:stop], not whole[start])
 
-    def _take(self, x: Samples, lost: bool) -> None:
-        self._lost.append(np.full(len(x), lost))
-        x = self._hold.push(x)
-        self._same.append(self._repeats(x))
-        self._ring.append(self._preprocess.push(x))
+    def _take(self, x: Samples, lost: bool, whole: bool = False) -> None:
+        rows = self._ring.rows, self._ring.rows + len(x)
+        x = self._hold.push(x, whole)
+        if lost:
+            self._lost.append(rows)
+        repeats = self._repeats(x)
+        self._previous = self._hold.last
+        if repeats is not None and (repeats >= self._flat).any():
+            self._still.append((*rows, repeats >= self._flat))
+        if self._lost or self._still:
+            self._forget()
+        self._ring.append(self._preprocess.push(x, whole=True))  # held just above
+        self._extremes.follow()
         self._head += len(x)
 
-    def _repeats(self, x: Samples) -> np.ndarray:
-        """(times, channels) how many samples in a row have had the value of this one, less one."""
-        before = x[:1] + 1 if self._previous is None else self._previous[0]
+    def _forget(self) -> None:
+        """What the ring no longer holds, nobody can ask about."""
+        for rare in (self._lost, self._still):
+            while rare and rare[0][1] <= self._ring.oldest:
+                rare.popleft()
+
+    def _repeats(self, x: Samples) -> np.ndarray | None:
+        """(times, channels) how many samples in a row have had the value of this one, less one.
+
+        None where that is 0 throughout.
+        """
+        if (
+            isinstance(self._carry, int)
+            and 2 <= len(x) < self._flat
+            and self._previous is not None
+            and not np.equal(x[-1], x[-2]).any()
+        ):  # no electrode can have stood still for long, nor does one do so now
+            return None
+        changed = np.empty(x.shape, np.bool_)
+        changed[0] = True if self._previous is None else x[0] != self._previous
+        np.not_equal(x[1:], x[:-1], out=changed[1:])
+        if changed.all():  # as in nearly every chunk of a living brain
+            self._carry = 0
+            return None
         rows = np.arange(1, len(x) + 1, dtype=np.int32)[:, None]
-        changed = np.diff(x, axis=0, prepend=np.atleast_2d(before)) != 0
         last = np.maximum.accumulate(np.where(changed, rows, 0), axis=0)
         repeats = np.where(last > 0, rows - last, rows + self._carry)
-        self._previous, self._carry = x[-1:].copy(), repeats[-1]
+        self._carry = repeats[-1]
         return repeats.astype(np.int32)
 
     def _ready(self, ended: bool = False) -> list[Window]:
@@ -164,7 +215,7 @@ class Windows:
     def _event(self, marker: Marker) -> Window:
         if marker.fields.get("valid") is False:
             return Window(marker.index, marker, None, rejected="marked invalid")
-        window = replace(self._cut(marker.index), marker=marker)
+        window = replace(self._cut(marker.index, *self._whole), marker=marker)
         if marker.index < self._newest_out:
             window = replace(window, flags=(*window.flags, "late marker"))
         self._newest_out = max(self._newest_out, marker.index)
@@ -172,26 +223,23 @@ class Windows:
 
     def _slide(self) -> list[Window]:
         out: list[Window] = []
-        recipe = self.recipe
-        ahead, back = recipe.samples(recipe.window[1]), recipe.samples(recipe.window[0])
+        back, ahead = self._span
         if self._next is None and self._started:
             start = self._segments[-1].index - back
             if len(self._segments) > 1:
-                start += recipe.samples(recipe.settle)
+                start += self._settle
             self._next = -(-start // self._step) * self._step
         while self._next is not None and self._head >= self._next + ahead:
-            # the margin behind the window may have come or not: that depends on the cut
-            out.append(self._cut(self._next, ahead))
+            if self.hurry:
+                self.skipped += 1
+            else:
+                out.append(self._cut(self._next, self.recipe.unlocked_first, ahead))
             self._next += self._step
         return out
 
-    def _cut(self, onset: int, stop: int | None = None) -> Window:
-        """The window around ``onset``; NaN where a margin for the latency gate is not there.
-
-        ``stop`` (samples after the onset) leaves out what is known beyond it.
-        """
-        recipe = self.recipe
-        need = (onset + recipe.samples(recipe.window[0]), onset + recipe.samples(recipe.window[1]))
+    def _cut(self, onset: int, start: int, stop: int) -> Window:
+        """The samples ``start`` to ``stop`` around ``onset``; NaN where a margin is not there."""
+        need = (onset + self._span[0], onset + self._span[1])
         position, segment = self._segment(need[0])
         if segment is None:
             return Window(onset, None, None, rejected=self._nothing())
@@ -209,28 +257,36 @@ class Windows:
             rejected = "gap" if not is_last else self._nothing() if self._waiting else "incomplete"
             return Window(onset, None, None, rejected=rejected)
         flags: list[str] = []
-        if need[0] < segment.index + recipe.samples(recipe.settle):
+        if need[0] < segment.index + self._settle:
             if position or segment.row:
                 return Window(onset, None, None, rejected="settling")
             flags.append("settling")
-        if self._lost.view(inside.start, inside.stop).any():
+        if any(start < inside.stop and stop > inside.start for start, stop in self._lost):
             flags.append("held samples")
-        first = max(onset + recipe.first, segment.index, self._ring.oldest - shift)
-        last = min(onset + (recipe.last if stop is None else stop), end)
+        first = max(onset + start, segment.index, self._ring.oldest - shift)
+        last = min(onset + stop, end)
         rows_of = self._ring.view(first + shift, last + shift)  # (times, streams, channels)
-        width = recipe.last - recipe.first
+        peak, limit = None, self.recipe.reject
+        if limit is not None:
+            look = max(onset + self._look[0], first), min(onset + self._look[1], last)
+            peak = self._extremes.range(look[0] + shift, look[1] + shift, limit)
+        width = stop - start
+        if last - first == width:
+            return Window(onset, None, rows_of.transpose(1, 2, 0), tuple(flags), peak=peak)
         x = np.full((*rows_of.shape[1:], width), np.nan, np.float32)
-        at = first - onset - recipe.first
+        at = first - onset - start
         x[..., at : at + last - first] = rows_of.transpose(1, 2, 0)
-        return Window(onset, None, x, tuple(flags))
+        return Window(onset, None, x, tuple(flags), peak=peak)
 
     def _dead(self, rows: slice) -> str:
         """Names of the electrodes that stand still in these rows, or nothing."""
-        if rows.start >= rows.stop:
+        if not self._still:
             return ""
-        repeats = self._same.view(rows.start, rows.stop).max(axis=0)
-        still = np.flatnonzero(repeats >= self.recipe.samples(FLAT))
-        return ", ".join(self.recipe.channels[i] for i in still)
+        still = np.zeros(len(self.recipe.channels), np.bool_)
+        for first, stop, flat in self._still:
+            if first < rows.stop and stop > rows.start:
+                still |= flat[max(rows.start - first, 0) : rows.stop - first].any(axis=0)
+        return ", ".join(self.recipe.channels[i] for i in np.flatnonzero(still))
 
     def _nothing(self) -> str:
         """Why there is no sample at all where one is needed."""

@@ -165,6 +165,10 @@ def test_trials_beyond_the_limit_and_cut_margins_leave_no_evidence(bundle):
         loud(x)
     kept = loud(trials.x[31] * 100)[2]
     assert not kept
+    for judge in (quiet, loud):  # the last lesson waits until its decision is out
+        assert judge._gate is not None
+        assert judge._gate._kept == (29 if judge is quiet else 30)
+        judge.learn()
     assert loud._gate is not None
     assert quiet._gate is not None
     assert loud._gate._kept == quiet._gate._kept == 30

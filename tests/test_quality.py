@@ -48,6 +48,13 @@ def test_a_simulated_person_is_not_accused(recording):
     assert dead(recording, WIDE, FLICKER) == {}
 
 
+@pytest.mark.parametrize("trials", [10, 20, 42])
+def test_a_short_recording_does_not_make_alpha_a_hum(trials):
+    for seed in range(8):
+        short = generate(seed, n_trials=trials, soa=0.6, channels=4)
+        assert dead(short, (1.0, 20.0)) == {}
+
+
 @pytest.mark.parametrize("hertz", [9.7, 16.0, 21.4, 33.3])
 def test_a_line_inside_the_band_is_named_with_its_frequency(recording, hertz):
     name = recording.info.channels[2]

@@ -62,11 +62,12 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def run(folder, monkeypatch, capsys) -> Callable[..., tuple[int, str, str]]:
-    """The command in this process: exit code, stdout, stderr."""
+    """The command in this process, without the bus: exit code, stdout, stderr."""
     monkeypatch.chdir(folder)
 
     def run(*words: str | Path) -> tuple[int, str, str]:
-        code = cli.main(["replay", *map(str, words)])
+        fast = [] if "--speed" in words else ["--speed", "max"]
+        code = cli.main(["replay", *map(str, words), *fast])
         out, err = capsys.readouterr()
         return code, out, err
 
@@ -266,7 +267,13 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "no such file": (("nowhere.xdf", "--bundle", "trained"), "nowhere.xdf"),
     "no bundle there": (("sub-07_run-2.xdf", "--bundle", "nowhere"), "no bundle in nowhere"),
     "a file twice": (("sub-07_run-2.xdf", "./sub-07_run-2.xdf"), "named twice"),
-    "another speed": (("sub-07_run-2.xdf", "--speed", "2"), "only max is there yet"),
+    "no speed": (("sub-07_run-2.xdf", "--speed", "0"), "expected max or a number above 0"),
+    "no number": (("sub-07_run-2.xdf", "--speed", "fast"), "expected max or a number above 0"),
+    "the bus at max": (("sub-07_run-2.xdf", "--public", "--speed", "max"), "does not use the bus"),
+    "whose session": (
+        ("sub-07_run-2.xdf", "--public", "--lsl-session", "x", "--speed", "1"),
+        "leave out --lsl-session or --public",
+    ),
     "labels that are not there": (("sub-07_run-2.xdf", "--labels", "8=a,9=b"), "events"),
     "no file": ((), "FILE is missing"),
 }

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.signal import sosfilt
 
+from calibration.trials import own
 from rtbci.recipe import Recipe, make_recipe
 from rtbci.types import Array, Chunk, Gap, Marker, Samples, Window
 from rtbci.windows import DUPLICATE, FLAT, MARKER_WAIT, Windows
@@ -50,7 +51,7 @@ def chunks(x: Samples, sizes: Sequence[int] | int = 25, start: int = 0) -> list[
 def run(items: Iterable[Item], every: float | None = None, **more) -> list[Window]:
     """All windows of a stream that holds exactly the recipe's channels."""
     windows = Windows(more.pop("recipe", recipe()), list(range(4)), every=every, **more)
-    return [out for item in items for out in windows.push(item)] + windows.finish()
+    return [own(out) for item in items for out in windows.push(item)] + windows.finish()
 
 
 def offline(made: Recipe, x: Samples) -> Array:
@@ -142,7 +143,7 @@ def test_sliding_windows_lie_on_one_grid_before_and_after_a_gap():
     y = offline(made, x[:3000])
     shown = found[10]
     assert shown.x is not None
-    middle = slice(back - made.first, ahead - made.first)
+    middle = slice(back - made.unlocked_first, ahead - made.unlocked_first)
     at = shown.index
     np.testing.assert_allclose(
         shown.x[..., middle], y[..., at + back : at + ahead], rtol=1e-6, atol=1e-5
@@ -313,18 +314,17 @@ def test_columns_pick_the_electrodes_in_the_order_of_the_recipe():
     wide[:, order] = x
     windows = Windows(recipe(), order)
     items = [Marker(1000, "a"), *chunks(wide)]
-    found = [out for item in items for out in windows.push(item)] + windows.finish()
+    found = [own(out) for item in items for out in windows.push(item)] + windows.finish()
     assert same(found, run([Marker(1000, "a"), *chunks(x)]))
 
 
-def test_a_window_stays_as_it_was_when_the_stream_goes_on():
+def test_windows_of_one_long_chunk_do_not_overwrite_each_other():
+    markers = [Marker(at, "a") for at in range(700, 15_000, 500)]
     windows, x = Windows(recipe(), [0, 1, 2, 3]), noise(60)
-    found = [out for item in [Marker(700, "a"), *chunks(x[:2500])] for out in windows.push(item)]
-    assert found[0].x is not None
-    before = found[0].x.copy()
-    for chunk in chunks(x[2500:], start=2500):
-        windows.push(chunk)
-    np.testing.assert_array_equal(found[0].x, before)
+    for marker in markers:
+        windows.push(marker)
+    found = windows.push(Chunk(0, x)) + windows.finish()
+    assert same(found, run([*markers, *chunks(x)]))
 
 
 def test_samples_that_come_twice_are_a_defect_of_the_source():
