@@ -31,6 +31,16 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--stream", metavar="NAME", help="the stream of an XDF file")
 
 
+def add_lsl_options(parser: argparse.ArgumentParser) -> None:
+    """Which part of the lab's streams a command sees; see ``rtbci.lsl.config.configure``."""
+    group = parser.add_argument_group("lab streaming layer")
+    group.add_argument("--lsl-session", metavar="ID", help="only streams of this LSL session")
+    group.add_argument(
+        "--lsl-scope", choices=("machine", "link", "site", "organization", "global"),
+        help="how far to look for streams",
+    )  # fmt: skip
+
+
 def read_file(path: Path, args: argparse.Namespace, pick: bool = False) -> "Recording":
     """A file as the options say, with all its channels or (``pick``) those of ``--channels``.
 

@@ -1,0 +1,93 @@
+"""Which part of the lab's network a process sees, and the names of our own streams on it.
+
+liblsl reads its configuration once, at the first call: ``configure`` must come before it. What a
+lab wrote into its own ``lsl_api.cfg`` stays in force; only what was asked for is changed.
+"""
+
+import configparser
+import io
+import os
+import secrets
+import socket
+from pathlib import Path
+
+import pylsl
+
+PORT_RANGE = 128  # the default of 32 shows only 17 outlets of one machine in machine scope
+# Within liblsl's defaults a stream that comes back answers up to 1.5 s after its return, and every
+# question holds two ports of the range for up to 5 s: sessions that lost their streams at the same
+# time used up all 128, and an outlet that came back found none on which it can be asked.
+TUNING = {  # s
+    "ContinuousResolveInterval": "0.05",  # 0.5: asked every 0.8 s instead of 1.75
+    "UnicastMinRTT": "0.25",  # 0.75
+    "MulticastMaxRTT": "0.75",  # 3
+    "UnicastMaxRTT": "0.75",  # 5
+}
+OURS = "rtbci-"  # how the names of our streams begin
+HOMES = ("lsl_api.cfg", "~/lsl_api/lsl_api.cfg", "/etc/lsl_api/lsl_api.cfg")  # as liblsl looks
+
+_session: str | None = None
+
+
+def configure(session: str | None = None, scope: str | None = None) -> None:
+    """See only streams of ``session`` within ``scope`` (None: as the lab's own file says).
+
+    Must come before every other call of pylsl; what comes later has no effect in liblsl.
+    """
+    global _session
+    config = _own_file()
+    changes = {("ports", "PortRange"): str(PORT_RANGE)}
+    if session is not None:
+        changes["lab", "SessionID"] = session
+    if scope is not None:
+        changes["multicast", "ResolveScope"] = scope
+    for key, value in TUNING.items():
+        changes["tuning", key] = config.get("tuning", key, fallback=value)
+    # liblsl logs every reconnection to stderr, which is for sentences
+    changes["log", "level"] = "-3"
+    for (section, key), value in changes.items():
+        if not config.has_section(section):
+            config.add_section(section)
+        if session is None and scope is None and config.has_option(section, key):
+            continue
+        config.set(section, key, value)
+    text = io.StringIO()
+    config.write(text)
+    pylsl.set_config_content(text.getvalue())
+    _session = session or config.get("lab", "SessionID", fallback="default")
+
+
+def new_session() -> str:
+    """A session id that no other program uses."""
+    return f"rtbci-{secrets.token_hex(4)}"
+
+
+def session_id() -> str:
+    """The LSL session of this process; "default" is LSL's own."""
+    return _session or "default"
+
+
+def stream_name(what: str) -> str:
+    """Name of our stream of ``what``: eeg, markers, decisions, probabilities."""
+    return OURS + what
+
+
+def source_id(what: str) -> str:
+    """The same after every restart: recovery finds a stream by it."""
+    return f"rtbci:{socket.gethostname()}:{session_id()}:{what}"
+
+
+def _own_file() -> configparser.ConfigParser:
+    """What the lab configured, or nothing."""
+    config = configparser.ConfigParser(interpolation=None)
+    config.optionxform = str  # type: ignore[method-assign]  # liblsl's keys have capitals
+    named = os.environ.get("LSLAPICFG")
+    for path in [named] if named else HOMES:
+        file = Path(path).expanduser()
+        try:
+            if file.is_file():
+                config.read(file, encoding="utf-8")
+                return config
+        except (configparser.Error, OSError, UnicodeDecodeError):
+            return configparser.ConfigParser(interpolation=None)
+    return config

@@ -1,0 +1,148 @@
+"""What a stream says of itself, read from its XML with distrust: labels, units, rate, origin."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from xml.etree import ElementTree
+
+from rtbci.errors import BadInput
+from rtbci.formats.source import clean
+from rtbci.formats.units import MICROVOLTS, named, type_of
+from rtbci.types import StreamInfo
+
+LARGEST_XML = 4 * 2**20  # characters
+MOST_CHANNELS = 1024
+HIGHEST_RATE = 50_000.0  # Hz
+FORMATS = ("float32", "double64", "string", "int8", "int16", "int32", "int64")
+
+
+@dataclass(frozen=True)
+class Description:
+    """A stream's header. ``channels``, ``types`` and ``units`` are empty in a short one, which is
+    all that discovery tells."""
+
+    name: str
+    kind: str  # content type: "EEG", "Markers", ...
+    rate: float  # nominal, Hz; 0 where samples come irregularly
+    format: str  # one of FORMATS
+    count: int  # of channels
+    source_id: str
+    uid: str
+    session: str
+    host: str
+    channels: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()  # as stated, "" where nothing is
+    fields: Mapping[str, str] = field(default_factory=dict)  # what stands directly under <desc>
+    xml: str = ""
+
+    @property
+    def is_markers(self) -> bool:
+        """Whether its samples are events: text, or one irregular number."""
+        return self.format == "string" or (self.rate == 0 and self.count == 1)
+
+    def number(self, key: str) -> float | None:
+        """The number under ``key`` of the description, None where there is none."""
+        try:
+            value = float(self.fields[key])
+        except (KeyError, ValueError):
+            return None
+        return value if math.isfinite(value) else None
+
+    def same_layout(self, other: "Description") -> bool:
+        """Whether rows of one can follow rows of the other."""
+        return all(
+            getattr(self, key) == getattr(other, key)
+            for key in ("rate", "format", "count", "channels", "units")
+        )
+
+
+def parse(xml: str) -> Description:
+    """The description in ``xml``; raises ``BadInput`` for what is malformed or absurd."""
+    if len(xml) > LARGEST_XML:
+        raise BadInput(
+            f"a stream describes itself in {len(xml)} characters; {LARGEST_XML} are read"
+        )
+    if "<!DOCTYPE" in xml or "<!ENTITY" in xml:
+        raise BadInput("a stream's description holds a document type, which none needs")
+    try:
+        root = ElementTree.fromstring(xml.replace("\x00", ""))
+    except ElementTree.ParseError as error:
+        raise BadInput(f"a stream's description is no XML ({error}); restart its sender") from None
+    name = _text(root, "name") or "without a name"
+    try:
+        count, rate = int(_text(root, "channel_count")), float(_text(root, "nominal_srate"))
+    except ValueError:
+        raise BadInput(f"stream {name!r} does not say its channels and rate") from None
+    if not 1 <= count <= MOST_CHANNELS:
+        raise BadInput(f"stream {name!r} has {count} channels; 1 to {MOST_CHANNELS} are read")
+    if not 0 <= rate <= HIGHEST_RATE:  # NaN too
+        raise BadInput(f"stream {name!r} has a rate of {rate:g} Hz; 0 to {HIGHEST_RATE:g} are read")
+    format = _text(root, "channel_format")
+    if format not in FORMATS:
+        raise BadInput(f"stream {name!r} holds {format or 'nothing'!r}, not {', '.join(FORMATS)}")
+    desc = root.find("desc")
+    labels, types, units = _channels(desc, count)
+    fields = {each.tag: _text(desc, each.tag) for each in desc} if desc is not None else {}
+    return Description(
+        name=name,
+        kind=_text(root, "type"),
+        rate=rate,
+        format=format,
+        count=count,
+        source_id=_text(root, "source_id"),
+        uid=_text(root, "uid"),
+        session=_text(root, "session_id"),
+        host=_text(root, "hostname"),
+        channels=labels,
+        types=types,
+        units=units,
+        fields={key: value for key, value in fields.items() if value},
+        xml=xml,
+    )
+
+
+def signal(about: Description, unit: str | None = None) -> tuple[StreamInfo, float]:
+    """What the core wants to know of a signal stream, and the factor to microvolts.
+
+    ``unit`` replaces what the stream states. The unit is "unknown" where nothing is stated: the
+    core then refuses it. Raises ``BadInput`` for a stream that is no signal.
+    """
+    if about.is_markers or about.rate <= 0:
+        raise BadInput(
+            f"stream {about.name!r} has no regular rate; it holds events, not a signal "
+            "(rtbci streams lists what there is)"
+        )
+    types = tuple(type_of(*pair) for pair in zip(about.channels, about.types, strict=True))
+    stated = {named(u) for u, t in zip(about.units, types, strict=True) if t == "EEG"} or {None}
+    found = named(unit) if unit else stated.pop() if len(stated) == 1 else None
+    info = StreamInfo(
+        name=about.name,
+        rate=about.rate,
+        channels=about.channels,
+        types=types,
+        unit=found or "uV",
+        unit_from="stated" if found else "unknown",
+    )
+    return info, MICROVOLTS[found] if found else 1.0
+
+
+def _channels(
+    desc: ElementTree.Element | None, count: int
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Labels (unique; made where there are none), types and units."""
+    found = desc.findall("channels/channel") if desc is not None else []
+    if len(found) != count:
+        found = [ElementTree.Element("channel")] * count
+    labels: list[str] = []
+    for number, channel in enumerate(found, start=1):
+        label = _text(channel, "label") or f"channel {number}"
+        labels.append(f"{label} ({number})" if label in labels else label)
+    types = tuple(_text(channel, "type") for channel in found)
+    units = tuple(_text(channel, "unit") or _text(channel, "units") for channel in found)
+    return tuple(labels), types, units
+
+
+def _text(parent: ElementTree.Element | None, tag: str) -> str:
+    """The text of a child, without what a terminal would obey; "" where there is none."""
+    return clean(parent.findtext(tag) or "") if parent is not None else ""

@@ -1,0 +1,122 @@
+"""One stream being read: raw stamps, numbers in preallocated memory, never an endless wait."""
+
+import ctypes
+
+import numpy as np
+import pylsl
+from numpy.typing import NDArray
+
+from rtbci.errors import Missing
+from rtbci.lsl.description import Description, parse
+from rtbci.lsl.resolve import Found
+from rtbci.types import Array
+
+BUFFER_S = 360  # of a dead reader's patience; LSL drops the oldest beyond it, without a word
+AT_ONCE_S = 1.0  # seconds of signal that one pull returns at most
+FEWEST_AT_ONCE = 64  # rows
+LOST = (pylsl.util.LostError, pylsl.util.TimeoutError, RuntimeError)
+_DTYPES = {"float32": np.float32, "double64": np.float64, "int8": np.int8, "int16": np.int16,
+           "int32": np.int32, "int64": np.int64}  # fmt: skip
+
+clock = pylsl.local_clock  # LSL seconds of this machine
+
+
+class Inlet:
+    """Rows and raw stamps of one stream. One thread pulls; ``offset`` may be called from another.
+
+    LSL reconnects in silence to a stream of the same source_id, even of another rate; ``Follower``
+    watches over that.
+    """
+
+    def __init__(self, found: Found, buffer_s: int = BUFFER_S) -> None:
+        about = found.about
+        self.found, self.about = found, about
+        self._inlet = pylsl.StreamInlet(found.info, max_buflen=buffer_s, processing_flags=0)
+        self._is_text = about.format == "string"
+        rows = max(FEWEST_AT_ONCE, round(AT_ONCE_S * about.rate))
+        self._values = np.empty(
+            (0 if self._is_text else rows, about.count), _DTYPES.get(about.format)
+        )
+        self._stamps = np.empty(rows)
+        self._memory = tuple(ctypes.c_void_p(x.ctypes.data) for x in (self._values, self._stamps))
+        self._error = ctypes.c_int()
+        self.nothing = (self._values[:0], self._stamps[:0])
+        self._rows = rows
+
+    def open(self, timeout: float = 5.0) -> Description:
+        """Subscribe; from here on nothing is missed. Raises ``Missing`` where nobody answers."""
+        try:
+            self.about = parse(self._inlet.info(timeout).as_xml())
+            self._inlet.open_stream(timeout)
+        except LOST:
+            raise Missing(
+                f"stream {self.about.name!r} was seen but does not answer within {timeout:g} s; "
+                "is a firewall between it and here? (rtbci doctor)"
+            ) from None
+        return self.about
+
+    def pull(self, timeout: float = 0.0, at_most: int | None = None) -> tuple[NDArray, Array]:
+        """Rows ``(n, channels)`` in the stream's own type and their raw stamps ``(n,)``, seconds.
+
+        Waits until ``at_most`` rows are there or ``timeout`` s are over; both arrays are views
+        that the next pull overwrites. Text streams give rows of ``str``.
+        """
+        if self._is_text:
+            return self._texts(timeout)
+        want = min(at_most or self._rows, self._rows)
+        self._error.value = 0
+        # pylsl's pull_chunk makes arrays and types anew every time, which takes a live loop longer
+        # than liblsl takes for the samples
+        values = self._inlet.do_pull_chunk(
+            self._inlet.obj, *self._memory, ctypes.c_size_t(want * self.about.count),
+            ctypes.c_size_t(want), ctypes.c_double(timeout), ctypes.byref(self._error),
+        )  # fmt: skip
+        if self._error.value:  # not recoverable: silence is all there is
+            return self.nothing
+        n = values // self.about.count
+        return self._values[:n], self._stamps[:n]
+
+    def _texts(self, timeout: float) -> tuple[NDArray, Array]:
+        rows: list[list[str]] = []
+        stamps: list[float] = []
+        while len(rows) < self._rows:
+            try:
+                row, stamp = self._inlet.pull_sample(0.0 if rows else timeout)
+            except UnicodeDecodeError:
+                row, stamp = ["?"] * self.about.count, clock()
+            except LOST:
+                break
+            if row is None or stamp is None:
+                break
+            rows.append(list(row))
+            stamps.append(stamp)
+        if not rows:
+            return self.nothing
+        values = np.array(rows, object).reshape(len(rows), self.about.count)
+        return values, np.array(stamps, np.float64)
+
+    @property
+    def waiting(self) -> int:
+        """Rows that can be read at once."""
+        return self._inlet.samples_available()
+
+    def offset(self, timeout: float = 2.0) -> float | None:
+        """Seconds to add to its stamps to get ``clock()`` of here; None where unknown.
+
+        The first call takes 0.65 s.
+        """
+        try:
+            return self._inlet.time_correction(timeout)
+        except LOST:
+            return None
+
+    def was_reset(self) -> bool:
+        """Whether LSL went over to another outlet since the last call.
+
+        Told a little late, and only where ``offset`` had answered before.
+        """
+        return self._inlet.was_clock_reset()
+
+    def close(self) -> None:
+        """Unsubscribe. Destroying an inlet takes up to half a second."""
+        self._inlet.close_stream()

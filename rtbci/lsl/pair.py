@@ -1,0 +1,199 @@
+"""A signal and the markers that belong to it: found together, read in one clock."""
+
+import time
+from collections.abc import Callable
+
+from rtbci.errors import BadInput, Missing
+from rtbci.lsl.description import Description, signal
+from rtbci.lsl.marker_streams import MarkerStreams, Offsets, is_for_decoding
+from rtbci.lsl.resolve import Found, Watch, matches
+from rtbci.lsl.signal import Layout, Signal
+from rtbci.messages import RESULTS
+from rtbci.types import Marker
+
+POLL_S = 0.05
+LOOK_S = 1.0  # after the first answer, all that is there has answered
+REMIND_S = 5.0  # between two looks at what is waited for
+AHEAD_S, BEHIND_S = 3.0, 2.5  # no marker is sent so long before its row, or after it: the sender's
+# clock was set, and no row has come yet that is stamped with it
+HELD_S = 1.25  # of rows that such a marker waits for
+LATE_S = 5.0  # after which marker streams are looked for again, while there are none
+
+
+class Pair:
+    """One signal with its marker streams. One thread.
+
+    ``wanted`` names marker streams (name, source_id or uid); without them, all but our results.
+    """
+
+    def __init__(self, wanted: tuple[str, ...] = ()) -> None:
+        self.wanted = wanted
+        self.markers, self._offsets = MarkerStreams(), Offsets()
+        self.signal: Signal
+        self._watch: Watch | None = None  # for marker streams that come late
+        self._look_at = time.monotonic() + LATE_S
+        self._held: list[tuple[int, float, Marker]] = []  # until so many samples came
+
+    def open(self, found: Found, accept: Callable[[Description], Layout]) -> Signal:
+        """Read the signal ``found``; raises what ``accept`` raises."""
+        self.signal = Signal(found, accept)
+        self._offsets.start([self.signal.follower, *self.markers.followers])
+        self._look_at = time.monotonic() + LATE_S
+        return self.signal
+
+    def listen(self, found: list[Found]) -> list[Found]:
+        """Listen to the marker streams among ``found``, and return them."""
+        fitting = [each for each in found if is_for_decoding(each, self.wanted)]
+        for each in fitting:
+            self.markers.add(each)
+        return fitting
+
+    def pull_markers(self) -> list[tuple[float, Marker]]:
+        """Markers since the last call, each with its stamp in the signal's clock."""
+        here = self.signal.offset = self._offsets.of(self.signal.about.host) or 0.0
+        came = self.markers.pull(self.signal.follower.watch)
+        if not came and not self._held:
+            return []
+        until = self.signal.head + round(HELD_S * self.signal.rate)
+        waiting = self._held + [
+            (until, stamp + (self._offsets.of(follower.about.host) or 0.0) - here, marker)
+            for follower, stamp, marker in came
+        ]
+        due = [self._is_due(until, stamp) for until, stamp, _ in waiting]
+        self._held = [each for each, is_due in zip(waiting, due, strict=True) if not is_due]
+        return [each[1:] for each, is_due in zip(waiting, due, strict=True) if is_due]
+
+    def _is_due(self, until: int, stamp: float) -> bool:
+        """Whether ``stamp`` tells a row, or nothing better will come of waiting."""
+        signal = self.signal
+        index = signal.index_at(stamp)
+        if index is None or signal.head >= until:
+            return True
+        return -BEHIND_S * signal.rate <= index - signal.head <= AHEAD_S * signal.rate
+
+    def late_markers(self) -> bool | None:
+        """Looks for marker streams as long as there are none: False when it begins to, True when
+        one has come, else None. Call it often."""
+        if self._watch is None and self.markers.names:
+            return None
+        if time.monotonic() < self._look_at:
+            return None
+        if self._watch is None:
+            self._watch = Watch()
+            return False
+        self._look_at = time.monotonic() + POLL_S
+        if not self.listen(self._watch.found()):
+            return None
+        self._offsets.start(self.markers.followers)
+        self._watch = None
+        return True
+
+    def close(self) -> None:
+        """Read no more."""
+        self._offsets.close()
+        self.signal.follower.close()
+        self.markers.close()
+
+
+def search(
+    pair: Pair,
+    stream: str | None,
+    *,
+    timeout: float | None = None,
+    look: float = LOOK_S,
+    given_up: Callable[[], bool] = lambda: False,
+    remind: Callable[[str], None] = lambda _: None,
+) -> Found | None:
+    """The one signal to read; None once ``given_up``. Marker streams that are there already are
+    listened to first: an event must not come before its listener.
+
+    ``look`` (s) is how long twins and markers may take to answer. Raises ``BadInput`` where the
+    choice is not clear, ``Missing`` after ``timeout`` s.
+    """
+    watch = Watch()
+    began = reminded = time.monotonic()
+    first_seen = None
+    while not given_up():
+        now = time.monotonic()
+        refused: dict[str, str] = {}
+        found = watch.found(refused)
+        signals = [each for each in found if is_wanted(each, stream)]
+        listening = pair.listen(found)
+        if signals:
+            first_seen = first_seen or now
+            missing = [w for w in pair.wanted if not any(matches(each, w) for each in listening)]
+            if not missing and now - first_seen > (look if listening else LOOK_S):
+                return the_one(signals, stream)
+        if timeout and now - began > timeout:
+            raise Missing(_nothing(pair, stream, found, refused, f" for {timeout:g} s"))
+        if now - reminded > REMIND_S:
+            reminded = now
+            remind(_nothing(pair, stream, found, refused))
+        time.sleep(POLL_S)
+    return None
+
+
+def is_wanted(found: Found, wanted: str | None) -> bool:
+    """Whether a stream may be the signal: the named one, or any EEG."""
+    about = found.about
+    if wanted is not None:
+        return matches(found, wanted)
+    return about.kind.upper() == "EEG" and about.rate > 0 and about.format != "string"
+
+
+def the_one(signals: list[Found], wanted: str | None) -> Found:
+    """The only stream, or ``BadInput`` with the list to choose from."""
+    if len(signals) == 1:
+        return signals[0]
+    same = len({each.about.source_id for each in signals}) == 1
+    what = "share one source_id" if same else "could be meant" if wanted else "are of type EEG"
+    listing = "; ".join(
+        f"{each.about.name} on {each.about.host}, source_id {each.about.source_id or 'none'}, "
+        f"uid {each.about.uid}" for each in signals
+    )  # fmt: skip
+    raise BadInput(
+        f"{len(signals)} streams {what}: {listing}. "
+        f"Stop all but one, or choose with --stream {'UID' if same or wanted else 'NAME'}"
+    )
+
+
+def any_layout(unit: str | None) -> Callable[[Description], Layout]:
+    """Accepts any signal at first, and later only one with the same rate and all its channels."""
+    first: list[Layout] = []
+
+    def accept(about: Description) -> Layout:
+        info, factor = signal(about, unit)
+        if info.unit_from != "stated":
+            raise BadInput(f"stream {about.name!r} does not say its unit; give one, e.g. unit='uV'")
+        if not first:
+            first.append((info, factor))
+        wanted = first[0][0]
+        missing = [name for name in wanted.channels if name not in info.channels]
+        if missing or info.rate != wanted.rate:
+            raise BadInput(
+                f"stream {about.name!r} has {len(info.channels)} channels at {info.rate:g} Hz now, "
+                f"and had {len(wanted.channels)} at {wanted.rate:g} Hz; connect again"
+            )
+        return info, factor
+
+    return accept
+
+
+def _nothing(
+    pair: Pair,
+    stream: str | None,
+    found: list[Found],
+    refused: dict[str, str],
+    since: str = " yet",
+) -> str:
+    """What is waited for, and what is there instead: the same sentence while both are the same."""
+    wanted = f"stream {stream!r}" if stream else "EEG stream"
+    others = [each.about for each in found if each.about.name not in RESULTS]
+    there = ", ".join(f"{about.name} ({about.kind})" for about in others) or "no other stream"
+    if pair.wanted:
+        wanted += f" with markers {', '.join(pair.wanted)}"
+    why = "".join(f"; not read: {each}" for each in sorted(refused.values()))
+    return (
+        f"no {wanted}{since}; {there} {'are' if len(others) > 1 else 'is'} there{why}. "
+        "Is the amplifier's program streaming? (rtbci streams, rtbci doctor)"
+    )

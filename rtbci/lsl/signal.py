@@ -1,0 +1,270 @@
+"""A signal stream as chunks with absolute sample indices, through jitter, loss and return.
+
+    signal = Signal(found, accept)
+    for item in signal.pull(0.1): pipeline.push(item)
+
+Rows of a stream that came back are used only once their description was accepted: solved by name,
+or refused in a sentence.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from rtbci.errors import RtbciError
+from rtbci.live_timebase import LiveTimeBase, Rows
+from rtbci.lsl.description import Description
+from rtbci.lsl.follow import Follower
+from rtbci.lsl.inlet import clock
+from rtbci.lsl.resolve import Found
+from rtbci.types import Array, Chunk, Gap, Samples, StreamInfo
+
+LEARNED = 12  # arrivals from which the sender's chunk is known
+PIECE_S = 0.005  # rows that come within so long belong to one chunk while it is being learned
+BEHIND = 8  # chunks waiting: take them all at once
+RESET = "reset in the recording"
+
+Layout = tuple[StreamInfo, float]  # what the core wants to know, and the factor to microvolts
+
+
+@dataclass
+class Counts:
+    """What came so far."""
+
+    samples: int = 0  # from sample index 0 on
+    missing: int = 0  # in gaps, by the stamps
+    gaps: int = 0
+    returns: int = 0  # how often another process took over
+
+
+class Signal:
+    """One signal stream. One thread.
+
+    ``accept(description)`` gives its layout or raises ``RtbciError`` with the reason why it cannot
+    be used; it is asked at the start and after every return. ``ended`` is True after the pull that
+    gave the last of a recording, where the sender has begun another: indices then start again.
+    """
+
+    def __init__(
+        self, found: Found, accept: Callable[[Description], Layout], buffer_s: int = 360
+    ) -> None:
+        self._accept = accept
+        self.follower = Follower(found, buffer_s)
+        self.about = self.follower.about
+        self.info, self._factor = accept(self.about)  # layout of the chunks, from now on for good
+        self.counts = Counts()
+        self.refused: str | None = None  # why what came back is not read
+        self.ended = False
+        self.arrived = 0.0  # clock() at which the newest rows were in hand
+        self.late = 0.0  # s that a replay runs behind its due times, as it says itself
+        self.offset = 0.0  # s, from the stream's clock to ours
+        self._columns: list[int] | None = None  # where the order is another one
+        self._begin()
+
+    def _begin(self) -> None:
+        self.t0, self.speed = self.about.number("t0"), self.about.number("speed") or 1.0
+        if self.about.fields.get("stamps", "regular") != "regular":
+            self._stamps0 = None
+        else:
+            self._stamps0 = self.t0
+        self.rate = self.about.number("rate") or self.about.rate
+        self.base = LiveTimeBase(self.rate, self._stamps0)
+        self._shift: int | None = 0 if self.t0 is None or self._stamps0 is not None else None
+        self._resets = deque(_whole(self.about.fields.get("resets", "")))
+        self._held: deque[tuple[int, Samples]] = deque()  # first row, rows
+        self._row = 0  # rows read so far
+        self._sizes: list[int] = []
+        self.chunk: int | None = None  # rows the sender sends at once, once it is known
+        self.newest = float("nan")  # raw stamp of the newest row
+
+    def pull(self, timeout: float) -> list[Chunk | Gap]:
+        """What came within ``timeout`` s, in index order; rows before sample index 0 left out.
+
+        The samples are valid until the next pull.
+        """
+        if self.ended:
+            self.ended = False
+            self._begin()
+        values, stamps = self.follower.pull(timeout, self.chunk or 1)
+        self.arrived = self.follower.arrived if len(stamps) else clock()
+        if self.follower.newcomer is not None:
+            return self._came_back()
+        if not len(stamps):
+            return self._items(self.base.flush()) if self.follower.watch else []
+        if self.chunk is None:
+            values, stamps = self._learn(values, stamps)
+        else:
+            late = self.arrived - self.due(float(stamps[-1]))
+            if late * self.speed * self.rate > BEHIND * self.chunk:
+                values, stamps = self._backlog(values, stamps)
+        self.newest = float(stamps[-1])
+        if self._shift is None:  # the file's own stamps: its lead-in comes first
+            assert self.t0 is not None
+            self._shift = round((float(stamps[0]) - self.t0) * self.rate)
+        x, row = self._microvolts(values), self._row
+        self._row += len(stamps)
+        pieces = self.base.push(stamps)
+        if not self._held and len(pieces) == 1:
+            only = pieces[0]  # as nearly always: what came is what is given out
+            if isinstance(only, Rows) and (only.first, only.stop) == (row, self._row):
+                return list(self._pieces(only.index + (self._shift or 0), x))
+        self._held.append((row, x.copy()))  # the next pull overwrites
+        return self._items(pieces)
+
+    @property
+    def age(self) -> float:
+        """Seconds since the last sample."""
+        return self.follower.age
+
+    @property
+    def limit(self) -> float:
+        """Seconds without a sample that are normal."""
+        return self.follower.limit
+
+    @property
+    def twins(self) -> tuple[str, ...]:
+        """Streams that claim to be this one while it is missing."""
+        return tuple(f"{each.about.host} {each.about.uid}" for each in self.follower.twins)
+
+    @property
+    def measured_rate(self) -> float | None:
+        """Rate at which rows come, by their stamps, Hz; None before it is known."""
+        return self.base.effective_rate
+
+    @property
+    def returns(self) -> int:
+        """How often another process took over."""
+        return self.counts.returns
+
+    @property
+    def head(self) -> int:
+        """Sample index behind the newest row."""
+        return (self.base.head or 0) + (self._shift or 0)
+
+    def index_at(self, stamp: float) -> int | None:
+        """Sample index nearest to a stamp of the stream's clock; None before the first row."""
+        index = self.base.index_at(stamp)
+        return None if index is None or self._shift is None else index + self._shift
+
+    def stamp_at(self, index: int) -> float:
+        """Stamp of a sample index, in the stream's clock."""
+        return self.base.stamp_at(index - (self._shift or 0))
+
+    def due(self, stamp: float) -> float:
+        """When a row with ``stamp`` should have been sent, on our clock."""
+        if self.t0 is None:
+            return stamp + self.offset
+        return self.t0 + (stamp - self.t0) / self.speed + self.late + self.offset
+
+    def _learn(self, values: np.ndarray, stamps: Array) -> tuple[np.ndarray, Array]:
+        """The rest of what came together, and its size as a guess of the sender's chunk."""
+        parts, times = [values.copy()], [stamps.copy()]
+        until = clock() + PIECE_S / max(self.speed, 1.0)
+        while True:
+            values, stamps = self.follower.pull(0.0)
+            if len(stamps):
+                parts.append(values.copy())
+                times.append(stamps.copy())
+            if not len(stamps) and clock() >= until:
+                break
+        self.arrived = clock()
+        self._sizes.append(sum(map(len, times)))
+        if len(self._sizes) >= LEARNED:
+            self.chunk = max(1, int(np.median(self._sizes)))
+        return np.concatenate(parts), np.concatenate(times)
+
+    def _backlog(self, values: np.ndarray, stamps: Array) -> tuple[np.ndarray, Array]:
+        """All that waits, where much does: we are behind."""
+        assert self.chunk is not None
+        if self.follower.inlet.waiting < BEHIND * self.chunk:
+            return values, stamps
+        first, first_stamps = values.copy(), stamps.copy()
+        more, more_stamps = self.follower.pull(0.0)
+        self.arrived = clock()
+        return np.concatenate([first, more]), np.concatenate([first_stamps, more_stamps])
+
+    def _microvolts(self, values: np.ndarray) -> Samples:
+        if self._columns is not None:
+            values = values[:, self._columns]
+        x = values.astype(np.float32, copy=False)
+        return x if self._factor == 1.0 else x * np.float32(self._factor)
+
+    def _items(self, pieces: list) -> list[Chunk | Gap]:
+        out: list[Chunk | Gap] = []
+        for piece in pieces:
+            index = piece.index + (self._shift or 0)
+            if isinstance(piece, Gap):
+                self.counts.gaps += 1
+                self.counts.missing += piece.missing
+                out.append(replace(piece, index=index))
+                continue
+            for at, x in self._rows(index, piece.first, piece.stop):
+                out += self._pieces(at, x)
+        return out
+
+    def _rows(self, index: int, first: int, stop: int) -> Iterator[tuple[int, Samples]]:
+        """Held rows ``first`` to ``stop``, which are used up; skipped ones before are dropped."""
+        while self._held and first < stop:
+            row, x = self._held[0]
+            if row + len(x) <= first:
+                self._held.popleft()
+                continue
+            part = x[first - row : stop - row]
+            yield index, part
+            first, index = first + len(part), index + len(part)
+            if row + len(x) <= first:
+                self._held.popleft()
+
+    def _pieces(self, index: int, x: Samples) -> Iterator[Chunk | Gap]:
+        """A chunk without the lead-in, parted where the recording itself was reset."""
+        if index < 0:
+            x, index = x[-index:], 0
+        self.counts.samples += len(x)
+        while self._resets and self._resets[0] < index + len(x):
+            at = self._resets.popleft()
+            if at < index:
+                continue
+            if at > index:
+                yield Chunk(index, x[: at - index])
+            yield Gap(at, 0, RESET)
+            x, index = x[at - index :], at
+        if len(x):
+            yield Chunk(index, x)
+
+    def _came_back(self) -> list[Chunk | Gap]:
+        """Another process has taken the place of the one before."""
+        newcomer = self.follower.newcomer
+        assert newcomer is not None
+        about = newcomer.about
+        try:
+            info, factor = self._accept(about)
+            columns = self._resolve(info)
+        except RtbciError as error:
+            self.refused = str(error)
+            self.follower.refuse()
+            return []
+        items = self._items(self.base.flush())
+        self.follower.accept()
+        self.counts.returns += 1
+        self.refused = None
+        anew = (about.fields.get("t0"), about.fields.get("recording")) != (
+            self.about.fields.get("t0"), self.about.fields.get("recording"),
+        )  # fmt: skip
+        self.about, self._factor, self._columns = about, factor, columns
+        self.chunk, self._sizes = None, []
+        self.ended = anew
+        return items
+
+    def _resolve(self, info: StreamInfo) -> list[int] | None:
+        """Columns of the newcomer in our order; a channel that nobody decodes may be missing."""
+        if info.channels == self.info.channels:
+            return None
+        where = {name: column for column, name in enumerate(info.channels)}
+        return [where.get(name, 0) for name in self.info.channels]
+
+
+def _whole(text: str) -> list[int]:
+    """Whole numbers of a list with commas; what is none is left out."""
+    return sorted(int(word) for word in text.split(",") if word.strip().isdigit())

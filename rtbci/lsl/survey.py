@@ -1,0 +1,185 @@
+"""A short look at every stream of the lab: what it says, what it really sends, what is odd.
+
+One thread a stream, every call with a timeout: a stream that does not answer costs a line, never
+a hang.
+"""
+
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pylsl
+
+from rtbci.errors import RtbciError
+from rtbci.formats.units import named
+from rtbci.lsl.description import Description
+from rtbci.lsl.inlet import Inlet, clock
+from rtbci.lsl.resolve import Found
+from rtbci.types import Array
+
+OPEN_S = 2.0  # for a stream to describe itself
+OFFSET_S = 1.5  # for its clock; liblsl needs 0.65 s for a first estimate
+GRACE_S = 2.0  # beyond all timeouts, before a stream counts as not answering
+OFF_RATE = 0.01  # share by which the measured rate may miss the nominal one
+INDEPENDENT_S = 0.1  # stamps this close share the error of one transmission
+FOREIGN_CLOCK_S = 60.0  # stamps further from now are of another clock
+FEWEST = 5  # samples for a rate
+MOST_AT_ONCE = 64  # streams opened; a lab has a dozen
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One stream as it was found. ``flags`` are sentences about what looks wrong."""
+
+    about: Description
+    samples: int  # that came while we listened
+    rate: float | None  # Hz by its stamps; None where too few samples came, or none are due
+    rate_error: float | None  # Hz, standard error
+    age: float | None  # s between its newest stamp and now, on its sender's clock
+    answered: bool
+    flags: tuple[str, ...] = ()
+
+    @property
+    def labelled(self) -> bool:
+        """Whether its channels have names of their own."""
+        made = (f"channel {number}" for number in range(1, self.about.count + 1))
+        return bool(self.about.channels) and self.about.channels != tuple(made)
+
+
+def survey(found: Sequence[Found], seconds: float = 2.0) -> list[Seen]:
+    """Listen to all streams side by side for ``seconds``; in the order given."""
+    results: dict[int, Seen] = {}
+    threads: list[threading.Thread] = []
+    for place, each in enumerate(found[:MOST_AT_ONCE]):
+
+        def listen(place: int = place, each: Found = each) -> None:
+            results[place] = _listen(each, seconds)
+
+        # daemon: a call of liblsl that never returns must not keep the program
+        threads.append(threading.Thread(target=listen, name=f"survey-{place}", daemon=True))
+        threads[-1].start()
+    until = time.monotonic() + OPEN_S * 2 + OFFSET_S + seconds + GRACE_S
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
+    silent = [Seen(each.about, 0, None, None, None, answered=False) for each in found]
+    seen = [results.get(place, silent[place]) for place in range(len(found))]
+    return [_flagged(each, seen) for each in seen]
+
+
+def rate_of(stamps: Array) -> tuple[float | None, float | None]:
+    """Rate in Hz by a line through ``stamps`` (n,), seconds, and its standard error.
+
+    A line, because stamps come in steps of a chunk: first and last alone miss by a whole chunk.
+    """
+    n = len(stamps)
+    if n < FEWEST:
+        return None, None
+    x = np.arange(n) - (n - 1) / 2
+    length = float(x @ x)
+    y = stamps - stamps.mean()
+    period = float(x @ y) / length  # s a sample
+    if period <= 0:
+        return None, None
+    span = period * (n - 1)
+    residual = float(np.std(y - period * x))
+    independent = max(2.0, min(float(n), span / INDEPENDENT_S))
+    relative = residual * np.sqrt(12 / independent) / span
+    return 1 / period, float(relative / period)
+
+
+def _listen(found: Found, seconds: float) -> Seen:
+    about = found.about
+    try:
+        inlet = Inlet(found, buffer_s=max(10, round(seconds) + 10))
+        about = inlet.open(OPEN_S)
+    except RtbciError as error:
+        return Seen(about, 0, None, None, None, answered=False, flags=(str(error),))
+    offset = inlet.offset(OFFSET_S)
+    inlet.pull()  # what came while the clock was read is a burst, not a measure
+    parts: list[Array] = []
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        _, stamps = inlet.pull(min(left, 0.1))
+        if len(stamps):
+            parts.append(stamps.copy())
+    now = clock()
+    inlet.close()
+    stamps = np.concatenate(parts) if parts else np.empty(0)
+    rate, error = rate_of(stamps) if about.rate > 0 else (None, None)
+    age = now - (float(stamps[-1]) + offset) if len(stamps) and offset is not None else None
+    return Seen(about, len(stamps), rate, error, age, answered=True)
+
+
+def _flagged(seen: Seen, everyone: Sequence[Seen]) -> Seen:
+    flags = (*seen.flags, *_identity(seen, everyone), *_content(seen), *_timing(seen))
+    return Seen(
+        seen.about, seen.samples, seen.rate, seen.rate_error, seen.age, seen.answered, flags
+    )
+
+
+def _identity(seen: Seen, everyone: Sequence[Seen]) -> list[str]:
+    """What is wrong with whom the stream says it is."""
+    about, flags = seen.about, list[str]()
+    sources = Counter(each.about.source_id for each in everyone)
+    names = Counter(each.about.name for each in everyone)
+    if not about.source_id:
+        flags.append("no source_id: after a break nobody finds it again; set one in its sender")
+    elif sources[about.source_id] > 1:
+        flags.append(
+            f"{sources[about.source_id]} streams share its source_id: LSL recovers none of them; "
+            "stop all but one"
+        )
+    if names[about.name] > 1:
+        flags.append(
+            f"{names[about.name]} streams have its name; choose one by its source_id or uid"
+        )
+    if about.host != socket.gethostname() and not is_encrypted():
+        flags.append(
+            f"comes from {about.host} unencrypted; use a network that strangers cannot reach"
+        )
+    return flags
+
+
+def _content(seen: Seen) -> list[str]:
+    """What a decoder would miss in the description; markers need none of it."""
+    about = seen.about
+    if not seen.answered or about.rate == 0 or about.format == "string":
+        return []
+    flags = []
+    if not seen.labelled:
+        flags.append("its channels have no labels; --rename FILE gives them names")
+    is_eeg = about.kind.upper() == "EEG" or "EEG" in {kind.upper() for kind in about.types}
+    if is_eeg and not any(named(unit) for unit in about.units):
+        flags.append("it states no unit; --unit uV (or V) says which")
+    return flags
+
+
+def _timing(seen: Seen) -> list[str]:
+    about = seen.about
+    if not seen.answered:
+        return [] if seen.flags else ["does not answer; is a firewall between? (rtbci doctor)"]
+    if about.rate > 0 and not seen.samples:
+        return ["silent: it is there but sends nothing; start the amplifier's recording or display"]
+    flags = []
+    if seen.rate is not None and seen.rate_error is not None:
+        off = seen.rate / about.rate - 1
+        if abs(off) > max(OFF_RATE, 3 * seen.rate_error / about.rate):
+            flags.append(
+                f"it says {about.rate:g} Hz and stamps {seen.rate:.4g} Hz ({off:+.1%}); set the "
+                "rate in its sender"
+            )
+    replayed = "speed" in about.fields  # its stamps run at the recording's pace
+    if seen.age is not None and abs(seen.age) > FOREIGN_CLOCK_S and not replayed:
+        flags.append(
+            f"its stamps are {abs(seen.age):.3g} s away from now; have its sender use the LSL clock"
+        )
+    return flags
+
+
+def is_encrypted() -> bool:
+    """Whether this liblsl can encrypt; the usual one cannot."""
+    return "security" in pylsl.library_info().lower()
