@@ -1,5 +1,7 @@
 """``make demo``: from a simulated person to decisions and a picture, with the real commands.
 
+Where there is a display, the last recording is replayed over the bus, in the operator's window.
+
     python -m sims.demo [--folder demo]
 
 Everything lands in one folder that git does not see; running it again replaces the recordings and
@@ -16,12 +18,14 @@ from pathlib import Path
 
 from rtbci.cli import THREAD_LIMITS
 from rtbci.errors import BadInput, RtbciError
+from rtbci.screen import missing, unusable
 from rtbci.xdf_writer import write_recording
 from sims.generate import generate
 
 FOLDER = Path("demo")
 MARK = "# made by rtbci's demo, which may replace what is here\n*\n"
 SUBJECT = "sim-01"
+WINDOW_SPEED = "2"  # two minutes are long to look at
 LABELS = {"1": "face", "2": "house"}
 RUNS = {  # file -> (seed, trials of 1.5 s)
     "calibration-1.xdf": (1, 80),
@@ -89,9 +93,19 @@ def show(folder: Path) -> int:
     code = call(calibrate)
     if code:
         return code
-    replay = ["rtbci", "replay", files[2], "--bundle", str(bundles), "--speed", "max",
-              "--headless", "--picture", str(picture)]  # fmt: skip
+    no_window = missing() or unusable()
+    how = ["--speed", "max", "--headless"]
+    if no_window is None:
+        how = ["--speed", WINDOW_SPEED, "--out", str(folder / "sessions")]
+    replay = ["rtbci", "replay", files[2], "--bundle", str(bundles), *how,
+              "--picture", str(picture)]  # fmt: skip
     step(3, "decode the third recording as if it came in live", replay)
+    console.print(
+        f"  no window: {escape(no_window)}; the picture shows the session"
+        if no_window
+        else "  a window opens on the session; ctrl-c ends it safely",
+        soft_wrap=True,
+    )
     code = call(replay)
     if code:
         return code

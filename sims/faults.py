@@ -1,0 +1,314 @@
+"""What can be made to go wrong with a stream: each kind of fault, its keys, what it does to pushes.
+
+``at`` and ``for`` count recording seconds, so that a fault hits the same samples at every speed;
+without ``for`` most last to the end. Every other key has a default: ``at`` and ``do`` are enough.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from rtbci.types import StreamInfo
+from sims.schedule import Event, Rows
+
+AWAY_S = 0.5  # how long a stream is gone that comes back changed, where the script does not say
+PAUSE_S = 1.0  # the same of what cannot last for ever
+FOREVER = float("inf")
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Labels = tuple[str, ...]
+
+
+class Fault(BaseModel):
+    """What all have in common. ``rows`` and ``events`` are called for every push."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    do: ClassVar[str]
+    kills: ClassVar[bool] = False
+    at: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    lasts: Seconds | None = Field(None, alias="for")
+
+    @property
+    def until(self) -> float:
+        """When it is over, recording seconds."""
+        return self.at + (self.lasts or FOREVER)
+
+    def described(self) -> dict[str, object]:
+        """What a program is told when it begins."""
+        given = self.model_dump(by_alias=True, exclude_unset=True)
+        return {"do": self.do, **given, "for": self.lasts}
+
+    def first(self, rate: float) -> int:
+        """The first sample it concerns."""
+        return _ceil(self.at * rate)
+
+    def hit(self, indices: NDArray[np.int64], rate: float) -> NDArray[np.bool_]:
+        """Which samples lie within it."""
+        times = indices / rate
+        return (times >= self.at) & (times < self.until)
+
+    def rows(self, item: Rows, info: StreamInfo) -> Iterator[Rows]:
+        """The push as it goes out, whole, in pieces or not at all."""
+        yield item
+
+    def events(self, found: list[Event], rate: float) -> list[Event]:
+        """The markers as they go out; every one of a pass at once."""
+        return found
+
+
+class Kill(Fault):
+    """SIGKILL; back after ``for``, with whatever the other keys say until the next kill."""
+
+    do = "kill"
+    kills = True
+    lasts: Seconds | None = Field(AWAY_S, alias="for")
+    rate: Annotated[float, Field(gt=0, le=50_000)] | None = None  # Hz
+    channels: Annotated[int, Field(ge=1)] | None = None  # the first so many are left
+    order: Literal["reverse", "shuffle"] | None = None
+    unit: Literal["volts", "unknown"] | None = None  # values too, where it is known
+    rename: dict[str, str] = Field(default_factory=dict)  # old name to new
+    seed: int = 0
+
+
+class _Lasting(Fault):
+    lasts: Seconds | None = Field(PAUSE_S, alias="for")  # TOML knows no null: it ends
+
+
+class Stall(_Lasting):
+    """The amplifier hangs, its outlet lives: samples are lost, markers are not."""
+
+    do = "stall"
+
+    def rows(self, item: Rows, info: StreamInfo) -> Iterator[Rows]:
+        keep = ~self.hit(_indices(item), info.rate)
+        edges = np.flatnonzero(np.diff(keep)) + 1
+        for piece in np.split(np.arange(len(keep)), edges):
+            if keep[piece[0]]:
+                stop = piece[-1] + 1
+                yield Rows(
+                    item.index + int(piece[0]), item.x[piece[0] : stop],
+                    item.stamps[piece[0] : stop], item.due,
+                )  # fmt: skip
+
+
+class Burst(_Lasting):
+    """Nothing for ``for`` seconds, then everything at once: nothing is lost."""
+
+    do = "burst"
+
+    def rows(self, item: Rows, info: StreamInfo) -> Iterator[Rows]:
+        yield replace(item, due=self._held(item.due))
+
+    def events(self, found: list[Event], rate: float) -> list[Event]:
+        return [replace(event, due=self._held(event.due)) for event in found]
+
+    def _held(self, due: float) -> float:
+        return self.until if self.at <= due < self.until else due
+
+
+class Drop(Fault):
+    """Whole pushes get lost, each with ``probability``."""
+
+    do = "drop"
+    probability: Annotated[float, Field(gt=0, le=1)] = 1.0
+    seed: int = 0
+
+    def rows(self, item: Rows, info: StreamInfo) -> Iterator[Rows]:
+        within = self.at <= item.index / info.rate < self.until
+        # by index, not in turn: the same pushes are lost whatever happened before
+        lots = np.random.default_rng([self.seed, max(item.index, 0)])
+        if not within or lots.random() >= self.probability:
+            yield item
+
+
+class _Values(Fault):
+    """Values of ``channels`` (all where none is named) change while it lasts."""
+
+    channels: Labels | None = None
+
+    def rows(self, item: Rows, info: StreamInfo) -> Iterator[Rows]:
+        hit = self.hit(_indices(item), info.rate)
+        if not hit.any():
+            yield item
+            return
+        names = info.channels if self.channels is None else self.channels
+        columns = np.array([name in names for name in info.channels])
+        place = np.ix_(hit, columns)
+        x = item.x.copy()  # the recording itself stays whole
+        x[place] = self.changed(x[place], _indices(item)[hit] / info.rate)
+        yield replace(item, x=x)
+
+    def changed(self, x: NDArray[np.float32], times: NDArray[np.float64]) -> NDArray[np.floating]:
+        """New values for ``x`` (hit, columns) at ``times`` (hit,), recording seconds."""
+        raise NotImplementedError
+
+
+class NaN(_Values):
+    """Not a number."""
+
+    do = "nan"
+
+    def changed(self, x: NDArray[np.float32], times: NDArray[np.float64]) -> NDArray[np.floating]:
+        return np.full_like(x, np.nan)
+
+
+class Flat(_Values):
+    """One value, ``level`` microvolts."""
+
+    do = "flat"
+    level: Number = 0.0
+
+    def changed(self, x: NDArray[np.float32], times: NDArray[np.float64]) -> NDArray[np.floating]:
+        return np.full_like(x, self.level)
+
+
+class Saturate(_Values):
+    """Clipped at +- ``limit`` microvolts, after ``gain``."""
+
+    do = "saturate"
+    limit: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 100.0
+    gain: Number = 1.0
+
+    def changed(self, x: NDArray[np.float32], times: NDArray[np.float64]) -> NDArray[np.floating]:
+        return np.clip(x * self.gain, -self.limit, self.limit)
+
+
+class Hum(_Values):
+    """Mains: a sine of ``frequency`` Hz and ``amplitude`` microvolts on top."""
+
+    do = "hum"
+    frequency: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 50.0
+    amplitude: Number = 100.0
+
+    def changed(self, x: NDArray[np.float32], times: NDArray[np.float64]) -> NDArray[np.floating]:
+        return x + (self.amplitude * np.sin(2 * np.pi * self.frequency * times))[:, None]
+
+
+class ClockStep(Fault):
+    """The sender's clock is set: stamps, those of markers too, are ``by`` s off from there on."""
+
+    do = "clock_step"
+    by: Number = 1.0
+
+    def rows(self, item: Rows, info: StreamInfo) -> Iterator[Rows]:
+        shift = np.where(self.hit(_indices(item), info.rate), self.by, 0.0)
+        yield replace(item, stamps=item.stamps + shift)
+
+    def events(self, found: list[Event], rate: float) -> list[Event]:
+        later = self.hit(np.array([event.index for event in found], int), rate)
+        return [
+            replace(event, stamp=event.stamp + self.by) if is_later else event
+            for event, is_later in zip(found, later, strict=True)
+        ]
+
+
+class Drift(Fault):
+    """The sender's samples are ``ppm`` millionths too far apart while it lasts."""
+
+    do = "drift"
+    ppm: Annotated[float, Field(gt=-500_000, lt=500_000)] = 100.0
+
+    def rows(self, item: Rows, info: StreamInfo) -> Iterator[Rows]:
+        shift = self._shift(_indices(item) / info.rate)
+        yield replace(item, stamps=item.stamps + shift, due=item.due + float(shift[-1]))
+
+    def events(self, found: list[Event], rate: float) -> list[Event]:
+        shifts = [float(self._shift(np.array([event.index / rate]))[0]) for event in found]
+        return [
+            replace(event, stamp=event.stamp + shift, due=event.due + shift)
+            for event, shift in zip(found, shifts, strict=True)
+        ]
+
+    def _shift(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
+        return 1e-6 * self.ppm * (np.clip(times, self.at, self.until) - self.at)
+
+
+class Delay(_Lasting):
+    """Samples come ``by`` s late, markers in time; stamps are right."""
+
+    do = "delay"
+    by: Seconds = 0.5
+
+    def rows(self, item: Rows, info: StreamInfo) -> Iterator[Rows]:
+        within = self.at <= item.due < self.until
+        yield replace(item, due=item.due + self.by) if within else item
+
+
+class _Markers(Fault):
+    """Of the markers within it, each ``every``-th is concerned."""
+
+    every: Annotated[int, Field(ge=1)] = 1
+
+    def events(self, found: list[Event], rate: float) -> list[Event]:
+        out: list[Event] = []
+        met = 0
+        for event in found:
+            within = self.at <= event.index / rate < self.until
+            met += within
+            out += self.instead(event) if within and met % self.every == 0 else (event,)
+        return out
+
+    def instead(self, event: Event) -> Iterable[Event]:
+        """What goes out in place of ``event``."""
+        raise NotImplementedError
+
+
+class Duplicate(_Markers):
+    """Sent twice, with one stamp."""
+
+    do = "duplicate"
+
+    def instead(self, event: Event) -> Iterable[Event]:
+        return (event, event)
+
+
+class MissingMarker(_Markers):
+    """Never sent."""
+
+    do = "missing"
+
+    def instead(self, event: Event) -> Iterable[Event]:
+        return ()
+
+
+class Late(_Markers):
+    """Sent ``by`` s late, with the right stamp."""
+
+    do = "late"
+    by: Seconds = 0.5
+
+    def instead(self, event: Event) -> Iterable[Event]:
+        return (replace(event, due=event.due + self.by),)
+
+
+class Early(_Markers):
+    """Sent ``by`` s early, with the right stamp."""
+
+    do = "early"
+    by: Seconds = 0.5
+
+    def instead(self, event: Event) -> Iterable[Event]:
+        return (replace(event, due=max(event.due - self.by, 0.0)),)
+
+
+KINDS: dict[str, type[Fault]] = {
+    kind.do: kind
+    for kind in (
+        Kill, Stall, Burst, Drop, NaN, Flat, Saturate, Hum, ClockStep, Drift, Delay, Duplicate,
+        MissingMarker, Late, Early,
+    )
+}  # fmt: skip
+
+
+def _indices(item: Rows) -> NDArray[np.int64]:
+    return np.arange(item.index, item.index + len(item.x))
+
+
+def _ceil(x: float) -> int:
+    """As ``math.ceil``, but 2.9999999 and 3.0000001 are 3."""
+    return int(np.ceil(x - 1e-6))

@@ -1,0 +1,259 @@
+"""Outlets that die and come back: every life is a process of its own, killed from outside.
+
+All lives are forked before any thread is started, share the recording's memory and wait: a life is
+on the network milliseconds after it is told to go. The parent only imports LSL and never calls it.
+"""
+
+import io
+import json
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from rtbci.child import Control
+from rtbci.errors import Missing, RtbciError
+from rtbci.lsl.outlet import clock
+from rtbci.messages import line, order
+from rtbci.recording import Recording
+from sims.faults import Fault, Kill
+from sims.player import Orders, Player, Stopped, Tell, check_orders
+from sims.program import Part, Settings, Start
+
+TICK_S = 0.05
+LEAVE_S = 2.0  # a life that was told to stop has so long
+LAST_WORDS_S = 1.0  # to tell what it pushed, when its time has come
+
+
+@dataclass
+class Life:
+    """A process that waits for its time, or lives it."""
+
+    part: Part
+    pid: int
+    orders: int  # pipe to its stdin
+    events: int  # pipe from its stdout
+    torn: bytes = b""  # the beginning of a line
+    is_over: bool = False  # it has left, or was killed
+    has_told: bool = False  # what it pushed
+
+    def hang_up(self) -> None:
+        """No more orders; the life takes it as the end. Twice is fine."""
+        if self.orders >= 0:
+            os.close(self.orders)
+            self.orders = -1
+
+
+class Lives:
+    """The lives of one replay. Make it before any thread is started; ``close`` it.
+
+    ``configure`` is called in each life before LSL is.
+    """
+
+    def __init__(
+        self,
+        recording: Recording,
+        settings: Settings,
+        faults: Sequence[Fault],
+        configure: Callable[[], None],
+    ) -> None:
+        if not hasattr(os, "fork"):
+            raise Missing("a fault that kills needs Linux or macOS: this system cannot fork")
+        self._rate, self._speed = recording.info.rate, settings.speed
+        self._counts: dict[str, object] = {"samples": 0, "markers": 0, "late_ms": [None, None]}
+        self._earlier = self._counts  # of the lives before
+        self._start: Start | None = None
+        self._ahead = 0.0  # s, LSL's clock before this process's monotonic one
+        self._lives: list[Life] = []
+        for part in parts(faults):
+
+            def live(tell: Tell, orders: Orders, start: Start | None, part: Part = part) -> None:
+                configure()
+                tell("clock", lsl=clock())
+                player = Player(recording, settings, tuple(faults))
+                try:
+                    player.run(tell, orders, part, start)
+                finally:
+                    player.close()
+                    tell("part", **player.counts())
+
+            self._lives.append(self._fork(part, live))
+
+    def run(self, tell: Tell, orders: Orders) -> None:
+        """Let them live one after the other. Raises ``Stopped``."""
+        for number, life in enumerate(self._lives):
+            if self._start is not None:
+                self._wait(None, self._due(life.part.since), tell, orders)
+            start = vars(self._start) if self._start else {}
+            self._order(life, order("go", **start))
+            until = life.part.until
+            if until is None:
+                self._wait(life, float("inf"), tell, orders)
+                return
+            while self._start is None:
+                self._wait(life, time.monotonic() + TICK_S, tell, orders)
+            self._wait(life, self._due(until), tell, orders)
+            patience = time.monotonic() + LAST_WORDS_S
+            while not life.has_told and time.monotonic() < patience:
+                self._wait(life, time.monotonic() + TICK_S, tell, orders)
+            os.kill(life.pid, signal.SIGKILL)
+            self._bury(life)
+            self._earlier = self._counts
+            kill = self._lives[number + 1].part.kill
+            assert kill is not None, "every life but the last ends by a kill"
+            tell("fault", **kill.described(), index=life.part.samples(self._rate)[1])
+
+    def counts(self) -> dict[str, object]:
+        """What all lives pushed; lateness of the last that told."""
+        return self._counts
+
+    def close(self) -> None:
+        """End all processes: with the ends of their pipes they leave by themselves."""
+        for life in self._lives:
+            if not life.is_over:
+                life.hang_up()
+        patience = time.monotonic() + LEAVE_S
+        for life in self._lives:
+            while not life.is_over and time.monotonic() < patience:
+                self._hear(life, TICK_S, lambda *_, **__: None)
+            if not life.is_over:
+                os.kill(life.pid, signal.SIGKILL)
+                self._bury(life)
+
+    def _due(self, seconds: float) -> float:
+        """When a moment of the recording is due, on this process's monotonic clock."""
+        assert self._start is not None
+        return self._start.t0 + self._start.late + seconds / self._speed - self._ahead
+
+    def _wait(self, life: Life | None, deadline: float, tell: Tell, orders: Orders) -> None:
+        """Until ``deadline`` (monotonic), or until ``life`` has left by itself."""
+        while (left := deadline - time.monotonic()) > 0:
+            check_orders(orders)
+            if life is None:
+                time.sleep(min(left, TICK_S))
+                continue
+            self._hear(life, min(left, TICK_S), tell)
+            if life.is_over:
+                if life.part.until is not None or not life.has_told:
+                    raise RtbciError(
+                        "the process that streams has died; run again with --debug and report it"
+                    )
+                return
+
+    def _hear(self, life: Life, timeout: float, tell: Tell) -> None:
+        """Pass on what ``life`` tells within ``timeout`` s."""
+        if not select.select([life.events], [], [], timeout)[0]:
+            return
+        data = os.read(life.events, 65_536)
+        if not data:
+            self._bury(life)
+            return
+        *lines, life.torn = (life.torn + data).split(b"\n")
+        for each in lines:
+            self._pass_on(life, json.loads(each), tell)
+
+    def _pass_on(self, life: Life, said: dict[str, object], tell: Tell) -> None:
+        kind = str(said.pop("event"))
+        if kind == "failed":
+            raise RtbciError(str(said["text"]))
+        if kind == "part" and life.has_told:
+            return
+        if kind == "clock":
+            self._ahead = _number(said, "lsl") - time.monotonic()
+            return
+        if kind == "start" and self._start is None:
+            self._start = Start(_number(said, "t0"), _number(said, "late"))
+        if kind in ("status", "part"):
+            for key in ("samples", "markers"):
+                said[key] = _number(said, key) + self._before(key)
+        if kind == "part":
+            self._counts, life.has_told = said, True
+            return
+        tell(kind, **said)
+
+    def _before(self, key: str) -> int:
+        """How much the lives before pushed."""
+        value = self._earlier[key]
+        assert isinstance(value, int)
+        return value
+
+    def _order(self, life: Life, what: Mapping[str, object]) -> None:
+        with suppress(OSError):  # it has died: its events tell
+            os.write(life.orders, (line(what) + "\n").encode())
+
+    def _bury(self, life: Life) -> None:
+        life.is_over = True
+        life.hang_up()
+        os.close(life.events)
+        with suppress(ChildProcessError):
+            os.waitpid(life.pid, 0)
+
+    def _fork(self, part: Part, live: Callable[[Tell, Orders, Start | None], None]) -> Life:
+        from_parent, orders = os.pipe()
+        events, to_parent = os.pipe()
+        sys.stdout.flush()
+        pid = os.fork()
+        if pid:
+            os.close(from_parent)
+            os.close(to_parent)
+            return Life(part, pid, orders, events)
+        code = 1
+        try:
+            for other in self._lives:  # or they would never see the end of their pipes
+                os.close(other.orders)
+                os.close(other.events)
+            os.close(orders)
+            os.close(events)
+            code = _child(from_parent, to_parent, live)
+        finally:
+            os._exit(code)
+
+
+def parts(faults: Sequence[Fault]) -> list[Part]:
+    """What the outlets play between the kills among ``faults``, which are in order of time."""
+    kills = [fault for fault in faults if isinstance(fault, Kill)]
+    found: list[Part] = []
+    since, last = 0.0, None
+    for kill in kills:
+        found.append(Part(since, kill.at, last))
+        since, last = kill.until, kill
+    return [*found, Part(since, None, last)]
+
+
+def _child(
+    from_parent: int, to_parent: int, live: Callable[[Tell, Orders, Start | None], None]
+) -> int:
+    """Wait for the word to go, then live; returns the exit code."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-c reaches the group; the parent decides
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.dup2(from_parent, 0)
+    os.dup2(to_parent, 1)
+    stdin = io.BufferedReader(io.FileIO(0, closefd=False))
+    sys.stdin = io.TextIOWrapper(stdin)  # where orders are read
+
+    def tell(kind: str, /, **fields: object) -> None:
+        with suppress(BrokenPipeError):  # the parent has died; the end of stdin tells
+            os.write(1, (line({"event": kind, **fields}) + "\n").encode())
+
+    try:
+        go = json.loads(stdin.readline() or b"null")
+        if go is None:  # the parent has left
+            return 0
+        start = Start(go["t0"], go["late"]) if "t0" in go else None
+        live(tell, Control(listen=True), start)
+        return 0
+    except Stopped:
+        return 0
+    except Exception as error:  # noqa: BLE001 - told to the parent, which raises it
+        tell("failed", text=f"the process that streams failed: {type(error).__name__}: {error}")
+        return 1
+
+
+def _number(fields: Mapping[str, object], key: str) -> float:
+    value = fields[key]
+    assert isinstance(value, int | float), f"{key} is {value!r}"
+    return value

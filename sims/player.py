@@ -1,0 +1,220 @@
+"""A recording played as an amplifier plays: two outlets, absolute due times, every sample stamped.
+
+Sample index i carries the stamp ``t0 + i / rate`` and leaves at ``t0 + (stamp - t0) / speed`` of
+this machine's LSL clock. Deadlines never build on each other: a process that was held up sends all
+that is due at once, and nothing is skipped.
+"""
+
+import math
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from rtbci.lsl.config import session_id
+from rtbci.lsl.outlet import Outlet, clock, events
+from rtbci.messages import LATE_START, line
+from rtbci.recording import Recording
+from sims import schedule
+from sims.changes import guise
+from sims.program import Part, Settings, Start, describe, names, program
+from sims.schedule import Item, Notice, Rows
+
+if TYPE_CHECKING:
+    from sims.faults import Fault
+
+TICK_S = 0.1  # at least so often it hears orders
+STATUS_S = 1.0
+OPENING_S = 0.05  # until the outlets are there
+LOOK_S = 0.05  # between two looks at who is subscribed
+SETTLED_S = 0.3  # readers open one stream after the other: nobody came for so long ...
+SETTLE_AT_MOST_S = 3.0  # ... or so much time has passed
+LEFT_S = 0.5  # of lead-in behind the last reader's arrival
+TOLD_S = 3.0  # between two sentences about whom it waits for
+LATEST = 20_000  # pushes whose lateness is kept
+
+
+class Tell(Protocol):
+    """Who hears what happens."""
+
+    def __call__(self, kind: str, /, **fields: object) -> None:
+        """``kind``: ready, waiting, start, fault, back, status, end, part, done."""
+
+
+class Orders(Protocol):
+    """Who may say that it is enough."""
+
+    parent_gone: bool
+
+    def poll(self) -> list[dict[str, object]]:
+        """Orders since the last call."""
+        ...
+
+
+class Stopped(Exception):
+    """Told to stop."""
+
+
+def check_orders(orders: Orders) -> None:
+    """Raises ``Stopped`` once an order or the end of the parent says so."""
+    if orders.parent_gone or any(each["do"] in ("finish", "stop") for each in orders.poll()):
+        raise Stopped
+
+
+class Player:
+    """Plays a part of ``recording``, once. One thread; what ``tell`` does must not block."""
+
+    def __init__(
+        self, recording: Recording, settings: Settings, faults: "tuple[Fault, ...]"
+    ) -> None:
+        self._recording, self._settings = recording, settings
+        self._faults = tuple(fault for fault in faults if not fault.kills)
+        self._samples = self._markers = 0  # pushed, from sample index 0 on
+        self._index, self._stamp = 0, float("nan")  # behind the last sample pushed; its stamp
+        self._late: deque[float] = deque(maxlen=LATEST)  # s
+        self._heard = self._reported = 0.0
+        self._outlets: tuple[Outlet, ...] = ()
+
+    def run(
+        self, tell: Tell, orders: Orders, part: Part | None = None, start: Start | None = None
+    ) -> None:
+        """Play ``part``, or all; without ``start`` it chooses t0. Raises ``Stopped``."""
+        self._tell, self._orders, part = tell, orders, part or Part()
+        self._look = guise(self._recording, part.kill)
+        if start is not None:
+            self._start = start
+            self._open()
+            tell("back", at=part.since, index=part.samples(self._look.recording.info.rate)[0])
+        else:
+            # six digits: the same number in every life, in JSON and in a description
+            self._start = Start(round(clock() + self._settings.lead_in + OPENING_S, 6))
+            self._open()
+            tell("ready", **self._identity())
+            self._begin()
+        self._index = part.samples(self._look.recording.info.rate)[0]
+        for item in program(self._look.recording, self._settings, self._faults, part):
+            self._push(item)
+        self._finish(part)
+
+    def close(self) -> None:
+        """Take the outlets off the network. Twice is fine."""
+        for outlet in self._outlets:
+            outlet.close()
+
+    def counts(self) -> dict[str, object]:
+        """What was pushed, and how late: p50 and p99, milliseconds."""
+        late: list[float | None] = [None, None]
+        if self._late:
+            late = [round(1e3 * float(each), 3) for each in np.quantile(self._late, [0.5, 0.99])]
+        return {"samples": self._samples, "markers": self._markers, "late_ms": late}
+
+    def _open(self) -> None:
+        (name, source), (events_name, events_source) = names(self._settings.name)
+        info = self._look.recording.info
+        fields = describe(self._recording, self._look, self._settings, self._start)
+        self._eeg = Outlet(
+            name, source, kind="EEG", rate=info.rate, channels=info.channels, types=info.types,
+            unit=self._look.unit, fields=fields, speed=self._settings.speed,
+        )  # fmt: skip
+        kept = {key: fields[key] for key in ("t0", "speed", "lead_in", "rate", "recording")}
+        self._events = events(events_name, events_source, kept)
+        self._outlets = (self._eeg, self._events)
+
+    def _identity(self) -> dict[str, object]:
+        info = self._look.recording.info
+        (name, source), (events_name, _) = names(self._settings.name)
+        return {
+            "t0": self._start.t0, "speed": self._settings.speed,
+            "samples": self._recording.n_samples, "rate": info.rate,
+            "channels": len(info.channels), "name": name, "markers": events_name,
+            "source_id": source, "session": session_id(),
+        }  # fmt: skip
+
+    def _begin(self) -> None:
+        """The lead-in, or what is left of it once enough readers are there."""
+        chunk = self._settings.rows(self._recording.info.rate)
+        speed, t0 = self._settings.speed, self._start.t0
+        seconds = self._settings.lead_in
+        if self._settings.wait_for:
+            self._wait_for_readers()
+            late = round(max(0.0, clock() + min(LEFT_S, seconds) - t0), 6)
+            seconds = min(seconds, t0 + late - clock())
+            self._start = Start(t0, late)
+            if late:
+                self._events.say(line({"label": LATE_START, "late": late}), t0 - 1 / self._rate)
+        self._tell("start", t0=t0, late=self._start.late)
+        for item in schedule.lead_in(self._recording, seconds * speed, chunk):
+            self._push(item)
+
+    def _wait_for_readers(self) -> None:
+        """Until enough readers of the EEG are there, and nobody else has come for a moment."""
+        wanted, told, said = self._settings.wait_for, 0.0, -1
+        before: frozenset[object] = frozenset()
+        known: frozenset[object] = frozenset()
+        changed = enough_since = clock()
+        while True:
+            eeg = self._eeg.readers()
+            everybody = eeg | self._events.readers()
+            steady = eeg & before  # a request for the description is gone at the second look
+            now = clock()
+            if everybody != known:
+                changed = now
+            if len(steady) < wanted:
+                enough_since = now
+                if now - told > TOLD_S or said != len(steady):
+                    told, said = now, len(steady)
+                    self._tell("waiting", wanted=wanted, there=len(steady))
+            elif now - changed > SETTLED_S or now - enough_since > SETTLE_AT_MOST_S:
+                return
+            before, known = eeg, everybody
+            self._until(now + LOOK_S)
+
+    def _push(self, item: Item) -> None:
+        start = self._start
+        deadline = start.t0 + start.late + item.due / self._settings.speed
+        self._until(deadline)
+        if isinstance(item, Notice):
+            self._tell("fault", **item.fields)
+            return
+        if isinstance(item, Rows):
+            x = item.x if self._look.factor == 1 else item.x * np.float32(self._look.factor)
+            stamps = start.t0 + item.stamps
+            is_counted = item.index >= 0
+            if is_counted:
+                self._late.append(clock() - deadline)
+            self._eeg.push(x, stamps)
+            if is_counted:
+                self._samples += len(x)
+                self._index, self._stamp = item.index + len(x), float(stamps[-1])
+        else:
+            self._events.say(item.text, start.t0 + item.stamp)
+            self._markers += 1
+
+    def _finish(self, part: Part) -> None:
+        """Behind the last push: wait to be killed, or linger for slow readers."""
+        if part.until is not None:
+            self._tell("part", **self.counts())
+            self._until(math.inf)
+        self._tell("end", index=self._recording.n_samples, stamp=self._stamp)
+        self._until(clock() + self._settings.linger)
+
+    def _until(self, deadline: float) -> None:
+        """Sleep; hear orders meanwhile, and at least every ``TICK_S`` when there is no time."""
+        while True:
+            now = clock()
+            if now - self._heard >= TICK_S:
+                self._heard = now
+                check_orders(self._orders)
+                if now - self._reported >= STATUS_S:
+                    self._reported = now
+                    self._tell(
+                        "status", index=self._index, samples=self._samples, markers=self._markers
+                    )
+            if now >= deadline:
+                return
+            time.sleep(min(deadline - now, TICK_S))
+
+    @property
+    def _rate(self) -> float:
+        return self._recording.info.rate
