@@ -8,13 +8,10 @@ A killed process loses no chunk that ``samples`` has returned from, a power cut 
 second (``SYNC_S``). Streams may come late. The format: https://github.com/sccn/xdf/wiki.
 """
 
-import os
-import re
-import struct
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,36 +20,19 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rtbci import messages
+from rtbci import messages, xdf_pack
 from rtbci.errors import BadInput
 from rtbci.formats.events import from_value
 from rtbci.recording import Recording
-from rtbci.types import Array, Chunk, Marker, StreamInfo
+from rtbci.types import Chunk, Marker, StreamInfo
+from rtbci.xdf_file import XdfFile
 
 SYNC_S = 1.0  # at most so often, and at most so much is lost in a power cut
 CHUNK_S = 1.0  # of a whole recording
 BOUNDARY_S = 10.0  # readers look for the next boundary behind damage
-BOUNDARY = bytes.fromhex("43A546DCCBF5410FB30ED5467383CBE4")
-FILE_HEADER, STREAM_HEADER, SAMPLES, CLOCK_OFFSET, BOUNDARY_TAG, STREAM_FOOTER = 1, 2, 3, 4, 5, 6
-FORMATS = {  # channel_format -> bytes as they lie in the file
-    "float32": "<f4", "double64": "<f8", "string": None,
-    "int8": "<i1", "int16": "<i2", "int32": "<i4", "int64": "<i8",
-}  # fmt: skip
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-@dataclass
-class _Stream:
-    """What the writer knows of a stream it has written the header of."""
-
-    channels: int
-    format: str
-    count: int = 0
-    first: float = 0.0
-    last: float = 0.0
-
-
-class XdfWriter:
+class XdfWriter(XdfFile):
     """Writes one new XDF file, chunk by chunk. One thread; ``sync`` may run in another.
 
     ``clock`` (s, monotonic) decides when to sync. ``about`` adds fields to the file's header. An
@@ -67,32 +47,9 @@ class XdfWriter:
         clock: Callable[[], float] = time.monotonic,
         about: Mapping[str, str] | None = None,
     ) -> None:
-        self.path = Path(path)
-        self._clock, self._streams = clock, list[_Stream]()
-        self._whole = 0  # bytes up to the end of the last whole chunk
-        try:
-            # nobody else's business: recordings are personal data
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-            self._file = os.open(self.path, flags, 0o600)
-        except FileExistsError:
-            raise BadInput(
-                f"{self.path} exists already and is not overwritten; choose another name"
-            ) from None
-        except OSError as error:
-            raise self._refused(error) from error
-        self._closed = False
-        self._synced = clock()
-        root = ElementTree.Element("info")
-        _add(root, {"version": "1.0", **(about or {})})
-        try:
-            self._append(b"XDF:" + _chunk(FILE_HEADER, _xml(root)))
-            self.sync()
-        except BadInput:
-            self._release()
-            with suppress(OSError):  # nothing of worth is in it
-                self.path.unlink()
-            raise
-        _sync_folder(self.path.parent)
+        self._clock, self._synced = clock, clock()
+        self._streams = list[tuple[int, str, xdf_pack.Tally]]()  # channels, format, how much
+        super().__init__(path, xdf_pack.file_header(about or {}))
 
     def add_stream(
         self,
@@ -105,89 +62,74 @@ class XdfWriter:
     ) -> int:
         """The number of a new stream, which may start at any time.
 
-        ``kind`` is the content type ("EEG", "Markers", ...), ``format`` one of ``FORMATS``;
-        ``about`` adds fields beside name and type (source_id, hostname, session_id, ...), ``desc``
-        fields to the description, beside the channels. Strings carry no unit; a rate of 0 is none.
+        ``kind`` is the content type ("EEG", "Markers", ...), ``format`` one of
+        ``xdf_pack.FORMATS``; ``about`` adds fields beside name and type (source_id, hostname,
+        session_id, ...), ``desc`` fields to the description, beside the channels. Strings carry no
+        unit; a rate of 0 is none.
         """
         root = ElementTree.Element("info")
-        _add(root, {"name": info.name, "type": kind, "channel_count": str(len(info.channels)),
-                    "nominal_srate": f"{info.rate:.12g}", "channel_format": format,
-                    **(about or {})})  # fmt: skip
+        fields = {
+            "name": info.name,
+            "type": kind,
+            "channel_count": str(len(info.channels)),
+            "nominal_srate": f"{info.rate:.12g}",
+            "channel_format": format,
+        }
+        xdf_pack.add_fields(root, {**fields, **(about or {})})
         description = ElementTree.SubElement(root, "desc")
-        _add(description, desc or {})
+        xdf_pack.add_fields(description, desc or {})
         channels = ElementTree.SubElement(description, "channels")
         unit = "microvolts" if info.unit == "uV" else info.unit
         for label, type_ in zip(info.channels, info.types, strict=True):
             channel = ElementTree.SubElement(channels, "channel")
-            _add(channel, {"label": label, "type": type_})
+            xdf_pack.add_fields(channel, {"label": label, "type": type_})
             if format != "string":
-                _add(channel, {"unit": unit})
-        return self.add_header(_xml(root), len(info.channels), format)
+                xdf_pack.add_fields(channel, {"unit": unit})
+        return self.add_header(xdf_pack.xml(root), len(info.channels), format)
 
     def add_header(self, xml: bytes, channels: int, format: str) -> int:
         """The number of a new stream with the header ``xml``, as a live stream gives it."""
-        assert format in FORMATS, f"no format {format!r} in XDF; there are {', '.join(FORMATS)}"
+        known = xdf_pack.FORMATS
+        assert format in known, f"no format {format!r} in XDF; there are {', '.join(known)}"
         number = len(self._streams) + 1
-        self._append(_chunk(STREAM_HEADER, struct.pack("<I", number) + xml))
-        self._streams.append(_Stream(channels, format))
+        self.append(xdf_pack.stream_header(number, xml))
+        self._streams.append((channels, format, xdf_pack.Tally()))
         return number
 
     def samples(self, stream: int, stamps: ArrayLike, values: ArrayLike | Sequence[str]) -> None:
         """``stamps`` (n,) seconds, raw; ``values`` (n, channels), or (n,) for one channel."""
-        known = self._streams[stream - 1]
+        channels, format, tally = self._streams[stream - 1]
         times = np.asarray(stamps, np.float64)
-        n = len(times)
-        if n == 0:
-            return
-        code = FORMATS[known.format]
-        rows = np.asarray(values, object if code is None else None)
-        if known.channels == 1 and rows.ndim == 1:
-            rows = rows[:, None]
-        expected = (n, known.channels)
-        assert rows.shape == expected, f"samples {rows.shape}, stream {stream} takes {expected}"
-        head = struct.pack("<I", stream) + b"\x04" + struct.pack("<I", n)
-        if code is None:
-            body = _strings(times, rows)
-        else:
-            packed = np.empty(
-                n, [("mark", "u1"), ("stamp", "<f8"), ("values", code, (known.channels,))]
-            )
-            packed["mark"], packed["stamp"], packed["values"] = 8, times, rows
-            body = packed.tobytes()
-        self._append(_chunk(SAMPLES, head + body))
-        if known.count == 0:
-            known.first = float(times[0])
-        known.count, known.last = known.count + n, float(times[-1])
+        if len(times):
+            self.append(xdf_pack.samples(stream, format, channels, times, values))
+            tally.add(len(times), float(times[0]), float(times[-1]))
 
     def clock_offset(self, stream: int, at: float, offset: float) -> None:
         """``offset`` s, measured at ``at`` s, leads from the stream's clock to the recorder's."""
-        self._append(_chunk(CLOCK_OFFSET, struct.pack("<Idd", stream, at, offset)))
+        self.append(xdf_pack.clock_offset(stream, at, offset))
 
     def boundary(self) -> None:
         """A mark from which a reader can go on behind damage; every ten seconds is usual."""
-        self._append(_chunk(BOUNDARY_TAG, BOUNDARY))
+        self.append(xdf_pack.boundary())
 
-    def sync(self) -> None:
-        """Wait until the disk has everything."""
-        try:
-            os.fsync(self._file)
-        except OSError as error:
-            raise self._refused(error) from error
+    def append(self, chunk: bytes) -> None:
+        """Write ``chunk`` whole, or leave the file as it was; sync once a second."""
+        super().append(chunk)
+        now = self._clock()
+        if now - self._synced >= SYNC_S:
+            self._synced = now
+            self.sync()
 
     def close(self, *, footers: bool = True) -> None:
         """Sync and close; ``footers`` say how much there was. Twice is fine."""
         if self._closed:
             return
         try:
-            for number, stream in enumerate(self._streams if footers else (), start=1):
-                root = ElementTree.Element("info")
-                _add(root, {"first_timestamp": repr(stream.first),
-                            "last_timestamp": repr(stream.last),
-                            "sample_count": str(stream.count)})  # fmt: skip
-                self._append(_chunk(STREAM_FOOTER, struct.pack("<I", number) + _xml(root)))
+            for number, (_, _, tally) in enumerate(self._streams if footers else (), start=1):
+                self.append(xdf_pack.stream_footer(number, tally))
             self.sync()
         finally:
-            self._release()
+            self.release()
 
     def __enter__(self) -> Self:
         return self
@@ -203,35 +145,6 @@ class XdfWriter:
             return
         with suppress(BadInput):  # it would hide why we are here
             self.close(footers=False)
-
-    def _append(self, chunk: bytes) -> None:
-        """Write ``chunk`` whole, or leave the file as it was."""
-        assert not self._closed, f"{self.path} is closed"
-        left = memoryview(chunk)
-        try:
-            while left:  # a full disk shows as a short write first
-                left = left[os.write(self._file, left) :]
-        except OSError as error:
-            with suppress(OSError):
-                os.ftruncate(self._file, self._whole)
-                os.lseek(self._file, self._whole, os.SEEK_SET)
-            raise self._refused(error) from error
-        self._whole += len(chunk)
-        now = self._clock()
-        if now - self._synced >= SYNC_S:
-            self._synced = now
-            self.sync()
-
-    def _release(self) -> None:
-        self._closed = True
-        os.close(self._file)
-
-    def _refused(self, error: OSError) -> BadInput:
-        reason = error.strerror or type(error).__name__
-        kept = f"; its {self._whole} bytes so far can be read" if self._whole else ""
-        return BadInput(
-            f"cannot write {self.path} ({reason}){kept}; free some space or write elsewhere"
-        )
 
 
 def write_recording(path: str | Path, recording: Recording) -> None:
@@ -269,42 +182,3 @@ def marker_text(marker: Marker) -> str:
     if not marker.fields and from_value(0, marker.label) == Marker(0, marker.label):
         return marker.label
     return messages.line({"label": marker.label, **marker.fields})
-
-
-def _chunk(tag: int, content: bytes) -> bytes:
-    """Length, tag and content; the length counts the tag."""
-    length = len(content) + 2
-    if length < 2**32:
-        return struct.pack("<BIH", 4, length, tag) + content
-    return struct.pack("<BQH", 8, length, tag) + content
-
-
-def _strings(times: Array, values: np.ndarray) -> bytes:
-    """Stamped strings ``values`` (n, channels), UTF-8."""
-    parts = list[bytes]()
-    for stamp, row in zip(times, values, strict=True):
-        parts.append(struct.pack("<Bd", 8, stamp))
-        for value in row:
-            text = str(value).encode("utf-8", "replace")
-            parts += (struct.pack("<BI", 4, len(text)), text)
-    return b"".join(parts)
-
-
-def _add(parent: ElementTree.Element, fields: Mapping[str, str]) -> None:
-    """One child a field; characters that XML cannot hold become spaces."""
-    for tag, text in fields.items():
-        ElementTree.SubElement(parent, tag).text = _NOT_XML.sub(" ", text)
-
-
-def _xml(root: ElementTree.Element) -> bytes:
-    return b'<?xml version="1.0"?>' + ElementTree.tostring(root, "utf-8")
-
-
-def _sync_folder(folder: Path) -> None:
-    """The new file's name must survive a power cut too; not every system lets a folder sync."""
-    with suppress(OSError):
-        opened = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(opened)
-        finally:
-            os.close(opened)

@@ -2,13 +2,20 @@
 
 import json
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from rtbci.commands import info
 from rtbci.errors import BadInput
 from rtbci.formats import read
 from rtbci.types import Gap
+from rtbci.xdf_writer import write_recording
+from sims.generate import generate
+from tests.lsl_source import session
+from tests.lsl_stream import streams
+from tests.record_box import Recorder
 
 
 def chunk(tag: int, content: bytes) -> bytes:
@@ -16,7 +23,7 @@ def chunk(tag: int, content: bytes) -> bytes:
     return b"\x04" + struct.pack("<I", len(body)) + body
 
 
-def header(number, name, kind, channels, rate, form, labels=()):
+def header(number, name, kind, channels, rate, form, labels=(), said=""):
     desc = "".join(
         f"<channel><label>{label}</label><unit>{unit}</unit><type>{what}</type></channel>"
         for label, unit, what in labels
@@ -24,7 +31,7 @@ def header(number, name, kind, channels, rate, form, labels=()):
     return chunk(2, struct.pack("<I", number) + (
         f"<info><name>{name}</name><type>{kind}</type><channel_count>{channels}</channel_count>"
         f"<nominal_srate>{rate}</nominal_srate><channel_format>{form}</channel_format>"
-        f"<desc><channels>{desc}</channels></desc></info>").encode())  # fmt: skip
+        f"<desc>{said}<channels>{desc}</channels></desc></info>").encode())  # fmt: skip
 
 
 def samples(number, stamps, rows):
@@ -44,10 +51,12 @@ X = np.random.default_rng(0).normal(0, 0.02, (1000, 3)).astype("<f4")
 STAMPS = 50 + np.arange(1000) / 100
 
 
-def build(path, markers=((52.0, "left"),), rows=slice(None), offset=0.0, start=0.0, more=b""):
+def build(
+    path, markers=((52.0, "left"),), rows=slice(None), offset=0.0, start=0.0, more=b"", said=""
+):
     """An EEG stream of 10 s at 100 Hz and a marker stream whose clock runs ``offset`` behind."""
     data = b"XDF:" + chunk(1, b"<info><version>1.0</version></info>")
-    data += header(1, "Amp", "EEG", 3, 100, "float32", LABELS)
+    data += header(1, "Amp", "EEG", 3, 100, "float32", LABELS, said)
     data += header(2, "Keys", "Markers", 1, 0, "string") + more
     x, stamps = X[rows], STAMPS[rows] + start
     for at in range(0, len(x), 50):
@@ -130,6 +139,93 @@ def test_a_session_folder_is_one_recording_with_a_gap_where_it_restarted(tmp_pat
     build(tmp_path / "other.xdf")
     with pytest.raises(BadInput, match=r"holds 2 recordings \(other.xdf, run.xdf\)"):
         read(tmp_path)
+
+
+REPLAY = {"manufacturer": "rtbci stream", "t0": "51.0", "rate": "100.0", "lead_in": "2.0"}
+
+
+def described(**changes):
+    """What a replay says of itself under ``<desc>``; fields that are None are left out."""
+    fields = {**REPLAY, **changes}
+    return "".join(f"<{k}>{v}</{k}>" for k, v in fields.items() if v is not None)
+
+
+def test_the_lead_in_of_a_recorded_replay_is_left_out(tmp_path, capsys):
+    marks = ((50.99, '{"label": "rtbci-start", "late": 0.5}'), (51.0, "first"), (52.0, "left"))
+    recording = read(build(tmp_path / "a.xdf", marks, said=described(resets="300,99999")))
+    assert recording.lead_in == 100
+    assert np.array_equal(recording.signal[:, 2], X[100:, 2])
+    assert recording.t0 == pytest.approx(51.0)
+    assert [(m.index, m.label) for m in recording.markers] == [(0, "first"), (100, "left")]
+    assert recording.gaps == (Gap(300, 0, "reset in the recording"),)
+    assert not any("lie before the first" in note for note in recording.provenance.notes)
+    assert info.as_json(recording)["lead_in"] == 100
+    info.show(recording)
+    assert "100 rows before the first sample, left out" in capsys.readouterr().out
+
+
+def test_the_lead_in_is_told_by_the_senders_clock_and_not_by_the_recorders(tmp_path):
+    path = build(tmp_path / "a.xdf", said=described())
+    offset = chunk(4, struct.pack("<Idd", 1, 50, 1234.5)) + chunk(
+        4, struct.pack("<Idd", 1, 55, 1234.5)
+    )
+    path.write_bytes(path.read_bytes() + offset)
+    recording = read(path)
+    assert (recording.lead_in, recording.t0) == (100, pytest.approx(51.0 + 1234.5))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"t0": "soon"}, {"t0": "nan"}, {"t0": None}, {"rate": "-100"}, {"rate": "0"}, {"rate": None},
+     {"lead_in": "inf"}, {"lead_in": None}, {"lead_in": "0.5"}, {"manufacturer": "somebody else"},
+     {"t0": "-1e300"}, {"t0": "1e300"}, {"t0": "<a>51.0</a>"}, {"stamps": "file", "t0": "51.004"},
+     {"stamps": "file", "t0": "1e300"}],
+    ids=str,
+)  # fmt: skip
+def test_a_description_that_is_absent_garbled_or_foreign_leaves_every_row(tmp_path, changes):
+    recording = read(build(tmp_path / "a.xdf", said=described(**changes)))
+    assert (recording.lead_in, len(recording.signal)) == (0, 1000)
+    assert [m.index for m in recording.markers] == [200]
+
+
+def test_a_replay_that_was_stopped_before_its_first_sample_is_refused(tmp_path):
+    path = build(tmp_path / "a.xdf", said=described(t0="60.5", lead_in="20.0"))
+    with pytest.raises(BadInput, match="all 1000 rows are the lead-in of a replay"):
+        read(path)
+
+
+def test_what_was_decided_during_a_recording_is_no_event(tmp_path):
+    more = header(3, "rtbci-decisions", "Decisions", 1, 0, "string")
+    more += samples(3, [53.0], ['{"event": "decision", "label": "face"}'])
+    recording = read(build(tmp_path / "a.xdf", more=more))
+    assert [m.label for m in recording.markers] == ["left"]
+
+
+@pytest.mark.lsl
+@pytest.mark.parametrize("stamps", ["regular", "file"])
+def test_a_replay_that_was_recorded_reads_as_the_file_that_was_played(tmp_path, stamps):
+    made = generate(3, n_trials=12, soa=0.6, channels=3)
+    keep = np.r_[0:700, 900 : len(made.signal)]
+    markers = (*made.markers[:-1], replace(made.markers[-1], fields={"trial": 12}))
+    held = replace(made, signal=made.signal[keep], gaps=(Gap(700, 200),), markers=markers)
+    write_recording(tmp_path / "played.xdf", held)
+    bus, out = session(), tmp_path / "recorded.xdf"
+    with streams() as start, Recorder(bus, out) as recorder:
+        box = start(
+            tmp_path / "played.xdf", "--speed", "8", "--wait-for", "1", "--stamps", stamps,
+            "--linger", "60", lsl=bus,
+        )  # fmt: skip
+        box.until("end")
+        recorder.has(len(held.signal) + 1, "rtbci-eeg")
+        recorder.wait(lambda e: e.get("samples", {}).get("rtbci-markers", 0) >= len(markers))
+        recorder.say("finish")
+        assert recorder.end() == 0, recorder.stderr
+    played, recorded = read(tmp_path / "played.xdf"), read(out)
+    assert recorded.lead_in > 0
+    assert np.array_equal(recorded.signal, played.signal)
+    assert recorded.gaps == played.gaps == held.gaps
+    assert recorded.markers == played.markers
+    assert recorded.info.channels == played.info.channels
 
 
 def test_a_converted_recording_equals_its_csv(eeg):

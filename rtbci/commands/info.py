@@ -56,8 +56,9 @@ def as_json(recording: Recording, same_as: str | None = None) -> dict[str, objec
 
     paths, format, sha256, same_as (path of an earlier file with the same bytes, or null), name,
     duration_s, samples (gaps included), rows (without), rate, effective_rate (Hz or null), unit,
-    unit_from, channels (name, type, median, p2p in microvolts), epoch_rows, t0, back_steps, gaps
-    (index, seconds, missing, reason), markers (label -> count), notes (what looks wrong).
+    unit_from, channels (name, type, median, p2p in microvolts), epoch_rows, t0, lead_in (rows of a
+    recorded replay before index 0, left out), back_steps, gaps (index, seconds, missing, reason),
+    markers (label -> count), notes (what looks wrong).
     """
     info, provenance = recording.info, recording.provenance
     return {
@@ -81,6 +82,7 @@ def as_json(recording: Recording, same_as: str | None = None) -> dict[str, objec
         ],
         "epoch_rows": recording.epoch_rows,
         "t0": recording.t0,
+        "lead_in": recording.lead_in,
         "back_steps": recording.back_steps,
         "gaps": [
             {"index": gap.index, "seconds": gap.index / info.rate, "missing": gap.missing,
@@ -178,6 +180,8 @@ def _facts(recording: Recording) -> list[tuple[str, str]]:
         ("channels", f"{len(info.channels)} ({kinds}), {info.unit} ({info.unit_from})"),
         ("gaps", _gaps(recording)),
     ]
+    if recording.lead_in:
+        facts.append(("lead-in", f"{recording.lead_in:,} rows before the first sample, left out"))
     if recording.back_steps:
         facts.append(("stamps", f"{recording.back_steps} step back or repeat (not a loss)"))
     facts.append(("sha256", provenance.sha256))

@@ -14,7 +14,7 @@ from rtbci.formats import units
 from rtbci.formats.events import BIOSEMI_BITS, parse_trigger, rising
 from rtbci.formats.source import Options, clean, load_json, regular, sha256
 from rtbci.recording import Recording
-from rtbci.types import Gap, Marker, Provenance, Samples, StreamInfo
+from rtbci.types import Array, Gap, Marker, Provenance, Samples, StreamInfo
 
 MAX_CHANNELS = 1024
 MIN_RATE, MAX_RATE = 0.1, 50_000.0  # Hz
@@ -39,6 +39,8 @@ class Draft:
     back_steps: int = 0
     t0: float | None = None
     epoch_rows: int | None = None
+    stamps: Array | None = None  # (rows,) s
+    lead_in: int = 0  # rows before sample index 0, left out
     notes: list[str] = field(default_factory=list)
     stim_read: bool = False  # the markers are made already; STIM columns serve --trigger only
 
@@ -101,6 +103,8 @@ def finish(draft: Draft, options: Options, rename: Path | None) -> Recording:
         back_steps=draft.back_steps,
         t0=draft.t0,
         epoch_rows=draft.epoch_rows,
+        stamps=draft.stamps,
+        lead_in=draft.lead_in,
     )
 
 

@@ -58,6 +58,7 @@ def read_csv(path: Path, options: Options) -> Draft:
         effective_rate=base.rate if base else None,
         back_steps=base.back_steps if base else 0,
         t0=base.t0 if base else None,
+        stamps=stamps if base else None,
         notes=notes,
         stim_read=True,
     )

@@ -15,6 +15,7 @@ from rtbci.types import Gap, Marker, Provenance
 
 _PART = re.compile(r"_part-(\d+)$")
 RESTARTED = "recorder restarted"
+RECOVERED = "_recovered"  # a copy of a torn file, which is read as it is
 
 
 def parts(folder: Path, readable: Callable[[Path], bool]) -> list[Path]:
@@ -25,6 +26,8 @@ def parts(folder: Path, readable: Callable[[Path], bool]) -> list[Path]:
         raise BadInput(f"cannot list {folder}: {error.strerror}") from None
     if not files:
         raise BadInput(f"{folder} holds no recording; give a file or a session folder")
+    whole = {path.stem for path in files}
+    files = [p for p in files if p.stem.removesuffix(RECOVERED) not in whole - {p.stem}]
     runs: dict[str, list[tuple[int, Path]]] = {}
     for path in files:
         found = _PART.search(path.stem)
@@ -60,18 +63,21 @@ def join(recordings: list[Recording]) -> Recording:
         markers += [Marker(m.index + shift, m.label, m.fields) for m in other.markers]
         length, end = shift + other.n_samples, _end(other)
         notes += other.provenance.notes
+    joined = [f"{len(recordings)} parts were joined"] if others else []
     paths = tuple(path for recording in recordings for path in recording.provenance.paths)
+    stamps = [recording.stamps for recording in recordings if recording.stamps is not None]
     return replace(
         first,
         signal=np.concatenate([recording.signal for recording in recordings]),
         markers=tuple(markers),
         gaps=tuple(gaps),
+        stamps=np.concatenate(stamps) if len(stamps) == len(recordings) else None,
         back_steps=sum(recording.back_steps for recording in recordings),
         provenance=Provenance(
             paths=paths,
             sha256=sha256(Path(path) for path in paths),
             format=first.provenance.format,
-            notes=tuple(dict.fromkeys([f"{len(recordings)} parts were joined", *notes])),
+            notes=tuple(dict.fromkeys([*joined, *notes])),
         ),
     )
 

@@ -1,4 +1,8 @@
-"""XDF as LabRecorder, rtbci and others write it: one EEG stream, any number of marker streams."""
+"""XDF as LabRecorder, rtbci and others write it: one EEG stream, any number of marker streams.
+
+A replay that was recorded reads as the recording that was played: without its lead-in, from sample
+index 0 on, and without what was decided meanwhile.
+"""
 
 import contextlib
 import io
@@ -16,6 +20,10 @@ from rtbci.formats.events import from_value
 from rtbci.formats.source import Options, clean
 from rtbci.formats.units import type_of
 from rtbci.formats.xdf_chunks import Declared, Frame, walk
+from rtbci.formats.xdf_replay import lead_in_rows, replay_fields, resets
+from rtbci.formats.xdf_salvage import salvage
+from rtbci.formats.xdf_salvage import stamps as raw_stamps
+from rtbci.messages import LATE_START, RESULTS
 from rtbci.timebase import CLOCK_RESET, TimeBase, from_stamps
 from rtbci.types import Gap, Marker
 
@@ -37,11 +45,19 @@ def read_xdf(path: Path, options: Options) -> Draft:
         )
     streams = {int(s["info"]["stream_id"]): s for s in _load(path, frame)}
     eeg = streams[chosen]
+    declared, said = frame.streams[chosen], replay_fields(eeg)
     stamps = np.asarray(eeg["time_stamps"], np.float64)
     x = np.asarray(eeg["time_series"])
     if len(stamps) == 0:
-        raise BadInput(f"{path}: stream {frame.streams[chosen].name!r} holds no samples")
-    declared = frame.streams[chosen]
+        raise BadInput(f"{path}: stream {declared.name!r} holds no samples")
+    # clocks are corrected already, so that t0 is told from the stamps as they lie in the file
+    lead_in = lead_in_rows(said, lambda until: raw_stamps(salvage(path), chosen, until))
+    if lead_in >= len(stamps):
+        raise BadInput(
+            f"{path}: stream {declared.name!r} was cut before its first sample; all "
+            f"{len(stamps)} rows are the lead-in of a replay"
+        )
+    stamps, x = stamps[lead_in:], x[lead_in:]
     rate = options.rate or declared.rate
     base = from_stamps(stamps, rate or None) if len(stamps) > 1 else None
     if not rate:
@@ -60,10 +76,12 @@ def read_xdf(path: Path, options: Options) -> Draft:
         rate=rate,
         units=units,
         markers=_markers(frame, streams, chosen, base, notes),
-        gaps=_gaps(base, eeg),
+        gaps=_gaps(base, eeg, lead_in, said),
         effective_rate=base.rate if base else None,
         back_steps=base.back_steps if base else 0,
         t0=base.t0 if base else float(stamps[0]),
+        stamps=stamps,
+        lead_in=lead_in,
         notes=notes,
     )
 
@@ -136,16 +154,28 @@ def _text(channel: Mapping[str, Any], key: str) -> str:
     return clean(value) if isinstance(value, str) else ""
 
 
-def _gaps(base: TimeBase | None, eeg: Stream) -> tuple[Gap, ...]:
-    """Gaps of the time base; those where the sender's clock restarted say so."""
+def _gaps(
+    base: TimeBase | None, eeg: Stream, lead_in: int, said: Mapping[str, str]
+) -> tuple[Gap, ...]:
+    """Gaps of the time base; those where the sender's clock restarted say so. With a lead-in, where
+    indices are those of the recording that was played, its resets too."""
     if base is None:
         return ()
-    restarts = {int(first) for first, _ in eeg["info"].get("clock_segments", [])[1:]}
+    restarts = {int(first) - lead_in for first, _ in eeg["info"].get("clock_segments", [])[1:]}
     rows = np.searchsorted(base.indices, [gap.index for gap in base.gaps])
-    return tuple(
+    gaps = [
         Gap(gap.index, gap.missing, CLOCK_RESET) if int(row) in restarts else gap
         for gap, row in zip(base.gaps, rows, strict=True)
-    )
+    ]
+    if lead_in:
+        known = {gap.index for gap in gaps}
+        more = resets(said, 0, int(base.indices[-1]))
+        gaps = sorted(gaps + [gap for gap in more if gap.index not in known], key=_index)
+    return tuple(gaps)
+
+
+def _index(gap: Gap) -> int:
+    return gap.index
 
 
 def _markers(
@@ -162,6 +192,8 @@ def _markers(
     for number, declared in frame.streams.items():
         if number == chosen or not (declared.format == "string" or _is_markers(declared)):
             continue
+        if declared.name in RESULTS:
+            continue
         stamps = np.asarray(streams[number]["time_stamps"], np.float64)
         if not len(stamps):
             notes.append(f"marker stream {declared.name!r} is empty")
@@ -173,7 +205,7 @@ def _markers(
         values = streams[number]["time_series"]
         for index, value, fine in zip(indices, values, good, strict=True):
             for marker in (from_value(int(index), part) for part in value):
-                if marker is None:
+                if marker is None or marker.label == LATE_START:
                     continue
                 if not fine or not 0 <= index <= last:
                     outside += 1

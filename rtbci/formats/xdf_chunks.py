@@ -28,6 +28,11 @@ class Declared:
     rate: float
     format: str
 
+    @property
+    def width(self) -> int:
+        """Bytes of one sample's values; 0 for text, which has any length."""
+        return BYTES[self.format] * self.channels
+
 
 @dataclass
 class Frame:
@@ -49,15 +54,22 @@ def walk(path: Path) -> Frame:
                 f"{path} does not start with 'XDF:'; it is not an XDF file or is damaged"
             )
         frame = Frame(size=size)
-        while frame.whole < size:
-            try:
-                frame.whole = _chunk(data, frame, path)
-            except (_Cut, struct.error, IndexError) as error:
-                frame.damage = str(error) or "the last chunk is cut"
-                break
+        while frame.whole < size and frame.damage is None:
+            frame.damage = check_chunk(data, frame, path)
     if not frame.streams:
         raise BadInput(f"{path} holds no whole stream header; it was cut or damaged at its start")
     return frame
+
+
+def check_chunk(data: mmap.mmap, frame: Frame, path: Path) -> str | None:
+    """Take the chunk that starts at ``frame.whole`` into ``frame``; else say why it is none."""
+    try:
+        frame.whole = _chunk(data, frame, path)
+    except _Cut as error:
+        return str(error)
+    except (struct.error, IndexError):
+        return "the last chunk is cut"
+    return None
 
 
 class _Cut(Exception):
@@ -109,7 +121,11 @@ def _number(data: mmap.mmap, at: int) -> tuple[int, int]:
 def _samples(data: mmap.mmap, at: int, stop: int, stream: Declared) -> int:
     """How many samples a chunk holds; raises ``_Cut`` unless they fill it exactly."""
     count, at = _number(data, at)
-    width = BYTES[stream.format] * stream.channels
+    width = stream.width
+    if width and stop - at == count * (9 + width):  # every sample stamped, the usual case
+        if data[at : stop : 9 + width].count(8) != count:
+            raise _Cut("the mark of a time stamp is damaged")
+        return count
     if count * (1 + (width or stream.channels * 2)) > stop - at:
         raise _Cut(f"a chunk declares {count} samples, more than it can hold")
     for _ in range(count):

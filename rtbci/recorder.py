@@ -1,0 +1,268 @@
+"""The recorder: every chosen stream of the lab into one XDF, whatever happens around it.
+
+One loop takes what arrived, forty times a second, packs it and hands it to the threads that write
+(``recorder_disk``). Stamps stay raw; every stream's clock is read beside them. Nothing is asked of
+a stream or a disk in this loop that could make it wait.
+"""
+
+import datetime
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from rtbci import xdf_pack
+from rtbci.child import Control, Reporter
+from rtbci.errors import BadInput, Missing
+from rtbci.lsl.config import session_id
+from rtbci.lsl.inlet import BUFFER_S, clock
+from rtbci.recorder_disk import Piece, Spool
+from rtbci.recorder_space import Space
+from rtbci.recorder_streams import Streams
+from rtbci.recorder_track import Track
+
+POLL_S = 0.025  # what a kill can cost, beside the sender's own chunk
+LOOK_S = 0.25  # between two looks at the list of streams
+STATUS_S = 1.0
+BOUNDARY_S = 10.0
+REMIND_S, REMIND_MOST_S = 5.0, 60.0  # between reminders of streams that are waited for
+HELD_UP_S = 0.5  # a longer round means that the computer did not let us run
+LEAST_DRAIN_S, MOST_DRAIN_S = 0.1, 1.0  # at the end
+CLOSE_S = 1.0  # to leave all outlets
+RED_S = 1.5  # of silence
+AT_END_S = 60.0  # a full disk is asked for so long after the end
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to record."""
+
+    out: Path
+    streams: tuple[str, ...] = ()  # name, source_id or uid; none: all of the session
+    duration: float | None = None  # s from the first sample
+    go_on: bool = False  # beside a file that exists
+    idle: float | None = None  # s of silence that end it; None: 60, but wait for a first stream
+    fallback: Path | None = None  # folder
+
+    @property
+    def idle_s(self) -> float:
+        """Silence that ends a recording, s."""
+        return 60.0 if self.idle is None else self.idle
+
+
+class Recorder:
+    """Records until told to stop. ``stop`` may be called from a signal handler."""
+
+    def __init__(self, plan: Plan, reporter: Reporter, control: Control) -> None:
+        self._plan, self._reporter, self._control = plan, reporter, control
+        self._spool = Spool(
+            plan.out,
+            reporter,
+            header=xdf_pack.file_header({"session": session_id(), **clocks()}),
+            footer=clocks,
+            fallback=plan.fallback,
+            go_on=plan.go_on,
+        )
+        self._space = Space(reporter, plan.duration)
+        self._streams = Streams(plan.streams, reporter, self._spool.put)
+        self._began = self._now = time.monotonic()
+        self._first: float | None = None  # when the first sample came
+        self._remind = REMIND_S  # when who is waited for is told again, s since the beginning
+        self._stops = 0
+        self._finishing = False
+
+    def stop(self) -> None:
+        """Close the file properly; a second time: lose what a full disk does not take."""
+        self._stops += 1
+
+    def run(self) -> None:
+        """Record until the end. Raises ``Missing`` where there never was a stream."""
+        spool = self._spool
+        self._reporter.ready(
+            f"recording to {spool.path}", path=str(spool.path), lsl_session=session_id()
+        )
+        look = status = boundary = 0.0
+        while not self._is_over():
+            if self._now >= look:
+                look = self._now + LOOK_S
+                self._streams.look(self._now)
+            self._pull()
+            self._look_after()
+            if self._now >= boundary and self._streams.tracks:
+                boundary = self._now + BOUNDARY_S
+                spool.put(Piece(xdf_pack.boundary(), self._now))
+            if self._now >= status:
+                status = self._now + STATUS_S
+                self._tell()
+            self._rest()
+        self._drain()
+        self._close()
+
+    def _rest(self) -> None:
+        """Sleep until the next round, and notice where that took too long."""
+        began = self._now
+        time.sleep(max(POLL_S - (time.monotonic() - began), 0.001))
+        self._now = time.monotonic()
+        if self._now - began > HELD_UP_S:
+            self._reporter.alarm(
+                "amber", "held-up",
+                f"this computer held the recorder up for {self._now - began:.1f} s; LSL keeps "
+                f"{BUFFER_S} s, so nothing is lost",
+            )  # fmt: skip
+            for track in self._streams.tracks:  # silence begins anew
+                if track.arrived is not None:
+                    track.arrived += self._now - began
+        else:
+            self._reporter.clear("held-up", "the recorder runs freely again")
+
+    def _pull(self) -> int:
+        """Take what arrived; how many samples."""
+        known = len(self._streams.tracks)
+        self._streams.adopt(self._now)
+        if len(self._streams.tracks) > known:
+            self._space.plan(self._spool.path.parent, self._rate())
+        count = self._streams.pull(self._now, lambda: self._spool.is_full)
+        if count and self._first is None:
+            self._first = self._now
+        return count
+
+    def _rate(self) -> float:
+        """Bytes a second that all streams need."""
+        return sum(track.bytes_a_second for track in self._streams.tracks)
+
+    def _look_after(self) -> None:
+        """Alarms: silence, memory, disk."""
+        spool = self._spool
+        if spool.error is not None:
+            raise spool.error
+        for track in self._streams.tracks:
+            age = track.age(self._now)
+            if not track.is_regular or age is None:
+                continue
+            code = f"silent {track.label}"
+            if age > track.patience:
+                late = max(RED_S, 2 * track.patience)
+                self._reporter.alarm(
+                    "red" if age > late else "amber", code,
+                    f"stream {track.label!r} has been silent for more than "
+                    f"{late if age > late else track.patience:.1f} s; is its amplifier on, its "
+                    "program running?",
+                )  # fmt: skip
+                track.silent_for = age
+            elif code in self._reporter.alarms:
+                self._reporter.clear(
+                    code, f"stream {track.label!r} is back after {track.silent_for:.1f} s"
+                )
+        spool.watch()
+        if spool.is_full:
+            self._reporter.alarm(
+                "red", "memory",
+                "the disk has taken nothing for so long that memory is full; LSL keeps another "
+                f"{BUFFER_S} s, then data are lost: free some space on {spool.path.parent} now",
+            )  # fmt: skip
+        else:
+            self._reporter.clear("memory", "memory is free again")
+
+    def _tell(self) -> None:
+        """The status, and who is waited for."""
+        self._space.check(self._spool.path.parent, self._spool.written, self._rate())
+        self._reporter.status(**self._counters())
+        absent, since = self._streams.absent(), self._now - self._began
+        if absent and since > self._remind:
+            # 5, 10, 20, 40 s, then every minute
+            self._remind += min(self._remind, REMIND_MOST_S)
+            self._reporter.alarm(
+                "amber", "waiting",
+                f"waiting for {absent} for {since:.0f} s; there {self._streams.listing()}",
+            )  # fmt: skip
+        elif not absent:
+            self._reporter.clear("waiting", "all streams that were asked for are there")
+
+    def _counters(self) -> dict[str, object]:
+        ages = {track.label: track.age(time.monotonic()) for track in self._streams.tracks}
+        return {
+            "path": str(self._spool.path),
+            "samples": {track.label: track.samples for track in self._streams.tracks},
+            "missing": {track.label: track.missing for track in self._streams.tracks},
+            "age_s": {label: None if a is None else round(a, 3) for label, a in ages.items()},
+            "bytes": self._spool.written,
+            "waiting_bytes": self._spool.waiting,
+            "queue_s": round(self._spool.age(), 3),
+            "disk_left_s": self._space.left_s and round(self._space.left_s),
+            "clocks": clocks(),
+        }
+
+    def _is_over(self) -> bool:
+        for order in self._control.poll():
+            self._finishing |= order["do"] in ("finish", "stop")
+        if self._stops or self._finishing:
+            return True
+        plan, now = self._plan, self._now
+        if self._first is None:
+            patient = plan.idle is None and plan.duration is None and not self._control.parent_gone
+            return not patient and now - self._began > plan.idle_s
+        if self._control.has_parent and not self._control.parent_gone:
+            return self._is_due()  # who started it says when it ends: an amplifier may come back
+        return self._is_due() or all(self._is_silent(track) for track in self._streams.tracks)
+
+    def _is_due(self) -> bool:
+        """Whether the stated duration is over."""
+        duration, first = self._plan.duration, self._first
+        return duration is not None and first is not None and self._now - first >= duration
+
+    def _is_silent(self, track: Track) -> bool:
+        """Whether nothing came for so long that it has ended; markers end with their outlet."""
+        age = track.age(self._now)
+        since = self._now - self._began if age is None else age
+        return since > self._plan.idle_s and (
+            track.is_regular or not self._streams.is_listed(track) or self._control.parent_gone
+        )
+
+    def _drain(self) -> None:
+        """Take what is under way: until two looks in a row bring nothing."""
+        now, empty = time.monotonic(), 0
+        least, most = now + LEAST_DRAIN_S, now + MOST_DRAIN_S
+        while not self._is_due() and now < most and (empty < 2 or now < least):
+            self._now = now
+            empty = 0 if self._pull() else empty + 1
+            time.sleep(0.2 * POLL_S)
+            now = time.monotonic()
+        self._streams.adopt_all(self._now)
+        self._pull()
+
+    def _close(self) -> None:
+        """Close the file, tell what is in it, and let all outlets go."""
+        spool, began, stops = self._spool, time.monotonic(), self._stops
+        spool.finish()
+        while not spool.wait(0.05):
+            spool.watch()
+            late = spool.failing and time.monotonic() - began > AT_END_S
+            if late or self._stops > max(stops, 1):
+                spool.give_up()
+                spool.wait(1.0)
+                break
+        if spool.error is not None:
+            raise spool.error
+        if not self._streams.tracks:
+            spool.path.unlink(missing_ok=True)
+            raise Missing(
+                f"waited {time.monotonic() - self._began:.0f} s for "
+                f"{self._streams.absent()}; there {self._streams.listing()}"
+            )
+        total, parts = sum(track.samples for track in self._streams.tracks), len(spool.parts)
+        where = str(spool.parts[0]) + (f" and {parts - 1} more parts" if parts > 1 else "")
+        self._reporter.done(
+            f"recorded {len(self._streams.tracks)} streams, {total} samples to {where}",
+            **self._counters(), parts=[str(part) for part in spool.parts], lost_bytes=spool.waiting,
+        )  # fmt: skip
+        self._streams.close(CLOSE_S)
+        if spool.waiting:
+            raise BadInput(
+                f"{spool.waiting} bytes of the recording are lost: {where} could not be written to "
+                "the end; free some space, or name a second disk with --fallback"
+            )
+
+
+def clocks() -> dict[str, str]:
+    """The time by LSL's clock and by the wall's, taken together."""
+    lsl, wall = clock(), datetime.datetime.now(datetime.UTC)
+    return {"lsl_clock": f"{lsl:.6f}", "datetime": wall.isoformat(timespec="microseconds")}

@@ -1,0 +1,295 @@
+"""The recorder's way to the disk: what was received is written in order, whatever the disk does.
+
+Whoever receives must never wait for a disk, so two threads stand between: one writes chunk by
+chunk, one makes the disk keep what it has (fsync). A full disk is tried again twice a second while
+everything waits in memory; where a second folder was named, a further part of the recording is
+begun there. A part is a whole file at every moment.
+"""
+
+import os
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from rtbci import xdf_pack
+from rtbci.child import Reporter
+from rtbci.errors import BadInput
+from rtbci.xdf_file import XdfFile
+
+SYNC_S = 1.0  # a power cut costs at most this
+RETRY_S = 0.5  # a disk that refused is asked again
+ELSEWHERE_S = 5.0  # a disk that goes on refusing is given up for the second folder
+SLOW_S = 2.0  # a disk that has not taken a chunk for so long is said to be slow
+MOST_WAITING = 2**30  # bytes in memory: 36 minutes of 122 channels at 1 kHz
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A whole chunk on its way to the disk."""
+
+    data: bytes
+    at: float  # when it was received, s of the spool's clock
+    stream: int = 0  # with the count of its samples, and the stamps of the first and last, s
+    count: int = 0
+    first: float = 0.0
+    last: float = 0.0
+    is_header: bool = False  # of a stream: every part needs it
+
+
+class Spool:
+    """Writes a recording to ``path`` and, where it must, to further parts.
+
+    ``header`` begins every part; ``footer`` gives fields for the footers. ``go_on``: where the
+    file exists its next free part is written. Any thread may ``put``. Raises ``BadInput`` where
+    nothing can be written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        reporter: Reporter,
+        *,
+        header: bytes,
+        footer: Callable[[], Mapping[str, str]] = dict,
+        fallback: Path | None = None,
+        go_on: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        for folder in (path.parent, *([fallback] if fallback else ())):
+            prepare(folder)
+        self._reporter, self._clock = reporter, clock
+        self._header, self._footer = header, footer
+        self._path, self._folders = path, (path.parent, fallback)
+        self._file = _first_free(parts(path), header) if go_on else XdfFile(path, header)
+        self.parts = [self._file.path]
+        self._headers = list[bytes]()  # of all streams that were written
+        self._tallies = dict[int, xdf_pack.Tally]()  # of this part
+        self.written = len(header)  # bytes, in all parts
+        self._waiting, self._bytes = deque[Piece](), 0
+        self._change = threading.Condition()
+        self._ending, self._stopped = False, threading.Event()
+        self.error: Exception | None = None  # what ended the writer before its time
+        self._failing: float | None = None  # since when the disk refuses
+        self._syncing: float | None = None  # since when it has been asked to keep what it has
+        self._file_lock = threading.Lock()  # held while the file is synced or exchanged
+        self._writer = threading.Thread(target=self._write_all, name="writer", daemon=True)
+        self._syncer = threading.Thread(target=self._sync_all, name="fsync", daemon=True)
+        self._writer.start()
+        self._syncer.start()
+
+    @property
+    def path(self) -> Path:
+        """The part that is being written."""
+        return self._file.path
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that the disk has not taken yet."""
+        return self._bytes
+
+    @property
+    def is_full(self) -> bool:
+        """Whether memory holds as much as it may: leave the rest where it is."""
+        return self._bytes > MOST_WAITING
+
+    @property
+    def failing(self) -> bool:
+        """Whether the disk refuses what it is given."""
+        return self._failing is not None
+
+    def put(self, piece: Piece) -> None:
+        """Hand over; never waits. What comes behind ``finish`` is too late."""
+        with self._change:
+            if self._ending:
+                return
+            self._waiting.append(piece)
+            self._bytes += len(piece.data)
+            self._change.notify()
+
+    def age(self) -> float:
+        """For how long the oldest chunk has been waiting, or the disk been keeping us, s."""
+        now, since = self._clock(), self._syncing
+        with self._change:
+            oldest = self._waiting[0].at if self._waiting else now
+        return max(now - min(oldest, since if since is not None else now), 0.0)
+
+    def watch(self) -> None:
+        """Say so where the disk is slow; call it now and then."""
+        age = self.age()
+        if self.failing:
+            return
+        if age >= SLOW_S:
+            told = SLOW_S * 2 ** int(max(age / SLOW_S, 1)).bit_length() / 2  # 2, 4, 8, ... s
+            self._reporter.alarm(
+                "amber", "disk-slow",
+                f"the disk has taken nothing for {told:.0f} s; everything waits in memory and "
+                f"nothing is lost yet; what else is writing to {self.path.parent}?",
+            )  # fmt: skip
+        else:
+            self._reporter.clear("disk-slow", "the disk keeps up again; nothing was lost")
+
+    def finish(self) -> None:
+        """Nothing more will come: write what waits, the footers, and close. Does not wait."""
+        with self._change:
+            self._ending = True
+            self._change.notify()
+
+    def wait(self, timeout: float) -> bool:
+        """Whether everything is written and closed, after ``timeout`` s at most."""
+        self._writer.join(timeout)
+        return not self._writer.is_alive()
+
+    def give_up(self) -> None:
+        """Lose what a refusing disk has not taken."""
+        self._stopped.set()
+
+    def _write_all(self) -> None:
+        try:
+            while (piece := self._next()) is not None:
+                while not self._place(piece):
+                    if self._stopped.wait(RETRY_S):
+                        return
+                with self._change:
+                    self._waiting.popleft()
+                    self._bytes -= len(piece.data)
+            self._close_part()
+        except Exception as error:  # noqa: BLE001 the recorder raises it where it is seen
+            self.error = error
+        finally:
+            self._stopped.set()
+            self._syncer.join()
+            with suppress(BadInput):
+                self._file.sync()
+            self._file.release()
+
+    def _next(self) -> Piece | None:
+        """The oldest chunk, which stays in the queue until it is written; None at the end."""
+        with self._change:
+            while not self._waiting:
+                if self._ending:
+                    return None
+                self._change.wait()
+            return self._waiting[0]
+
+    def _place(self, piece: Piece) -> bool:
+        """Write ``piece`` here or elsewhere; False where no disk takes it now."""
+        try:
+            self._file.append(xdf_pack.placed(self._file.size, piece.data))
+        except BadInput as error:
+            if not self._refused(error, piece):
+                return False
+        else:
+            self._accepted()
+        self.written += len(piece.data)
+        if piece.is_header:
+            self._headers.append(piece.data)
+            self._tallies.setdefault(piece.stream, xdf_pack.Tally())
+        elif piece.count:
+            tally = self._tallies.setdefault(piece.stream, xdf_pack.Tally())
+            tally.add(piece.count, piece.first, piece.last)
+        return True
+
+    def _refused(self, error: BadInput, piece: Piece) -> bool:
+        """Say so; whether the second folder took the chunk."""
+        now = self._clock()
+        self._failing = self._failing if self._failing is not None else now
+        self._reporter.alarm(
+            "red", "disk-full",
+            f"{error}. Up to {MOST_WAITING >> 20} MB wait in memory, and nothing is lost yet",
+        )  # fmt: skip
+        return now - self._failing >= ELSEWHERE_S and self._move(piece)
+
+    def _accepted(self) -> None:
+        if self._failing is not None:
+            self._failing = None
+            self._reporter.clear("disk-full", "the disk takes data again; nothing was lost")
+
+    def _move(self, piece: Piece) -> bool:
+        """Begin a part in the other folder with ``piece``; False where that is no better."""
+        here = self._file.path.parent
+        other = next((each for each in self._folders if each not in (None, here)), None)
+        if other is None:
+            return False
+        names = parts(other / self._path.name)
+        for _ in self.parts:
+            next(names)
+        try:
+            file = _first_free(names, self._header + b"".join(self._headers))
+        except BadInput:
+            return False
+        try:
+            file.append(piece.data)
+        except BadInput:
+            file.discard()
+            return False
+        with self._file_lock:
+            self._close_part()
+            self._file.release()
+            self._file = file
+            self._tallies = {stream: xdf_pack.Tally() for stream in self._tallies}
+        self.parts.append(file.path)
+        self._accepted()
+        text = f"{here} takes nothing more: the recording goes on in {file.path}"
+        self._reporter.alarm("amber", "moved", text)
+        self._reporter.event("part", path=str(file.path))
+        return True
+
+    def _close_part(self) -> None:
+        """Footers: a courtesy, where there is room."""
+        about = self._footer()
+        with suppress(BadInput):
+            for stream, tally in self._tallies.items():
+                footer = xdf_pack.stream_footer(stream, tally, about)
+                self._file.append(xdf_pack.placed(self._file.size, footer))
+
+    def _sync_all(self) -> None:
+        size = 0
+        while not self._stopped.wait(SYNC_S):
+            with self._file_lock:
+                file = self._file
+                if file.size == size:
+                    continue
+                size, self._syncing = file.size, self._clock()
+                try:
+                    file.sync()
+                except BadInput as error:
+                    self._reporter.alarm("red", "disk-failing", str(error))
+                finally:
+                    self._syncing = None
+
+
+def prepare(folder: Path) -> None:
+    """Make ``folder``; raises ``BadInput`` where files cannot be made in it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise BadInput(f"{folder} is no folder: a file is in its place; choose another") from None
+    except OSError as error:
+        raise BadInput(
+            f"cannot make the folder {folder} ({error.strerror}); change the permissions of the "
+            "folder above it, or choose another"
+        ) from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise BadInput(
+            f"the folder {folder} cannot be written to; change its permissions (or the disk is "
+            "read-only), or choose another"
+        )
+
+
+def parts(path: Path) -> Iterator[Path]:
+    """``X.xdf``, ``X_part-02.xdf``, ``X_part-03.xdf`` and so on."""
+    yield path
+    stem = re.sub(r"_part-\d+$", "", path.stem)
+    for number in range(2, 10_000):
+        yield path.with_name(f"{stem}_part-{number:02d}{path.suffix}")
+
+
+def _first_free(paths: Iterator[Path], header: bytes) -> XdfFile:
+    """A new file under the first of ``paths`` that does not exist."""
+    path = next(path for path in paths if not os.path.lexists(path))
+    return XdfFile(path, header)

@@ -1,0 +1,136 @@
+"""What an inlet needs time for, in threads beside the recorder's loop: opening, clocks, closing."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from queue import SimpleQueue
+
+from rtbci.errors import BadInput, Missing
+from rtbci.lsl.description import Description
+from rtbci.lsl.inlet import Inlet, clock
+from rtbci.lsl.resolve import Found
+from rtbci.recorder_track import Track
+
+OPEN_S = 5.0  # an outlet may take to answer
+AGAIN_S = 1.0  # until one that did not answer is asked again
+OFFSET_S = 5.0  # between two looks at a stream's clock
+OFFSET_WAIT_S = 1.0
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An outlet that answered, or why it will not be recorded."""
+
+    found: Found
+    inlet: Inlet | None
+    about: Description
+    trouble: str | None = None
+    at: float = 0.0  # when we learnt of it, s of the recorder's clock
+
+
+class Opener:
+    """Opens inlets in the background: one that does not answer must not delay the others."""
+
+    def __init__(self) -> None:
+        self._busy = set[str]()  # uids
+        self._done: SimpleQueue[Opened | str] = SimpleQueue()
+        self._again = dict[str, float]()
+
+    def ask(self, found: Found, now: float) -> None:
+        """Begin to open ``found``, unless that is being done."""
+        uid = found.about.uid
+        if uid in self._busy or now < self._again.get(uid, 0.0):
+            return
+        self._busy.add(uid)
+        threading.Thread(target=self._open, args=(found,), name="opener", daemon=True).start()
+
+    def opened(self, now: float) -> list[Opened]:
+        """What came of it since the last call."""
+        found = list[Opened]()
+        while not self._done.empty():
+            item = self._done.get()
+            if isinstance(item, Opened):
+                self._busy.discard(item.found.about.uid)
+                found.append(replace(item, at=now))
+            else:  # nobody answered
+                self._busy.discard(item)
+                self._again[item] = now + AGAIN_S
+        return found
+
+    def _open(self, found: Found) -> None:
+        uid = found.about.uid
+        try:
+            inlet = Inlet(found)
+            about = inlet.open(OPEN_S)
+        except Missing:
+            self._done.put(uid)
+        except (BadInput, ValueError) as error:  # UnicodeDecodeError too: not all senders know XML
+            self._done.put(Opened(found, None, found.about, trouble=str(error)))
+        except Exception as error:  # noqa: BLE001 whatever liblsl thinks of it
+            self._done.put(Opened(found, None, found.about, trouble=f"liblsl says: {error}"))
+        else:
+            if about.uid != uid:  # it died just now, and LSL took us to its successor
+                inlet.close()
+                self._done.put(uid)
+            else:
+                self._done.put(Opened(found, inlet, about))
+
+
+class Offsets:
+    """Reads every stream's clock now and then; ``tell(track, at, offset)`` gets what came of it.
+
+    ``at`` is the time of the reading by the stream's own clock, as XDF readers expect.
+    """
+
+    def __init__(self, tell: Callable[[Track, float, float], None]) -> None:
+        self._tell = tell
+        self._tracks = dict[int, Track]()
+        self._due = dict[int, float]()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="offsets", daemon=True)
+        self._thread.start()
+
+    def watch(self, track: Track) -> None:
+        """Read the clock of ``track`` from now on, at once for the first time."""
+        self._due[track.number] = 0.0
+        self._tracks[track.number] = track
+
+    def close(self) -> None:
+        """No more readings."""
+        self._stop.set()
+
+    def _run(self) -> None:
+        while not self._stop.wait(0.1):
+            for number, track in list(self._tracks.items()):
+                inlet = track.inlet
+                if inlet is None or time.monotonic() < self._due[number] or self._stop.is_set():
+                    continue
+                offset = inlet.offset(OFFSET_WAIT_S)
+                at = clock()
+                self._due[number] = time.monotonic() + OFFSET_S
+                if offset is not None and not self._stop.is_set():
+                    self._tell(track, at - offset, offset)
+
+
+class Closer:
+    """Destroys inlets in the background: it takes up to half a second each."""
+
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[Inlet | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="closer", daemon=True)
+        self._thread.start()
+
+    def close(self, inlet: Inlet) -> None:
+        """Destroy ``inlet``; nobody may use it any more."""
+        self._queue.put(inlet)
+
+    def finish(self, timeout: float) -> None:
+        """Wait until all are gone, ``timeout`` s at most."""
+        self._queue.put(None)
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while (inlet := self._queue.get()) is not None:
+            inlet.close()
+            del inlet

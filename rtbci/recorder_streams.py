@@ -1,0 +1,251 @@
+"""Which outlet of the lab belongs to which stream of the file.
+
+LSL reconnects in silence to whatever carries the same source_id, even with another rate or other
+electrodes. The recorder decides that itself: every outlet gets an inlet of its own, and continues
+a stream of the file only where its description fits and the outlet before it is gone.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from rtbci import xdf_pack
+from rtbci.child import Reporter
+from rtbci.lsl.config import session_id
+from rtbci.lsl.inlet import Inlet
+from rtbci.lsl.resolve import Found, Watch, matches
+from rtbci.recorder_disk import Piece
+from rtbci.recorder_inlets import Closer, Offsets, Opened, Opener
+from rtbci.recorder_track import SILENT_S, Track, difference, source
+
+DOUBT_S = 3.5  # LSL lists a dead outlet for 3 s; until then its double may be its successor
+HOLD_S = 5.0  # data behind a silence wait until LSL says who is there, but no longer than this
+GONE_S = 6.0  # what is still listed then is not dead
+MOST_PULLS = 1000  # of one stream in one round
+
+
+class Streams:
+    """The streams of the file, and the outlets that may become some.
+
+    ``wanted``: names, source_ids or uids; none for all. ``put`` hands chunks to the disk.
+    """
+
+    def __init__(
+        self, wanted: Sequence[str], reporter: Reporter, put: Callable[[Piece], None]
+    ) -> None:
+        self._wanted, self._reporter, self._put = tuple(wanted), reporter, put
+        self.tracks = list[Track]()
+        self._watch, self._opener, self._closer = Watch(), Opener(), Closer()
+        self._offsets = Offsets(self._write_offset)
+        self._pending = list[Opened]()  # open, but of which stream of the file?
+        self._seen = dict[str, Found]()  # what LSL lists now, by uid
+        self._known = set[str]()  # uids that are recorded, or never will be
+        self._gone = dict[str, float]()  # uids that LSL may still list, and when they were left
+        self._doubts = dict[int, Watch]()  # by track: LSL asked anew, since data wait unread
+
+    def look(self, now: float) -> None:
+        """Look for outlets that are not recorded yet."""
+        refused = dict[str, str]()
+        found = self._watch.found(refused)
+        self._seen = {each.about.uid: each for each in found}
+        self._gone = {uid: at for uid, at in self._gone.items() if now - at < GONE_S}
+        for each in found:
+            uid = each.about.uid
+            if self._wanted and not any(matches(each, name) for name in self._wanted):
+                continue
+            if uid not in self._known and uid not in self._gone:
+                self._opener.ask(each, now)
+        for uid, why in refused.items():
+            self._refuse(uid, f"a stream is NOT recorded: {why}")
+
+    def adopt(self, now: float) -> None:
+        """Give outlets that answered their place in the file."""
+        for opened in self._opener.opened(now):
+            about = opened.about
+            self._known.add(about.uid)
+            if opened.trouble is None:
+                self._pending.append(opened)
+            else:
+                why = f"stream {about.name!r} from {about.host} is NOT recorded: {opened.trouble}"
+                self._refuse(about.uid, why)
+        self._pending = [each for each in self._pending if not self._place(each, now)]
+
+    def adopt_all(self, now: float) -> None:
+        """At the end: what is still in doubt gets a stream of its own."""
+        self._offsets.close()
+        for opened in self._pending:
+            self._begin(opened, (), now)
+        self._pending = []
+        for track in self.tracks:
+            track.held = None
+
+    def pull(self, now: float, is_full: Callable[[], bool]) -> int:
+        """Take what arrived, as long as there is room for it; how many samples."""
+        count = 0
+        for track in self.tracks:
+            if track.inlet is not None and not self._is_held(track, track.inlet, now):
+                count += self._take(track, track.inlet, now, is_full)
+        return count
+
+    def is_listed(self, track: Track) -> bool:
+        """Whether LSL sees what the stream comes from."""
+        return track.about.uid in self._seen
+
+    def close(self, timeout: float) -> None:
+        """Leave all outlets, within ``timeout`` s."""
+        for track in self.tracks:
+            self._let_go(track, 0.0)
+        self._closer.finish(timeout)
+
+    def absent(self) -> str:
+        """The streams that were asked for and never came, in words; "" where all are there."""
+        if not self._wanted:
+            return "" if self.tracks else "a first stream"
+        names = [
+            repr(name)
+            for name in self._wanted
+            if not any(name in (t.about.name, t.about.source_id, t.about.uid) for t in self.tracks)
+        ]
+        return f"stream{'s' if len(names) > 1 else ''} {', '.join(names)}" if names else ""
+
+    def listing(self) -> str:
+        """What LSL sees, in words."""
+        names = [repr(found.about.name) for found in self._seen.values()]
+        if not names:
+            return f"is none in the LSL session {session_id()!r} (rtbci doctor looks into it)"
+        more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+        return f"{'are' if len(names) > 1 else 'is'} {', '.join(names[:8])}{more}"
+
+    def _place(self, opened: Opened, now: float) -> bool:
+        """Continue a stream of the file or begin one; False while that is in doubt."""
+        rivals = [t for t in self.tracks if source(t.about) == source(opened.about)]
+        for track in rivals:
+            if self._is_away(track, now) and track.about.same_layout(opened.about):
+                self._continue(track, opened, now)
+                return True
+        here = [track for track in rivals if not self._is_away(track, now)]
+        if here and now - opened.at < DOUBT_S:
+            return False
+        self._begin(opened, rivals, now)
+        for track in rivals:
+            if track not in here:  # LSL must not take its inlet over to this one
+                self._let_go(track, now)
+        if here:
+            self._twins([*here, self.tracks[-1]])
+        return True
+
+    def _is_away(self, track: Track, now: float) -> bool:
+        """Whether what the stream came from is gone."""
+        age = track.age(now)
+        return (
+            track.inlet is None
+            or track.moved
+            or not self.is_listed(track)
+            or (track.is_regular and age is not None and age > SILENT_S)
+        )
+
+    def _begin(self, opened: Opened, rivals: Sequence[Track], now: float) -> None:
+        about, number = opened.about, len(self.tracks) + 1
+        taken = any(track.label == about.name for track in self.tracks)
+        label = f"{about.name} ({number})" if taken else about.name
+        header = xdf_pack.stream_header(number, about.xml.replace("\x00", "").encode())
+        self._put(Piece(header, now, number, is_header=True))
+        track = Track(number, about, label, opened.inlet)
+        self.tracks.append(track)
+        self._offsets.watch(track)
+        rate = f"at {about.rate:g} Hz" if about.rate else "as they come"
+        self._reporter.event(
+            "stream",
+            f"stream {number}: {label!r}, {about.count} channel{'s' * (about.count > 1)} {rate}, "
+            f"from {about.host}",
+            number=number, name=label, source_id=about.source_id, uid=about.uid,
+            host=about.host, channels=about.count, rate=about.rate,
+        )  # fmt: skip
+        if rivals and not rivals[-1].about.same_layout(about):
+            self._reporter.alarm(
+                "red", f"changed {label}",
+                f"stream {about.name!r} came back with {difference(rivals[-1].about, about)}; it "
+                f"is recorded as stream {number} of the file from here on",
+            )  # fmt: skip
+        elif not about.source_id:
+            self._reporter.alarm(
+                "info", f"anonymous {label}",
+                f"stream {label!r} has no source_id: should it break off, it is known by its name",
+            )  # fmt: skip
+
+    def _continue(self, track: Track, opened: Opened, now: float) -> None:
+        self._let_go(track, now)
+        # the file has one header a stream; which outlet it comes from now is only ours to know
+        track.about = replace(track.about, uid=opened.about.uid, host=opened.about.host)
+        track.inlet, track.doubles, track.moved, track.held = opened.inlet, True, False, None
+        self._offsets.watch(track)
+        self._reporter.event("stream-back", number=track.number, uid=opened.about.uid)
+
+    def _twins(self, tracks: Sequence[Track]) -> None:
+        listing = " and ".join(
+            f"{track.about.uid} on {track.about.host} (stream {track.number})" for track in tracks
+        )
+        about = tracks[0].about
+        self._reporter.alarm(
+            "red", f"twins {about.name}",
+            f"{len(tracks)} live streams are the same {about.name!r} by source_id "
+            f"{about.source_id!r}: {listing}; each is recorded on its own, stop the wrong one",
+        )  # fmt: skip
+
+    def _refuse(self, uid: str, why: str) -> None:
+        self._reporter.alarm("red", f"refused {uid}", f"{why}; restart or mend its sender")
+
+    def _let_go(self, track: Track, now: float) -> None:
+        if track.inlet is not None:
+            self._closer.close(track.inlet)
+            self._gone[track.about.uid] = now
+        track.inlet = None
+        self._known.discard(track.about.uid)
+
+    def _is_held(self, track: Track, inlet: Inlet, now: float) -> bool:
+        """Whether it is open whose data these are: LSL may have gone over to another outlet."""
+        if inlet.was_reset():
+            rivals = (t for t in self.tracks if t is not track and t.inlet is not None)
+            if any(source(t.about) == source(track.about) for t in rivals):
+                self._let_go(track, now)  # its twin, which is recorded already
+                return True
+            track.moved = True
+        age = track.age(now)
+        if not track.is_regular or age is None or age <= SILENT_S or not inlet.waiting:
+            return False
+        if track.held is None:
+            track.held, self._doubts[track.number] = now, Watch()
+        asked = self._doubts[track.number].found()
+        confirmed = any(each.about.uid == track.about.uid for each in asked)
+        return not confirmed and now - track.held < HOLD_S
+
+    def _take(self, track: Track, inlet: Inlet, now: float, is_full: Callable[[], bool]) -> int:
+        """Pack and hand over what ``inlet`` has; how many samples."""
+        about, count = track.about, 0
+        track.held = None
+        self._doubts.pop(track.number, None)
+        for _ in range(MOST_PULLS):
+            if is_full():
+                break
+            values, stamps = inlet.pull()
+            if not len(stamps):
+                break
+            if track.doubles:
+                track.doubles = False
+                again = np.flatnonzero(stamps == track.last)
+                if len(again):  # the inlet before this one had gone over by itself
+                    values, stamps = values[again[-1] + 1 :], stamps[again[-1] + 1 :]
+                    if not len(stamps):
+                        continue
+            n, first, last = len(stamps), float(stamps[0]), float(stamps[-1])
+            data = xdf_pack.samples(track.number, about.format, about.count, stamps, values)
+            self._put(Piece(data, now, track.number, n, first, last))
+            track.took(stamps, now)
+            count += n
+        return count
+
+    def _write_offset(self, track: Track, at: float, offset: float) -> None:
+        data = xdf_pack.clock_offset(track.number, at, offset)
+        self._put(Piece(data, time.monotonic(), track.number))

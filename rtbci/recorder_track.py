@@ -1,0 +1,92 @@
+"""One stream of a recording: what came of it, when, and what its stamps say is missing."""
+
+from dataclasses import dataclass
+
+from rtbci.lsl.description import Description
+from rtbci.lsl.inlet import Inlet
+from rtbci.types import Array
+
+SILENT_S = 0.5  # a regular stream without data for longer is missed ...
+SILENT_TIMES = 3.0  # ... or for so many of its usual intervals
+JUMP_S = 0.05  # stamps may run ahead of their number by less without a loss
+
+
+@dataclass
+class Track:
+    """One stream of the file, whichever outlet it comes from now."""
+
+    number: int
+    about: Description
+    label: str  # its name, or name and number where two share one
+    inlet: Inlet | None  # None while its outlet is away
+    samples: int = 0
+    last: float = 0.0  # stamp, s
+    arrived: float | None = None  # when data came last, s of the recorder's clock
+    silent_for: float = 0.0  # s, the last time
+    held: float | None = None  # since when data wait behind a silence, unread
+    doubles: bool = False  # its next rows may have been read already, through another inlet
+    moved: bool = False  # LSL took its inlet to another outlet
+    every: float = 0.1  # usual time between arrivals, s
+    _missing: float = 0.0
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether silence is a fault: markers come when they come."""
+        return self.about.rate > 0
+
+    @property
+    def missing(self) -> int | None:
+        """Samples that the stamps say never came; None where no rate is stated."""
+        return max(round(self._missing), 0) if self.is_regular else None
+
+    @property
+    def patience(self) -> float:
+        """A longer silence is a fault, s."""
+        return max(SILENT_S, SILENT_TIMES * self.every)
+
+    @property
+    def bytes_a_second(self) -> float:
+        """What it needs on disk; 0 where that cannot be foreseen."""
+        width = {"double64": 8, "int64": 8, "int16": 2, "int8": 1}.get(self.about.format, 4)
+        return self.about.rate * (9 + width * self.about.count)
+
+    def took(self, stamps: Array, now: float) -> None:
+        """Count samples that arrived at ``now``."""
+        n, rate = len(stamps), self.about.rate
+        if self.arrived is not None:
+            interval = now - self.arrived
+            if interval < self.patience:
+                self.every += 0.05 * (interval - self.every)
+            ahead = (float(stamps[-1]) - self.last) * rate - n
+            if abs(ahead) > max(JUMP_S * rate, 3):
+                # a set clock tells nothing of losses; what came late evens out what was missed
+                self._missing = max(self._missing + ahead, 0.0) if abs(ahead) < 600 * rate else 0.0
+        self.samples += n
+        self.last, self.arrived = float(stamps[-1]), now
+
+    def age(self, now: float) -> float | None:
+        """Time since data came last, s."""
+        return None if self.arrived is None else now - self.arrived
+
+
+def source(about: Description) -> tuple[str, ...]:
+    """What an outlet is known by after a restart."""
+    anonymous = () if about.source_id else (about.host,)
+    return (about.source_id, about.name, about.kind, *anonymous)
+
+
+def difference(old: Description, new: Description) -> str:
+    """In which way ``new`` cannot continue ``old``, for a sentence."""
+    if new.count != old.count:
+        return f"{new.count} instead of {old.count} channels"
+    if new.rate != old.rate:
+        return f"{new.rate:g} instead of {old.rate:g} Hz"
+    if new.format != old.format:
+        return f"{new.format} instead of {old.format} values"
+    if sorted(new.channels) == sorted(old.channels) and new.channels != old.channels:
+        return "its channels in another order"
+    if new.channels != old.channels:
+        return "other channel labels"
+    if new.units != old.units:
+        return f"{new.units[0] or 'no unit'} instead of {old.units[0] or 'no unit'}"
+    return "another description"

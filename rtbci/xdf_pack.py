@@ -1,0 +1,140 @@
+"""The bytes of each kind of XDF chunk; https://github.com/sccn/xdf/wiki/Specifications says why.
+
+A chunk is its length, its tag and its content. A file of whole chunks is a whole file: footers
+are a courtesy.
+"""
+
+import re
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from xml.etree import ElementTree
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from rtbci.types import Array
+
+BOUNDARY = bytes.fromhex("43A546DCCBF5410FB30ED5467383CBE4")
+FILE_HEADER, STREAM_HEADER, SAMPLES, CLOCK_OFFSET, BOUNDARY_TAG, STREAM_FOOTER = 1, 2, 3, 4, 5, 6
+FORMATS = {  # channel_format -> bytes as they lie in the file
+    "float32": "<f4", "double64": "<f8", "string": None,
+    "int8": "<i1", "int16": "<i2", "int32": "<i4", "int64": "<i8",
+}  # fmt: skip
+SECTOR = 512  # a torn write ends at a multiple of this, counted from the start of the file
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+@dataclass
+class Tally:
+    """How much of a stream lies in a file: what its footer says."""
+
+    count: int = 0
+    first: float = 0.0  # stamp, s
+    last: float = 0.0
+
+    def add(self, count: int, first: float, last: float) -> None:
+        """Count ``count`` more samples, stamped from ``first`` to ``last``."""
+        if not self.count:
+            self.first = first
+        self.count, self.last = self.count + count, last
+
+
+def file_header(about: Mapping[str, str]) -> bytes:
+    """What every file starts with; ``about`` adds fields."""
+    root = ElementTree.Element("info")
+    add_fields(root, {"version": "1.0", **about})
+    return b"XDF:" + _chunk(FILE_HEADER, xml(root))
+
+
+def stream_header(stream: int, header: bytes) -> bytes:
+    """The description of ``stream``, in XML."""
+    return _chunk(STREAM_HEADER, struct.pack("<I", stream) + header)
+
+
+def samples(
+    stream: int, format: str, channels: int, stamps: ArrayLike, values: ArrayLike | Sequence[str]
+) -> bytes:
+    """``stamps`` (n,) seconds, raw; ``values`` (n, channels), or (n,) for one channel."""
+    times = np.asarray(stamps, np.float64)
+    n, code = len(times), FORMATS[format]
+    rows = np.asarray(values, object if code is None else None)
+    if channels == 1 and rows.ndim == 1:
+        rows = rows[:, None]
+    assert rows.shape == (n, channels), f"samples {rows.shape}, stream {stream} takes {n, channels}"
+    head = struct.pack("<I", stream) + b"\x04" + struct.pack("<I", n)
+    if code is None:
+        return _chunk(SAMPLES, head + _strings(times, rows))
+    packed = np.empty(n, [("mark", "u1"), ("stamp", "<f8"), ("values", code, (channels,))])
+    packed["mark"], packed["stamp"], packed["values"] = 8, times, rows
+    return _chunk(SAMPLES, head + packed.tobytes())
+
+
+def clock_offset(stream: int, at: float, offset: float) -> bytes:
+    """``offset`` s, measured at ``at`` s of the stream's clock, leads to the recorder's clock."""
+    return _chunk(CLOCK_OFFSET, struct.pack("<Idd", stream, at, offset))
+
+
+def boundary() -> bytes:
+    """A mark from which a reader can go on behind damage."""
+    return _chunk(BOUNDARY_TAG, BOUNDARY)
+
+
+def placed(at: int, chunk: bytes) -> bytes:
+    """``chunk`` as it is best written at byte ``at`` of a file: behind a boundary where needed.
+
+    pyxdf (1.17) reads every file that is cut, but for a cut right before or inside a chunk's tag,
+    or inside a clock offset. Torn writes end where a sector ends; no such place may lie there.
+    """
+    before = b""
+    while _is_delicate(at + len(before), chunk) and len(before) < SECTOR:
+        long, short = boundary(), struct.pack("<BBH", 1, 18, BOUNDARY_TAG) + BOUNDARY
+        before += long if _is_delicate(at + len(before), short) else short
+    return before + chunk
+
+
+def _is_delicate(at: int, chunk: bytes) -> bool:
+    """Whether a sector ends where pyxdf cannot bear it, if ``chunk`` lies at ``at``."""
+    tag = 1 + chunk[0]
+    if -(at + tag) % SECTOR < 2:
+        return True
+    is_offset = chunk[tag] == CLOCK_OFFSET
+    return is_offset and -(at + tag) % SECTOR < len(chunk) - tag
+
+
+def stream_footer(stream: int, tally: Tally, about: Mapping[str, str] | None = None) -> bytes:
+    """How much of ``stream`` there was; ``about`` adds fields."""
+    root = ElementTree.Element("info")
+    add_fields(root, {"first_timestamp": repr(tally.first), "last_timestamp": repr(tally.last),
+                      "sample_count": str(tally.count), **(about or {})})  # fmt: skip
+    return _chunk(STREAM_FOOTER, struct.pack("<I", stream) + xml(root))
+
+
+def add_fields(parent: ElementTree.Element, fields: Mapping[str, str]) -> None:
+    """One child a field; characters that XML cannot hold become spaces."""
+    for tag, text in fields.items():
+        ElementTree.SubElement(parent, tag).text = _NOT_XML.sub(" ", text)
+
+
+def xml(root: ElementTree.Element) -> bytes:
+    """``root`` as a document."""
+    return b'<?xml version="1.0"?>' + ElementTree.tostring(root, "utf-8")
+
+
+def _chunk(tag: int, content: bytes) -> bytes:
+    """Length, tag and content; the length counts the tag."""
+    length = len(content) + 2
+    if length < 2**32:
+        return struct.pack("<BIH", 4, length, tag) + content
+    return struct.pack("<BQH", 8, length, tag) + content
+
+
+def _strings(times: Array, values: np.ndarray) -> bytes:
+    """Stamped strings ``values`` (n, channels), UTF-8."""
+    parts = list[bytes]()
+    for stamp, row in zip(times, values, strict=True):
+        parts.append(struct.pack("<Bd", 8, stamp))
+        for value in row:
+            text = str(value).encode("utf-8", "replace")
+            parts += (struct.pack("<BI", 4, len(text)), text)
+    return b"".join(parts)
