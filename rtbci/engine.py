@@ -1,0 +1,220 @@
+"""The decode process: chunks and markers from the bus into the pipeline, decisions out.
+
+One thread does it all: it blocks on the next chunk, pushes, decides, publishes. Two others only
+wait: one asks for clock offsets, one owns stdout (``rtbci.child``).
+"""
+
+import gc
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+from rtbci import messages
+from rtbci.bundle import Bundle
+from rtbci.child import Control, Reporter
+from rtbci.delays import Delays
+from rtbci.guarded import Guarded
+from rtbci.pipeline import Pipeline
+from rtbci.types import Chunk, Decision, Decoder, Gap, Marker, StreamInfo
+from rtbci.windows import MARKER_WAIT
+
+PULL_S = 0.1  # the loop turns at least so often
+STATUS_S = 1.0
+WATCH_S = 0.1  # between two looks of the watchdog while samples come
+FINISH_S = 5.0  # s without samples, once the end is announced
+BEHIND_S = 0.5  # s; a sliding window that comes so late is skipped
+MARKERS_S = 0.05  # s of signal between two looks for markers; events wait longer for them anyway
+
+
+class Source(Protocol):
+    """A signal: what ``rtbci.lsl.signal.Signal`` is to the engine."""
+
+    info: StreamInfo
+    rate: float
+    speed: float
+    refused: str | None
+    ended: bool
+    arrived: float
+    newest: float
+    late: float
+
+    @property
+    def head(self) -> int: ...
+    def pull(self, timeout: float) -> list[Chunk | Gap]: ...
+    def due(self, stamp: float) -> float: ...
+    def index_at(self, stamp: float) -> int | None: ...
+    def stamp_at(self, index: int) -> float: ...
+
+
+class Engine:
+    """Runs until told to finish. ``markers`` gives what came since the last call:
+    ``(stamp in the signal's clock, marker text)``; ``publish(probabilities, line, stamp)`` sends.
+
+    ``every`` seconds a sliding window is decided as well; ``wait`` is how long events wait for
+    earlier ones whose marker is late. ``watch`` is called every turn, ``clock`` (s) is the one that
+    ``source.arrived`` is read from.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        source: Source,
+        markers: Callable[[], list[tuple[float, Marker]]],
+        publish: Callable[[list[float] | None, str, float], None],
+        tell: Reporter,
+        control: Control,
+        *,
+        reload: Callable[[], Decoder],
+        every: float | None = None,
+        wait: float = MARKER_WAIT,
+        watch: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.source, self._markers, self._publish = source, markers, publish
+        self._tell, self._control, self._watch = tell, control, watch
+        self._clock = clock
+        self._guarded = Guarded(bundle.decoder, reload, tell)
+        self._bundle = replace(bundle, decoder=self._guarded)
+        self._every, self._wait = every, wait
+        self._dead: dict[str, str] = {}
+        self.delays = Delays()
+        self.decisions = self.rejected = 0
+        self._skipped = self._duplicates = 0  # in recordings that are over
+        self.paused = False
+        self._early: list[tuple[float, Marker]] = []  # before the first sample
+        self._finish_at: int | None = None  # sample index, once the end is announced
+        self._stopping = False
+        self._last = time.monotonic()  # of the last sample
+        self._status_at = self._watch_at = 0.0
+        self._markers_at = 0  # sample index
+        self._start()
+
+    def _start(self) -> None:
+        self.pipeline = Pipeline(
+            self._bundle, self.source.info, every=self._every, wait=self._wait, dead=self._dead
+        )
+
+    def run(self) -> None:
+        """Decide until the end; pending events are decided at the end too."""
+        gc.collect()
+        gc.freeze()  # what is loaded stays: no pause to look through it again
+        gc.disable()  # garbage is looked for once a second, when nothing is due
+        try:
+            while not self._over():
+                self.turn()
+            self._look_for_markers()
+            self._emit(self.pipeline.finish())
+        finally:
+            gc.enable()
+
+    def turn(self) -> None:
+        """One chunk, or a tenth of a second without one."""
+        source = self.source
+        items = source.pull(PULL_S)
+        behind = source.arrived - source.due(source.newest) if items else 0.0
+        self.pipeline.windows.hurry = behind > BEHIND_S
+        for item in items:
+            if isinstance(item, Gap):
+                self._tell.event("gap", index=item.index, missing=item.missing, reason=item.reason)
+            self._emit(self.pipeline.push(item))
+        if not items or source.ended or source.head >= self._markers_at:
+            self._markers_at = source.head + round(MARKERS_S * source.rate)
+            self._look_for_markers()
+        self.pipeline.learn()
+        now = time.monotonic()
+        if items:
+            self._last = now
+        if source.ended:
+            self._next_recording()
+        for order in self._control.poll():
+            self._obey(order)
+        if not items or now >= self._watch_at:
+            self._watch_at = now + WATCH_S
+            self._watch()
+        if now >= self._status_at:
+            self._status_at = now + STATUS_S
+            self._tell.status(**self.counters())
+            gc.collect(1)
+
+    def _look_for_markers(self) -> None:
+        if self._early and self.source.index_at(self._early[0][0]) is not None:
+            early, self._early = self._early, []
+            for stamp, marker in early:
+                self._event(stamp, marker)
+        for stamp, marker in self._markers():
+            self._event(stamp, marker)
+
+    def _next_recording(self) -> None:
+        self._markers_at = 0
+        self._emit(self.pipeline.finish())
+        self._skipped += self.pipeline.windows.skipped
+        self._duplicates += self.pipeline.windows.duplicates
+        self._dead = {}
+        self._tell.event("recording", "another recording begins")
+        self._start()
+
+    def _event(self, stamp: float, marker: Marker) -> None:
+        index = self.source.index_at(stamp)
+        if index is None:
+            self._early.append((stamp, marker))
+            return
+        if marker.label == messages.LATE_START:
+            late = marker.fields.get("late")
+            self.source.late = float(late) if isinstance(late, int | float) else 0.0
+            return
+        self._emit(self.pipeline.push(replace(marker, index=index)))
+
+    def _emit(self, decisions: list[Decision]) -> None:
+        source = self.source
+        for decision in decisions:
+            if self.paused:
+                continue
+            stamp = source.stamp_at(decision.index)
+            text = messages.decision_line(decision, stamp)
+            probabilities = list(decision.probabilities.values()) or None
+            model, self._guarded.spent = self._guarded.spent, 0.0
+            transport = source.arrived - source.due(source.newest)
+            line = messages.with_latency(text, *self._delays(transport, model))
+            self._publish(probabilities, line, source.newest if source.newest > 0 else 0.0)
+            delays = self._delays(transport, model)
+            self.delays.add(*delays)
+            self.decisions += 1
+            self.rejected += decision.rejected is not None
+            self._tell.line(messages.with_latency(text, *delays))  # the push included
+
+    def _delays(self, transport: float, model: float) -> tuple[float, float, float, float]:
+        """Up to now, ms, in the order of ``delays.KEYS``."""
+        taken = self._clock() - self.source.arrived
+        return 1000 * transport, 1000 * (taken - model), 1000 * model, 1000 * (transport + taken)
+
+    def counters(self) -> dict[str, object]:
+        """What was counted so far."""
+        windows = self.pipeline.windows
+        return {
+            "decisions": self.decisions,
+            "rejected": self.rejected,
+            "skipped": self._skipped + windows.skipped,
+            "duplicates": self._duplicates + windows.duplicates,
+            "decoder_failures": dict(self._guarded.failures),
+        }
+
+    def _obey(self, order: dict[str, object]) -> None:
+        do = order.get("do")
+        if do == "finish":
+            index = order.get("index")
+            self._finish_at = index if isinstance(index, int) else self.source.head
+        elif do == "stop":
+            self._stopping = True
+        elif do == "dead" and isinstance(order.get("electrodes"), dict):
+            self._dead = {str(k): str(v) for k, v in order["electrodes"].items()}  # type: ignore[union-attr]
+            self._start()
+        elif do in ("pause", "resume"):
+            self.paused = do == "pause"
+
+    def _over(self) -> bool:
+        if self._stopping or self._control.parent_gone:
+            return True
+        if self._finish_at is None:
+            return False
+        return self.source.head >= self._finish_at or time.monotonic() - self._last > FINISH_S

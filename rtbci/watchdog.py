@@ -1,0 +1,101 @@
+"""Silence is a fault: LSL never tells, so the engine looks at its own data age every turn."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from rtbci.child import Reporter
+
+RED_S = 1.5  # s without samples
+OFF_NOMINAL = 0.01  # share by which the measured rate may miss the nominal one
+
+
+class Watched(Protocol):
+    """What the watchdog asks of a signal."""
+
+    refused: str | None
+
+    @property
+    def age(self) -> float:
+        """Seconds since the last sample."""
+        ...
+
+    @property
+    def limit(self) -> float:
+        """Seconds without a sample that are normal."""
+        ...
+
+    @property
+    def twins(self) -> tuple[str, ...]:
+        """Streams that claim to be the one that is missing."""
+        ...
+
+    @property
+    def measured_rate(self) -> float | None:
+        """Hz, None before it is known."""
+        ...
+
+    @property
+    def returns(self) -> int:
+        """How often another process took over."""
+        ...
+
+
+class Watchdog:
+    """Tells what is wrong with a signal, once, and when it is over."""
+
+    def __init__(self, name: str, rate: float, watched: Watched, tell: Reporter) -> None:
+        self._name, self._rate, self._watched, self._tell = name, rate, watched, tell
+        self._worst = 0.0  # s, of the silence that lasts
+        self._returns = 0
+        self._checks: tuple[Callable[[], None], ...] = (self._age, self._back, self._doubt)
+
+    def look(self) -> None:
+        """Call it every turn."""
+        for check in self._checks:
+            check()
+
+    def _age(self) -> None:
+        age = self._watched.age
+        if age > self._watched.limit:
+            self._worst = max(self._worst, age)
+            level = "red" if age > RED_S else "amber"
+            if level == self._tell.alarms.get("stall", ("", ""))[0]:
+                return
+            what = "nothing is decoded" if level == "red" else "waiting"
+            self._tell.alarm(
+                level, "stall", f"no samples from {self._name} for {age:.1f} s; {what} until it "
+                "is back (is the amplifier on, is its program running?)",
+            )  # fmt: skip
+        elif self._worst:
+            self._tell.clear("stall", f"{self._name} is back after {self._worst:.1f} s")
+            self._worst = 0.0
+
+    def _back(self) -> None:
+        refused, returns = self._watched.refused, self._watched.returns
+        if refused:
+            self._tell.alarm("red", "refused", f"{self._name} came back changed: {refused}")
+        elif returns != self._returns:
+            self._returns = returns
+            self._tell.clear("refused", f"{self._name} is as it was")
+            self._tell.event("returned", f"{self._name} came back from a new process")
+        if self._watched.twins:
+            self._tell.alarm(
+                "red", "twins", f"{len(self._watched.twins)} streams claim to be {self._name} "
+                f"({', '.join(self._watched.twins)}); stop all but one",
+            )  # fmt: skip
+        else:
+            self._tell.clear("twins", f"one {self._name} is left")
+
+    def _doubt(self) -> None:
+        measured = self._watched.measured_rate
+        if measured is None:
+            return
+        off = measured / self._rate - 1
+        if abs(off) > OFF_NOMINAL:
+            self._tell.alarm(
+                "amber", "rate", f"{self._name} says {self._rate:g} Hz and sends "
+                f"{measured:.4g} Hz; windows are {100 * abs(off):.0f} % too "
+                f"{'short' if off > 0 else 'long'} (check the amplifier's settings)",
+            )  # fmt: skip
+        elif abs(off) < OFF_NOMINAL / 2:
+            self._tell.clear("rate", f"{self._name} sends at its nominal rate again")

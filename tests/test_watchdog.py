@@ -1,0 +1,93 @@
+"""Silence, twins, a changed return, a wrong rate: told once, in a sentence, and when it is over."""
+
+import pytest
+
+from rtbci.child import Reporter
+from rtbci.watchdog import Watchdog
+
+
+class Stream:
+    """What the watchdog looks at, set by the test."""
+
+    def __init__(self) -> None:
+        self.age, self.limit = 0.0, 0.5
+        self.refused: str | None = None
+        self.twins: tuple[str, ...] = ()
+        self.measured_rate: float | None = None
+        self.returns = 0
+
+
+class Told(Reporter):
+    """A reporter that keeps what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__("decode", True)
+        self.lines: list[tuple[str, str | None]] = []
+
+    def _tell(self, values, text):
+        self.lines.append((str(values["event"]), text))
+
+
+@pytest.fixture
+def told():
+    teller = Told()
+    yield teller
+    teller.close()
+
+
+def test_silence_is_amber_first_then_red_and_told_once_each(told):
+    stream = Stream()
+    dog = Watchdog("cap", 250.0, stream, told)
+    for age in (0.1, 0.49, 0.51, 0.6, 1.0, 1.6, 2.0, 5.0):
+        stream.age = age
+        dog.look()
+    assert [kind for kind, _ in told.lines] == ["alarm", "alarm"]
+    assert told.alarms["stall"][0] == "red"
+    stream.age = 0.0
+    dog.look()
+    assert told.lines[-1] == ("clear", "cap is back after 5.0 s")
+    assert not told.alarms
+
+
+def test_a_stream_of_rare_chunks_is_not_called_silent(told):
+    stream = Stream()
+    stream.limit = 3.0
+    dog = Watchdog("cap", 250.0, stream, told)
+    stream.age = 2.5
+    dog.look()
+    assert not told.lines
+
+
+def test_a_changed_return_is_refused_in_a_sentence_until_it_is_right(told):
+    stream = Stream()
+    dog = Watchdog("cap", 250.0, stream, told)
+    stream.refused = "it runs at 500 Hz"
+    dog.look()
+    assert told.alarms["refused"] == ("red", "cap came back changed: it runs at 500 Hz")
+    stream.refused, stream.returns = None, 1
+    dog.look()
+    assert "refused" not in told.alarms
+    assert told.lines[-1][0] == "returned"
+
+
+def test_twins_are_named(told):
+    stream = Stream()
+    dog = Watchdog("cap", 250.0, stream, told)
+    stream.twins = ("lab-1 aa", "lab-2 bb")
+    dog.look()
+    assert "lab-1 aa, lab-2 bb" in told.alarms["twins"][1]
+    stream.twins = ()
+    dog.look()
+    assert "twins" not in told.alarms
+
+
+@pytest.mark.parametrize(("measured", "word"), [(240.0, "long"), (256.0, "short")])
+def test_a_rate_that_is_not_the_nominal_one_is_told(told, measured, word):
+    stream = Stream()
+    dog = Watchdog("cap", 250.0, stream, told)
+    stream.measured_rate = measured
+    dog.look()
+    assert f"too {word}" in told.alarms["rate"][1]
+    stream.measured_rate = 250.1
+    dog.look()
+    assert "rate" not in told.alarms
