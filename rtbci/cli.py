@@ -33,16 +33,30 @@ COMMANDS = {  # name -> (one line, module)
     "info": ("what a recording holds, and what looks wrong with it", "rtbci.commands.info"),
     "calibrate": ("train a decoder for one person from recordings", "rtbci.commands.calibrate"),
     "replay": ("decode a recording as if it were live", "rtbci.commands.replay"),
+    "record": ("streams of the lab into one crash-safe file", "rtbci.commands.record"),
+    "decode": ("decode a live EEG stream with a person's bundle", "rtbci.commands.decode"),
+    "verify": ("what a recording holds, byte by byte", "rtbci.commands.verify"),
+    "recover": ("a whole copy of a recording that was cut", "rtbci.commands.recover"),
+    "streams": ("every stream of the lab, and what looks wrong with it", "rtbci.commands.streams"),
+    "doctor": ("what this computer can do before a participant arrives", "rtbci.commands.doctor"),
+    "live": ("record and decode what an amplifier streams", "rtbci.commands.live"),
+    "gui": ("the window of a running session", "rtbci.commands.gui"),
+    "stop": ("end a running session safely", "rtbci.commands.stop"),
+    "stream": ("play a recording as an LSL stream, with faults on demand", "rtbci.commands.stream"),
     "bench": ("how fast this computer decodes", "rtbci.commands.bench"),
 }
 GROUPS = {  # heading in the help -> its commands
-    "work with recordings": ("info", "calibrate", "replay"),
+    "work with recordings": ("info", "calibrate", "replay", "verify", "recover"),
+    "the boxes of a session": ("stream", "record", "decode"),
+    "prepare a session": ("streams", "doctor"),
+    "sessions": ("live", "gui", "stop"),
     "measure": ("bench",),
 }
 EXAMPLES = (
     "rtbci info recording.xdf",
     "rtbci calibrate --subject 02 --from run1.xdf --labels 1=house,2=face",
     "rtbci replay run3.xdf --bundle bundles/sub-02 --speed max",
+    "rtbci live --bundle bundles/sub-02",
 )
 DEBUG_HELP = "show the traceback of an error"
 OUTSIDE = {  # what the system refuses, wherever it happens

@@ -1,9 +1,12 @@
 """``rtbci replay``: recordings decoded as if they were live."""
 
 import argparse
+import contextlib
 import math
+import re
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +14,7 @@ from typing import TYPE_CHECKING
 from rtbci.commands import calibrate
 from rtbci.errors import BadInput
 from rtbci.options import (
+    add_lsl_options,
     add_reading_options,
     check_files,
     labels,
@@ -24,12 +28,19 @@ from rtbci.options import (
 
 if TYPE_CHECKING:
     from rtbci.bundle import Bundle
+    from rtbci.live import Played
+    from rtbci.live_replay import Source
     from rtbci.recording import Recording
     from rtbci.replay import Tally
 
 HELP = """Decode recordings as if they were live, one after the other.
 
+  rtbci replay run3.xdf --bundle bundles/sub-02
   rtbci replay run3.xdf --bundle bundles/sub-02 --speed max
+
+At a speed the recording goes through the real processes (stream, record,
+decode) on the lab's bus, where nobody else sees it without --public. At max
+the same decisions are made in this process.
 
 Without --bundle the newest bundle of the subject that the path names is
 taken, from ./bundles. Without one, or with --labels, the first 60 % of the
@@ -39,6 +50,9 @@ DECODER_OPTIONS = {  # and their defaults; a bundle overrides them
     "channels": None, "labels": None, "paradigm": None, "window": None, "band": None,
     "frequencies": (), "reject": 100.0, "line": "auto", "reference": None,
 }  # fmt: skip
+SESSIONS = Path("sessions")  # where sessions lie unless told otherwise
+MAX = math.inf  # speed without the bus
+FASTEST = 100.0  # times real time, over the bus
 FEWEST_OF_A_LABEL = 10  # markers that make a class, where nobody named the classes
 MOST_LABELS = 20
 
@@ -49,8 +63,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bundle", type=Path, metavar="DIR", help="a bundle, or a folder (its newest)"
     )
-    parser.add_argument("--speed", type=speed, default=None, metavar="max", help="only max yet")
-    parser.add_argument("--headless", action="store_true", help="no window (there is none yet)")
+    parser.add_argument(
+        "--speed", type=speed, default=1.0, metavar="N|max",
+        help="times real time, over the bus; max: as fast as possible, in process [1]",
+    )  # fmt: skip
+    parser.add_argument("--no-record", action="store_true", help="write no recording")
+    parser.add_argument(
+        "--out", type=Path, default=SESSIONS, metavar="DIR",
+        help="where the session's folder goes [sessions]",
+    )  # fmt: skip
+    parser.add_argument(
+        "--public", action="store_true", help="let other programs of the lab see the streams"
+    )
+    parser.add_argument("--headless", action="store_true", help="open no window")
     parser.add_argument("--picture", type=Path, metavar="FILE.png", help="draw the session")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument(
@@ -58,49 +83,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     calibrate.add_decoder_options(parser)
     add_reading_options(parser)
+    add_lsl_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Replay every file, print decisions and the summary."""
-    from rtbci.messages import decision_json, line
-    from rtbci.replay import Tally, replay, scores_of, speed_reached, summary
+    from rtbci.live import failed
+    from rtbci.messages import line
+    from rtbci.outcome import show
+    from rtbci.replay import Tally, scores_of, summary
 
     check_files(args.files)
+    check_options(args)
     bundle, files, first, said = choose(args)
     (say if args.json else print)(said)
-    if args.picture and args.picture.suffix.lower() != ".png":
-        raise BadInput(f"{args.picture} is no .png; the picture is one")
     warn(args, bundle)
-    tally = Tally()
+    tally, sources = Tally(), sources_of(args, files, first)
     began = time.perf_counter()
-    with progress_bar() as bar:
-        task = bar.add_task("replaying", total=len(files))
-        for number, path in enumerate(files):
-            if number == 0 and first is not None:
-                recording, after = first
-            else:
-                recording, after = read_file(path, args), None
-            more = {"file": path.name} if len(files) > 1 else {}
-            for decision in replay(recording, bundle, tally, after):
-                if args.json:
-                    print(line(decision_json(decision, **more)), flush=True)
-            bar.update(task, advance=1)
-    wall = time.perf_counter() - began
+    played = over_bus(args, bundle, sources, tally) if args.speed != MAX else None
+    if played is None:
+        in_process(args, bundle, sources, tally)
+    elif played.failure is not None and not tally.decisions:
+        raise failed(played.failure)
+    wall = max(time.perf_counter() - began, 1e-9)
     scores = scores_of(tally, bundle)
-    result = summary(tally, bundle, scores)
-    result["real_time_factor"] = speed_reached(tally.seconds, wall)
-    if not tally.decisions:
-        known = ", ".join(bundle.labels)
-        say(f"no event to decode: none of the markers is one of {known} (see rtbci info FILE)")
-    for each in tally.dead:
-        say(f"no reliable signal in {each}; its events were not decoded")
-    for name in tally.seen:
-        say(f"{name} was used to train this bundle: its figures are no test")
+    result = {**summary(tally, bundle, scores), **reached(args, played, tally, wall)}
+    remark(tally, bundle)
+    how = f"{tally.seconds:.0f} s in {wall:.1f} s, {tally.seconds / wall:.0f} x real time"
     if args.json:
         print(line(result), flush=True)
         say(f"{tally.seconds:.0f} s replayed in {wall:.2f} s: {tally.seconds / wall:.0f} x")
     else:
-        show(result, tally, wall)
+        show(result, tally, ("speed", how), *(rows(result) if played else ()))
     if args.picture:
         from rtbci.picture import session_picture
 
@@ -108,7 +122,117 @@ def run(args: argparse.Namespace) -> int:
         title = f"{bundle.subject}: {what}"
         session_picture(args.picture, tally.decisions, scores, title, bundle.decoder.classes)
         say(f"picture: {args.picture}")
-    return 0
+    return played.exit_code() if played else 0
+
+
+def check_options(args: argparse.Namespace) -> None:
+    """Raises ``BadInput`` for options that make no sense together."""
+    if args.picture and args.picture.suffix.lower() != ".png":
+        raise BadInput(f"{args.picture} is no .png; the picture is one")
+    if args.speed == MAX:
+        only = {"public": args.public, "no-record": args.no_record, "out": args.out != SESSIONS,
+                "lsl-session": args.lsl_session, "lsl-scope": args.lsl_scope}  # fmt: skip
+        wrong = [f"--{name}" for name, given in only.items() if given]
+        if wrong:
+            raise BadInput(
+                f"{', '.join(wrong)}: --speed max does not use the bus; "
+                "give a number, e.g. --speed 8"
+            )
+    if args.public and args.lsl_session:
+        raise BadInput("--public is LSL's own session; leave out --lsl-session or --public")
+
+
+def sources_of(
+    args: argparse.Namespace, files: list[Path], first: "Start | None"
+) -> "list[Source]":
+    """Every file with a function that reads it; the first may be read already."""
+
+    def reader(path: Path) -> "Source":
+        return path, lambda: (read_file(path, args), None)
+
+    sources = [reader(path) for path in files]
+    if first is not None:
+        sources[0] = (files[0], lambda: first)
+    return sources
+
+
+def in_process(
+    args: argparse.Namespace, bundle: "Bundle", sources: "list[Source]", tally: "Tally"
+) -> None:
+    """As fast as this computer decodes."""
+    from rtbci.messages import decision_json, line
+    from rtbci.replay import replay
+
+    with progress_bar() as bar:
+        task = bar.add_task("replaying", total=len(sources))
+        for path, read in sources:
+            recording, after = read()
+            more = {"file": path.name} if len(sources) > 1 else {}
+            for decision in replay(recording, bundle, tally, after):
+                if args.json:
+                    print(line(decision_json(decision, **more)), flush=True)
+            bar.update(task, advance=1)
+
+
+def over_bus(
+    args: argparse.Namespace, bundle: "Bundle", sources: "list[Source]", tally: "Tally"
+) -> "Played":
+    """Through the real processes."""
+    from rtbci.boxes import Bus, private_bus
+    from rtbci.live import config_of
+    from rtbci.live_replay import Setup, play
+    from rtbci.live_view import Lines
+    from rtbci.screen import wants_window
+
+    bus = private_bus(args.lsl_scope)
+    if args.public or args.lsl_session:
+        scope = args.lsl_scope if args.public else args.lsl_scope or bus.scope
+        bus = Bus(args.lsl_session, scope)
+    setup = Setup(
+        args.out, bus, args.speed, not args.no_record, reading_words(args),
+        wants_window(args.headless),
+    )  # fmt: skip
+    with contextlib.closing(Lines(args.json, bar=True)) as view:
+        return play(setup, bundle, sources, tally, view, config_of(args, bus, bundle))
+
+
+def reading_words(args: argparse.Namespace) -> tuple[str, ...]:
+    """The options by which the file is read here, for the outlet that reads it too."""
+    given = {name: getattr(args, name) for name in ("rename", "trigger", "rate", "unit", "stream")}
+    return tuple(f"--{name}={value}" for name, value in given.items() if value is not None)
+
+
+def reached(
+    args: argparse.Namespace, played: "Played | None", tally: "Tally", wall: float
+) -> dict[str, object]:
+    """What the summary says of speed, loss and delay."""
+    from rtbci.replay import speed_reached
+
+    if played is None:
+        return {"real_time_factor": speed_reached(tally.seconds, wall)}
+    return {"real_time_factor": args.speed, **played.fields()}
+
+
+def rows(result: "Mapping[str, object]") -> list[tuple[str, str]]:
+    """Loss, delay and recording for a person."""
+    from rtbci.outcome import delay
+
+    return [
+        ("lost samples", str(result["lost_samples"])),
+        ("delay", delay(result["latency_ms"])),
+        ("recording", str(result["recording"] or "none (--no-record)")),
+    ]
+
+
+def remark(tally: "Tally", bundle: "Bundle") -> None:
+    """What a person should know before believing the figures."""
+    if not tally.decisions:
+        known = ", ".join(bundle.labels)
+        say(f"no event to decode: none of the markers is one of {known} (see rtbci info FILE)")
+    for each in tally.dead:
+        say(f"no reliable signal in {each}; its events were not decoded")
+    for name in tally.seen:
+        say(f"{name} was used to train this bundle: its figures are no test")
 
 
 Start = tuple["Recording", int | None]  # a recording, and the first onset that counts
@@ -202,57 +326,13 @@ def describe(bundle: "Bundle") -> str:
     return f"bundle {bundle.path} of {bundle.subject} ({classes}; {bundle.verdict})"
 
 
-def show(result: dict[str, object], tally: "Tally", wall: float) -> None:
-    """The summary for a person."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.panel import Panel
-    from rich.table import Table
-
-    from rtbci.replay import reasons
-
-    console = Console(highlight=False)
-    colour = {"GO": "green", "CAUTION": "yellow"}.get(str(result["verdict"]), "red")
-    text = escape(str(result["reason"]))
-    console.print(Panel(text, border_style=colour, width=80))
-    table = Table(box=None, padding=(0, 2), show_header=False)
-    events = f"{result['n_events']}, {result['n_decided']} decided, {result['n_rejected']} rejected"
-    rows = [("events", events)]
-    rows += [("  rejected", f"{why}: {n}") for why, n in sorted(reasons(tally).items())]
-    for key, name in (
-        ("balanced_accuracy", "balanced accuracy"), ("accuracy", "accuracy"), ("auc", "AUC"),
-    ):  # fmt: skip
-        rows.append((name, shown(result[key], result[f"{key}_ci95"], percent=key != "auc")))
-    rows += [
-        ("chance", shown(result["chance"])),
-        ("p", "-" if result["p_value"] is None else f"{result['p_value']:.3g}"),
-        ("when sure", f"{shown(result['accuracy_when_sure'])} of the surer "
-                      f"{shown(result['share_sure'])} of decisions"),
-        ("gaps", str(result["gaps"])),
-        ("speed", f"{tally.seconds:.0f} s in {wall:.1f} s, {tally.seconds / wall:.0f} x real time"),
-    ]  # fmt: skip
-    for name, value in rows:
-        table.add_row(name, escape(value))
-    console.print(table)
-
-
-def shown(value: object, interval: object = None, percent: bool = True) -> str:
-    """A share with its interval, or ``-`` for what was not measured."""
-    if not isinstance(value, float):
-        return "-"
-    text = f"{100 * value:.1f} %" if percent else f"{value:.3f}"
-    if isinstance(interval, tuple):
-        low, high = interval
-        text += (
-            f"  [{100 * low:.1f}, {100 * high:.1f}]" if percent else f"  [{low:.3f}, {high:.3f}]"
-        )
-    return text
-
-
-def speed(text: str) -> str:
-    """``max`` is the only speed until the live bus is there."""
-    if text != "max":
+def speed(text: str) -> float:
+    """``max`` is as fast as this computer decodes, without the bus."""
+    if text == "max":
+        return MAX
+    value = float(text) if re.fullmatch(r"[\d.]+", text) and text.count(".") < 2 else 0.0
+    if not 0 < value <= FASTEST:
         raise argparse.ArgumentTypeError(
-            f"{text!r}: only max is there yet, as fast as this computer decodes"
+            f"{text!r}: expected max or a number above 0, at most {FASTEST:g}, e.g. --speed 8"
         )
-    return text
+    return value

@@ -1,0 +1,91 @@
+"""``rtbci stop``: end a session that runs on this computer, safely."""
+
+import argparse
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rtbci.errors import InUse
+from rtbci.options import say
+
+if TYPE_CHECKING:
+    from rtbci.control import Entry
+
+HELP = """End a running session: the last decisions are made, the recording is closed.
+
+  rtbci stop
+  rtbci stop sessions/sub-02_2026-11-21_103015
+
+Where only the recorder of a session is left, it is asked to close its file."""
+WAIT_S = 15.0  # until a session has to be over
+POLL_S = 0.05
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Fill the parser of the command."""
+    parser.add_argument(
+        "session", nargs="?", metavar="SESSION", help="its name or folder, where several run"
+    )
+    parser.add_argument("--json", action="store_true", help="the result as one JSON object")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Stop it and say what was saved."""
+    from rtbci.control import find, running
+    from rtbci.messages import line
+
+    entry = find(args.session, running())
+    if entry.alive:
+        stop_supervisor(entry)
+    else:
+        stop_recorder(entry)
+    saved = [
+        {"file": str(path), "bytes": path.stat().st_size}
+        for path in sorted(Path(entry.folder).glob("recording*.xdf"))
+    ]
+    if args.json:
+        print(line({"event": "stopped", "session": entry.id, "folder": entry.folder,
+                    "recordings": saved}), flush=True)  # fmt: skip
+    else:
+        print(f"{entry.id} is stopped; {entry.folder}")
+        for each in saved:
+            print(f"  {Path(each['file']).name}  {each['bytes'] / 1e6:.1f} MB")
+        if not saved:
+            print("  nothing was recorded")
+    return 0
+
+
+def stop_supervisor(entry: "Entry") -> None:
+    """Ask it over its socket, and wait; raises ``InUse`` where it does not end."""
+    from rtbci.control import ask, is_listed
+
+    ask(entry, "stop")
+    wait(lambda: not entry.alive or not is_listed(entry), entry, entry.pid)
+    if not entry.alive and entry.recorder_alive:
+        stop_recorder(entry)
+
+
+def stop_recorder(entry: "Entry") -> None:
+    """The supervisor is gone, the recorder went on: SIGTERM closes its file."""
+    from rtbci.control import unregister
+
+    assert entry.recorder_pid is not None
+    say(f"the supervisor of {entry.id} is gone; its recorder is asked to end")
+    os.kill(entry.recorder_pid, signal.SIGTERM)
+    wait(lambda: not entry.recorder_alive, entry, entry.recorder_pid)
+    unregister(entry)
+
+
+def wait(over: Callable[[], bool], entry: "Entry", pid: int) -> None:
+    """Until ``over``; raises ``InUse`` after ``WAIT_S``."""
+    end = time.monotonic() + WAIT_S
+    while not over():
+        if time.monotonic() > end:
+            raise InUse(
+                f"{entry.id} did not end within {WAIT_S:g} s; look at process {pid}, "
+                f"its logs are in {Path(entry.folder) / 'logs'}"
+            )
+        time.sleep(POLL_S)

@@ -1,0 +1,58 @@
+"""The summary of a session or replay as a person reads it."""
+
+from collections.abc import Mapping
+
+from rtbci.replay import Tally, reasons
+
+
+def show(result: Mapping[str, object], tally: Tally, *more: tuple[str, str]) -> None:
+    """A verdict and a table on stdout; ``more`` are rows for its end."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.panel import Panel
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    colour = {"GO": "green", "CAUTION": "yellow"}.get(str(result["verdict"]), "red")
+    text = escape(str(result["reason"]))
+    console.print(Panel(text, border_style=colour, width=80))
+    table = Table(box=None, padding=(0, 2), show_header=False)
+    events = f"{result['n_events']}, {result['n_decided']} decided, {result['n_rejected']} rejected"
+    rows = [("events", events)]
+    rows += [("  rejected", f"{why}: {n}") for why, n in sorted(reasons(tally).items())]
+    for key, name in (
+        ("balanced_accuracy", "balanced accuracy"), ("accuracy", "accuracy"), ("auc", "AUC"),
+    ):  # fmt: skip
+        rows.append((name, shown(result[key], result[f"{key}_ci95"], percent=key != "auc")))
+    rows += [
+        ("chance", shown(result["chance"])),
+        ("p", "-" if result["p_value"] is None else f"{result['p_value']:.3g}"),
+        ("when sure", f"{shown(result['accuracy_when_sure'])} of the surer "
+                      f"{shown(result['share_sure'])} of decisions"),
+        ("gaps", str(result["gaps"])),
+        *more,
+    ]  # fmt: skip
+    for name, value in rows:
+        table.add_row(name, escape(value))
+    console.print(table)
+
+
+def shown(value: object, interval: object = None, percent: bool = True) -> str:
+    """A share with its interval, or ``-`` for what was not measured."""
+    if not isinstance(value, float):
+        return "-"
+    text = f"{100 * value:.1f} %" if percent else f"{value:.3f}"
+    if isinstance(interval, tuple):
+        low, high = interval
+        text += (
+            f"  [{100 * low:.1f}, {100 * high:.1f}]" if percent else f"  [{low:.3f}, {high:.3f}]"
+        )
+    return text
+
+
+def delay(latency: object) -> str:
+    """From the moment a sample was due to the decision: median and 99th percentile."""
+    total = latency.get("total") if isinstance(latency, Mapping) else None
+    if not isinstance(total, Mapping) or total.get("p50") is None:
+        return "-"
+    return f"{total['p50']:.0f} ms, 99 % within {total['p99']:.0f} ms"

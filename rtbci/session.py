@@ -1,0 +1,277 @@
+"""A session on disk: a folder of its own, a lock while it is used, and a log nobody can rewrite.
+
+    sessions/sub-02_2026-11-21_103015/
+        session.json      what was started, with which options, bundle and versions
+        events.jsonl      what happened; each line carries the hash of the line before
+        recording.xdf     and recording_part-02.xdf, ...: every stream
+        logs/             what each box said on stderr
+
+Only its owner can read it. Nothing in it is ever overwritten.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import psutil
+
+from rtbci import messages
+from rtbci.errors import BadInput, InUse
+
+try:
+    import fcntl
+except ImportError:  # Windows, untested: the process id in the lock file must do
+    fcntl = None
+
+FIRST = "0" * 64  # "hash" of the line before the first
+RECORDING = "recording.xdf"
+EVENTS = "events.jsonl"
+CONFIG = "session.json"
+LOCK = "session.lock"
+LONGEST_EVENT = 2**20  # bytes of one line
+
+
+class Lock:
+    """One process at a time: a lock of the system on a file that names its holder.
+
+    The system frees it when the holder dies. Raises ``InUse`` where another process holds it;
+    ``stale`` is the process id of a holder that died without a word, or None.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        holder = _holder(self._fd)
+        if not self._take(holder):
+            os.close(self._fd)
+            who = f"process {holder['pid']} on {holder['host']}" if holder else "another process"
+            raise InUse(
+                f"{path.parent} is in use by {who}; stop it with rtbci stop, or choose another "
+                "folder"
+            )
+        self.stale = holder["pid"] if holder and holder["pid"] != os.getpid() else None
+        me = psutil.Process()
+        mine = {"pid": me.pid, "created": me.create_time(), "host": socket.gethostname()}
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, json.dumps(mine).encode(), 0)
+
+    def close(self) -> None:
+        """Let others in. Twice is fine."""
+        if self._fd >= 0:
+            os.ftruncate(self._fd, 0)  # an empty lock was given back, not lost
+            os.close(self._fd)
+            self._fd = -1
+
+    def _take(self, holder: Mapping[str, object] | None) -> bool:
+        if fcntl is None:
+            return holder is None or not runs(holder.get("pid"), holder.get("created"))
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+
+class EventLog:
+    """Appends to ``events.jsonl``; a line is on disk, as far as the system goes, when told."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        last = _last_line(self._file)
+        self._previous = hashlib.sha256(last).hexdigest() if last is not None else FIRST
+
+    def add(self, event: str, **fields: object) -> None:
+        """One line; the wall clock for people, the monotonic one for differences."""
+        values = {
+            "event": event,
+            "time": datetime.now().astimezone().isoformat(timespec="milliseconds"),
+            "monotonic": time.monotonic(),
+            **fields,
+            "previous": self._previous,
+        }
+        line = messages.line(values).encode()
+        self._previous = hashlib.sha256(line).hexdigest()
+        _write_all(self._file, line + b"\n")
+
+    def close(self) -> None:
+        """Sync and close. Twice is fine."""
+        if self._file >= 0:
+            os.fsync(self._file)
+            os.close(self._file)
+            self._file = -1
+
+
+class Folder:
+    """A session folder in use by this process; a context that gives it back."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lock = Lock(path / LOCK)
+        self.events = EventLog(path / EVENTS)
+        self.logs = path / "logs"
+        self.logs.mkdir(mode=0o700, exist_ok=True)
+
+    def __enter__(self) -> "Folder":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def recording(self) -> Path:
+        """Where the recorder begins; its later parts lie beside it."""
+        return self.path / RECORDING
+
+    def write_config(self, values: Mapping[str, object]) -> None:
+        """``session.json``, whole or not at all."""
+        text = json.dumps(values, indent=1, ensure_ascii=False, default=str)
+        write_whole(self.path / CONFIG, text.encode())
+
+    def close(self) -> None:
+        """Give the folder back. Twice is fine."""
+        self.events.close()
+        self.lock.close()
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What ``verify_events`` found."""
+
+    lines: int
+    broken: tuple[str, ...]  # one sentence for everything that is wrong
+
+    @property
+    def whole(self) -> bool:
+        """Whether no line was changed, removed or added."""
+        return not self.broken
+
+
+def create(root: Path, subject: str, now: datetime | None = None) -> Folder:
+    """A new folder ``root/SUBJECT_DATE_TIME``; the next free name where there is one already.
+
+    Raises ``BadInput`` where it cannot be made.
+    """
+    when = (now or datetime.now()).strftime("%Y-%m-%d_%H%M%S")
+    name = f"{re.sub(r'[^A-Za-z0-9_-]+', '-', subject)[:60] or 'unnamed'}_{when}"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        for number in range(1, 1000):
+            path = root / (name if number == 1 else f"{name}_{number}")
+            with contextlib.suppress(FileExistsError):
+                path.mkdir(mode=0o700)
+                return Folder(path)
+    except OSError as error:
+        raise BadInput(
+            f"cannot write the session to {root}: {error.strerror or error}; "
+            "choose another folder with --out"
+        ) from error
+    raise BadInput(f"{root} holds 999 sessions of this second; choose another folder with --out")
+
+
+def load_config(folder: Path) -> dict[str, object]:
+    """What ``session.json`` says; raises ``BadInput`` where it cannot be read."""
+    try:
+        values = json.loads((folder / CONFIG).read_bytes())
+    except OSError as error:
+        raise BadInput(f"{folder} is no session folder: {error.strerror or error}") from error
+    except ValueError as error:
+        raise BadInput(f"{folder / CONFIG} is damaged: {error}") from error
+    if not isinstance(values, dict):
+        raise BadInput(f"{folder / CONFIG} is damaged: it holds no object")
+    return values
+
+
+def last_event(folder: Path) -> dict[str, object]:
+    """The last whole line of ``events.jsonl``; empty where there is none."""
+    try:
+        fd = os.open(folder / EVENTS, os.O_RDONLY)
+    except OSError:
+        return {}
+    try:
+        values = json.loads(_last_line(fd) or b"{}")
+    except ValueError:
+        return {}
+    finally:
+        os.close(fd)
+    return values if isinstance(values, dict) else {}
+
+
+def verify_events(path: Path) -> Chain:
+    """Follow the hashes through an ``events.jsonl``; raises ``BadInput`` if it cannot be read."""
+    broken: list[str] = []
+    previous, number = FIRST, 0
+    try:
+        with path.open("rb") as file:
+            for number, raw in enumerate(file, start=1):
+                line = raw.rstrip(b"\n")
+                try:
+                    values = json.loads(line)
+                except ValueError:
+                    values = None
+                if not isinstance(values, dict):
+                    broken.append(f"line {number} is torn")
+                elif values.get("previous") != previous:
+                    broken.append(f"line {number} does not follow the line before it")
+                previous = hashlib.sha256(line).hexdigest()
+    except OSError as error:
+        raise BadInput(f"cannot read {path}: {error.strerror or error}") from error
+    return Chain(number, tuple(broken))
+
+
+def runs(pid: object, created: object) -> bool:
+    """Whether the process ``pid`` that began at ``created`` (s since 1970) still runs."""
+    if not isinstance(pid, int) or not isinstance(created, int | float):
+        return False
+    try:
+        process = psutil.Process(pid)
+        same = abs(process.create_time() - created) < 1.0
+        return same and process.status() != psutil.STATUS_ZOMBIE
+    except (psutil.Error, ValueError):
+        return False
+
+
+def write_whole(path: Path, blob: bytes) -> None:
+    """Write a file under a temporary name, sync it, and give it its name."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        _write_all(fd, blob)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    os.replace(part, path)
+
+
+def _write_all(fd: int, blob: bytes) -> None:
+    while blob:  # a write may be short
+        blob = blob[os.write(fd, blob) :]
+
+
+def _holder(fd: int) -> dict[str, object] | None:
+    """Who the lock file names; None where it was given back or is damaged."""
+    try:
+        values = json.loads(os.pread(fd, 4096, 0))
+    except ValueError:
+        return None
+    known = isinstance(values, dict) and isinstance(values.get("pid"), int)
+    return {"host": "?", **values} if known else None
+
+
+def _last_line(fd: int) -> bytes | None:
+    """The last line of a file without its line feed; a torn one is closed first, if writable."""
+    size = os.fstat(fd).st_size
+    if not size:
+        return None
+    tail = os.pread(fd, LONGEST_EVENT, max(0, size - LONGEST_EVENT))
+    if not tail.endswith(b"\n"):
+        with contextlib.suppress(OSError):
+            os.write(fd, b"\n")
+    return tail.removesuffix(b"\n").rpartition(b"\n")[2]
