@@ -1,15 +1,21 @@
 """The benchmark measures what it says, and its figures can be read by programs."""
 
 import json
+import os
+import sys
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 
-from rtbci import benchmark, cli
+from rtbci import benchmark, cli, live_bench
 from rtbci.benchmark import Figure
 from rtbci.bundle import load_bundle
-from rtbci.errors import BadInput
+from rtbci.commands import bench
+from rtbci.errors import BadInput, Missing
 from rtbci.formats import read
+from rtbci.live_bench import Child, Turn
+from rtbci.live_receivers import Tape
 from rtbci.pipeline import Pipeline
 
 
@@ -27,16 +33,96 @@ def test_without_a_bound_there_is_no_verdict():
 
 @pytest.mark.slow
 def test_every_figure_is_one_line_of_json(capsys):
-    assert cli.main(["bench", "--json", "--seconds", "6"]) == 0
+    for part in benchmark.BENCHES:
+        assert cli.main(["bench", "--json", "--seconds", "6", "--only", part]) == 0
+        out, err = capsys.readouterr()
+        lines = [json.loads(line) for line in out.splitlines()]
+        assert err == ""
+        assert lines
+        for line in lines:
+            assert line["bench"] == part
+            assert line["figure"] > 0
+            assert line["unit"]
+            assert isinstance(line["ok"], bool)
+            assert line["machine"]["cores"] >= 1
+
+
+@pytest.mark.lsl
+@pytest.mark.slow
+def test_live_receivers_take_turns_and_lose_nothing(capsys):
+    assert cli.main(["bench", "--json", "--seconds", "6", "--only", "live"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    receivers = {line["what"]: line for line in lines if "windows" in line["more"]}
+    assert len(receivers) == (4 if find_spec("mne_lsl") else 2)
+    for what, line in receivers.items():
+        more = line["more"]
+        assert 0 < line["figure"] <= more["p95_ms"] <= more["p99_ms"]
+        assert more["cpu_percent"] > 0
+        if "StreamLSL" not in what:  # which skips a window where it looks too late
+            assert more["windows"] >= 40  # of 50 a second
+            assert more["rows_lost"] == 0
+    missing = [line for line in lines if "not installed (pip install mne-lsl)" in line["what"]]
+    assert len(missing) == (0 if find_spec("mne_lsl") else 2)
+    assert any(line["what"].startswith("rtbci decode") for line in lines)
+
+
+def test_ratios_are_over_the_better_setting_of_the_other():
+    def turns(ms: float, cpu: float) -> list[Turn]:
+        return [Turn((ms, ms), cpu, 1000.0, 0)] * 3
+
+    found = {
+        "rtbci": turns(0.7, 2.0),
+        "pylsl": turns(0.5, 1.0),
+        "StreamLSL 1 ms": turns(2.5, 30.0),
+        "StreamLSL 20 ms": turns(10.5, 10.0),
+    }
+    figures = {each.what: each for each in live_bench.figures(found, [])}
+    cpu = figures["less CPU than StreamLSL at its better setting"]
+    latency = figures["less latency over pylsl than StreamLSL at its better setting"]
+    assert (cpu.figure, cpu.ok) == (5.0, False)
+    assert latency.figure == pytest.approx(10.0)
+    assert latency.ok
+    assert latency.more == pytest.approx({"StreamLSL 1 ms": 10.0, "StreamLSL 20 ms": 50.0})
+
+
+def test_without_the_other_its_lines_say_how_to_get_it():
+    found = {name: [Turn((0.5, 0.6), 1.0, 1000.0, 0)] for name in ("rtbci", "pylsl")}
+    figures = list(live_bench.figures(found, ["StreamLSL 1 ms"]))
+    assert any("not installed (pip install mne-lsl)" in each.what for each in figures)
+    assert not any("better setting" in each.what for each in figures)
+
+
+def test_the_tape_counts_what_the_stamps_tell_and_nobody_saw():
+    now = [0.0]
+    tape = Tape(1.0, lambda: now[0])
+    going = True
+    for chunk in range(1, 1000):
+        now[0] = 0.02 * chunk
+        if going and chunk != 70:  # one chunk never came
+            going = tape.take(now[0] - 0.001, 20)
+    found = tape.result()
+    assert not going
+    assert found["lost"] == 20
+    assert found["ms"] == pytest.approx([1.0] * len(found["ms"]))  # type: ignore[arg-type]
+
+
+def test_a_receiver_that_dies_is_named_with_what_it_said():
+    words = [sys.executable, "-c", "import sys; sys.exit('no such bus')"]
+    with Child("pylsl", words, dict(os.environ)) as child:  # noqa: SIM117
+        with pytest.raises(Missing, match="pylsl gave no answer and said: no such bus"):
+            child.answer(20.0)
+
+
+def test_what_was_measured_is_shown_although_lsl_fails(monkeypatch, capsys):
+    def broken(*_: object) -> None:
+        raise Missing("no loopback (rtbci doctor)")
+
+    monkeypatch.setattr(live_bench, "live", broken)
+    monkeypatch.setattr(bench, "PARTS", {"ring": benchmark.ring, "live": bench.live})
+    assert cli.main(["bench", "--seconds", "6"]) == 3
     out, err = capsys.readouterr()
-    lines = [json.loads(line) for line in out.splitlines()]
-    assert err == ""
-    assert {line["bench"] for line in lines} == set(benchmark.BENCHES)
-    for line in lines:
-        assert line["figure"] > 0
-        assert line["unit"]
-        assert isinstance(line["ok"], bool)
-        assert line["machine"]["cores"] >= 1
+    assert "np.roll" in out
+    assert "no loopback (rtbci doctor)" in err
 
 
 def test_people_get_a_table_with_the_computer_below(capsys):

@@ -1,0 +1,256 @@
+"""Live: what the engine adds to pylsl alone, beside MNE-LSL's StreamLSL doing the same work.
+
+One sender, one process for each receiver, and they take turns: while one is subscribed the others
+sleep. What is called so many times better is the median over the rounds of one run.
+"""
+
+import json
+import os
+import queue
+import secrets
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any, Self
+
+import numpy as np
+import psutil
+
+from rtbci.benchmark import Figure, synthetic_bundle
+from rtbci.errors import Missing
+from rtbci.live_receivers import (
+    CHANNELS,
+    CHUNK,
+    NAME,
+    RATE,
+    RECEIVERS,
+    WARM_UP_S,
+    names,
+)  # fmt: skip
+
+ROUNDS = 3
+LONG_S, SHORT_S = 3.0, 1.0  # of one turn
+DECODE_S = 7.0  # of the whole engine, at the end; 2 s in the short form
+ENOUGH_S = 30.0  # of --seconds for the long form
+START_S = 45.0  # patience with a child that imports
+TURN_S = 30.0  # patience with one turn, beyond its length
+OURS, FLOOR = "rtbci", "pylsl"
+PEER = "StreamLSL"
+LIBRARY = "mne-lsl"
+EXPLAINED = {
+    "rtbci": "rtbci: inlet, time base, filters, 0.5 s window",
+    "pylsl": "plain pylsl, blocking on the chunk: no filter, no window",
+    "StreamLSL 1 ms": "MNE-LSL StreamLSL, 4 s buffer, same filters, acquisition_delay 1 ms",
+    "StreamLSL 20 ms": "MNE-LSL StreamLSL, 4 s buffer, same filters, acquisition_delay 20 ms",
+}
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One measurement of one receiver."""
+
+    ms: tuple[float, ...]  # push to window in hand
+    cpu_percent: float  # of one core
+    rows_per_s: float
+    lost: int
+
+
+class Child:
+    """A process that says JSON lines and is told JSON lines."""
+
+    def __init__(self, name: str, command: list[str], environment: dict[str, str]) -> None:
+        self.name = name
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # closed in __exit__
+        self._process = subprocess.Popen(
+            command, env=environment,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
+        )  # fmt: skip
+        self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout, self._errors):
+            if pipe is not None:
+                pipe.close()
+
+    def answer(self, timeout: float) -> dict[str, Any]:
+        """The next line; raises ``Missing`` where none comes, or it tells what went wrong."""
+        try:
+            line = self._lines.get(timeout=timeout)
+        except queue.Empty:
+            line = b""
+        if not line:
+            self._errors.seek(0)
+            said = self._errors.read().decode("utf-8", "replace").strip().splitlines()
+            raise Missing(f"{self.name} gave no answer and said: {(said or ['nothing'])[-1]}")
+        values = json.loads(line)
+        if "error" in values:
+            raise Missing(f"{self.name}: {values['error']}")
+        return values
+
+    def until(self, event: str, timeout: float) -> dict[str, Any]:
+        """The next line that tells ``event``; raises as ``answer``."""
+        until = time.monotonic() + timeout
+        while True:
+            values = self.answer(max(0.0, until - time.monotonic()))
+            if values.get("event") == event:
+                return values
+
+    def tell(self, order: dict[str, object]) -> None:
+        """One line for it."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(order).encode() + b"\n")
+        self._process.stdin.flush()
+
+    def clocks(self) -> tuple[float, float]:
+        """Wall clock, and CPU seconds of the process so far."""
+        times = psutil.Process(self._process.pid).cpu_times()
+        return time.perf_counter(), times.user + times.system
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with suppress(ValueError):  # closed while it was read
+            for line in self._process.stdout:
+                self._lines.put(line)
+        self._lines.put(b"")
+
+
+def receiver(role: str, session: str, environment: dict[str, str]) -> Child:
+    """A process of ``rtbci.live_receivers``."""
+    command = [sys.executable, "-m", "rtbci.live_receivers", role, session]
+    return Child(f"{role} of the benchmark", command, environment)
+
+
+def measure(child: Child, seconds: float) -> Turn:
+    """One turn of a receiver."""
+    child.tell({"seconds": seconds})
+    values = child.answer(seconds + TURN_S)
+    return Turn(**{**values, "ms": tuple(values["ms"])})
+
+
+def live(seconds: float, progress: Callable[[str], None] = lambda _: None) -> Iterator[Figure]:
+    """Latency, CPU and loss of each receiver, and how they compare. About 80 s; 15 s where
+    ``seconds`` is below 30."""
+    rounds, turn = (ROUNDS, LONG_S) if seconds >= ENOUGH_S else (1, SHORT_S)
+    session = f"rtbci-bench-{secrets.token_hex(4)}"
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rtbci-bench-")))
+        config = folder / "lsl_api.cfg"
+        config.write_text(
+            # the peer's LSL is older: it must be told where to look for streams of its own machine
+            f"[ports]\nPortRange = 128\n[lab]\nSessionID = {session}\nKnownPeers = {{127.0.0.1}}\n"
+            "[multicast]\nResolveScope = machine\n[log]\nlevel = -3\n",
+            encoding="utf-8",
+        )
+        environment = {**os.environ, "LSLAPICFG": str(config), "OPENBLAS_NUM_THREADS": "1"}
+        stack.enter_context(sender := receiver("sender", session, environment))
+        sender.answer(START_S)
+        children: dict[str, Child] = {}
+        missing: list[str] = []
+        for role in RECEIVERS:  # one after the other: they import much
+            progress(f"starting {role}")
+            child = stack.enter_context(receiver(role, session, environment))
+            if "missing" in child.answer(START_S):
+                missing.append(role)
+            else:
+                children[role] = child
+        turns: dict[str, list[Turn]] = {role: [] for role in children}
+        for number in range(1, rounds + 1):
+            for role, child in children.items():
+                progress(f"{role}, round {number} of {rounds}")
+                turns[role].append(measure(child, turn))
+        progress("rtbci decode, with a model and everything")
+        decoded = decode(folder, session, environment, DECODE_S if rounds > 1 else 2.0)
+    yield from figures(turns, missing)
+    yield from decoded
+
+
+def decode(folder: Path, session: str, environment: dict[str, str], seconds: float) -> list[Figure]:
+    """What ``rtbci decode`` says of itself, a decision every ``CHUNK`` samples."""
+    bundle = synthetic_bundle(RATE, names(), ("a", "b", "c", "d")).save(folder / "bundles")
+    command = [
+        *(sys.executable, "-m", "rtbci", "decode", "--bundle", str(bundle), "--stream", NAME),
+        *("--every", str(CHUNK / RATE), "--lsl-session", session, "--lsl-scope", "machine"),
+        *("--json", "--control", "stdin"),
+    ]
+    with Child("rtbci decode", command, environment) as child:
+        child.until("ready", START_S)
+        began = child.clocks()
+        time.sleep(WARM_UP_S + seconds)
+        used = [now - then for now, then in zip(child.clocks(), began, strict=True)]
+        child.tell({"do": "finish"})
+        delays = child.until("done", TURN_S)["latency_ms"]
+    what = f"rtbci decode, 4 classes, a decision every {1000 * CHUNK / RATE:g} ms: overhead"
+    total = {"cpu_percent": 100 * used[1] / used[0], "p95_ms": delays["overhead"]["p95"]}
+    total |= {f"{key}_p50_ms": delays[key]["p50"] for key in ("transport", "model", "total")}
+    return [
+        Figure("live", what, delays["overhead"]["p50"], "ms median", 0.3, more=total),
+        Figure("live", what, delays["overhead"]["p99"], "ms p99", 1.0),
+    ]
+
+
+def figures(turns: dict[str, list[Turn]], missing: list[str]) -> Iterator[Figure]:
+    """What the turns say. ``turns[role][i]`` of all roles belong to one round."""
+    floor = [median(turn.ms) for turn in turns[FLOOR]]
+    for role, found in turns.items():
+        ms = np.concatenate([turn.ms for turn in found])
+        excess = _excess(found, floor)
+        more = {
+            "p95_ms": float(np.quantile(ms, 0.95)),
+            "p99_ms": float(np.quantile(ms, 0.99)),
+            "cpu_percent": median(turn.cpu_percent for turn in found),
+            "rows_per_s": median(turn.rows_per_s for turn in found),
+            "rows_lost": float(sum(turn.lost for turn in found)),
+            "windows": float(len(ms)),
+        }
+        if role != FLOOR:
+            more["over_pylsl_ms"] = median(excess)
+        yield Figure("live", EXPLAINED[role], float(np.median(ms)), "ms median", more=more)
+    for role in missing:
+        what = f"{EXPLAINED[role]}: not installed (pip install {LIBRARY})"
+        yield Figure("live", what, float("nan"), "")
+    what = f"CPU of rtbci without a model, {CHANNELS} channels at {RATE:g} Hz, chunks of {CHUNK}"
+    cpu = [turn.cpu_percent for turn in turns[OURS]]
+    yield Figure("live", what, median(cpu), "% of a core", 4.0)
+    yield Figure(
+        "live", "the most channels x Hz that one core could take so",
+        CHANNELS * RATE * 100 / median(cpu) / 1e6, "million samples/s",
+    )  # fmt: skip
+    yield from _ratios(turns, floor)
+
+
+def _excess(turns: list[Turn], floor: list[float]) -> list[float]:
+    """Median latency of each round beyond plain pylsl's in the same round, ms."""
+    return [median(turn.ms) - least for turn, least in zip(turns, floor, strict=True)]
+
+
+def _ratios(turns: dict[str, list[Turn]], floor: list[float]) -> Iterator[Figure]:
+    """Over the better of the peer's settings, each figure by itself; both are in ``more``."""
+    ours = turns[OURS]
+    # where nothing is added beyond the noise, a microsecond is what the clock can tell
+    mine = [max(each, 0.001) for each in _excess(ours, floor)]
+    less_cpu, less_latency = {}, {}
+    for role, found in turns.items():
+        if role.startswith(PEER):
+            pairs = zip(found, ours, strict=True)
+            less_cpu[role] = median(a.cpu_percent / b.cpu_percent for a, b in pairs)
+            pairs = zip(_excess(found, floor), mine, strict=True)
+            less_latency[role] = median(a / b for a, b in pairs)
+    if less_cpu:
+        for what, ratios, bound in (
+            ("less CPU", less_cpu, 6.0), ("less latency over pylsl", less_latency, 8.0)
+        ):  # fmt: skip
+            what = f"{what} than {PEER} at its better setting"
+            yield Figure("live", what, min(ratios.values()), "x less", bound, True, ratios)
