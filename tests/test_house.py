@@ -28,6 +28,8 @@ FENCES = {  # library -> the only places that import it
     "sklearn": ("calibration/", "rtbci/stats.py"),
     "pyriemann": ("calibration/", "rtbci/stats.py"),
     "mne": ("rtbci/formats/", "rtbci/mne_bridge.py"),
+    "mne_realtime": ("rtbci/mne_bridge.py",),
+    "mne_lsl": ("rtbci/live_receivers.py",),
     "pyxdf": ("rtbci/formats/",),
     "edfio": (),
     "pickle": (),

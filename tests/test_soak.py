@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from tests import soak
+from tests import soak, soak_live
 from tests.soak import Result, Units
 
 
@@ -68,6 +68,88 @@ def test_a_failure_of_the_fuzz_test_names_its_seeds(tmp_path):
     result = soak.fuzzing("npy", units)
     assert result.ok is False
     assert "seeds 42 " in result.figure
+
+
+RAN = {"sent": 9, "missing": 0, "undecoded": 0, "markers": 2, "misplaced": [], "model_ms": 1.0,
+       "growth_mb": {"record": 19.0}, "windows": 30_000, "cpu_percent": 4.0}  # fmt: skip
+LONG = [{**RAN, "blocks": [[0.3, 1.0]] * 3}] + [{**RAN, "windows": 10_000, "blocks": [[9, 9]]}] * 2
+SLOW = [{**LONG[0], "blocks": [[0.31, 1.0]] * 3}, *LONG[1:]]
+KILLED = {"seed": 1, "kills": [["decode", 3.4, 0.0], ["record", 2.9, 0.1]]}
+LIVE = [  # check, its units, what they found, whether that is well
+    ("same P300", "same P300", [["191"]] * 5, True),
+    ("same P300", "same P300", [["191"]] * 4 + [["191", "event 3: label"]], False),
+    ("first decision", "first", [3.6, 3.5, 5.0, 3.5, 3.5], True),
+    ("first decision", "first", [3.6, 3.5, 5.1, 3.5, 3.5], False),
+    ("recorder killed", "recorder", [{"seed": 1, "kills": [[0.02, 0.9], [0.1, 3.0]]}] * 5, True),
+    ("recorder killed", "recorder", [{"seed": 1, "kills": [[0.02, 0.9], [0.2, 0.9]]}] * 5, False),
+    ("boxes killed", "boxes", [KILLED] * 2, True),
+    ("boxes killed", "boxes", [KILLED, {"seed": 2, "kills": [["decode", 15.0, 0]]}], False),
+    ("boxes killed", "boxes", [KILLED, {"wrong": "an assertion failed"}], False),
+    ("supervisor killed", "supervisor",
+     [{"seed": 1, "lost": 0, "left": {"decode": 0.0, "record": 6.2}}] * 3, True),
+    ("supervisor killed", "supervisor",
+     [{"seed": 1, "lost": 1, "left": {"decode": 0.0, "record": 6.2}}] * 3, False),
+    ("cut", "cut", [{"seed": 1, "tried": 250, "refused": 1}] * 4, True),
+    ("cut", "cut", [{"seed": 1, "tried": 250, "refused": 1}] * 3 + [{"wrong": "cut at 7"}], False),
+    ("peer", "peer", [[["CPU", 7.0, True], ["latency", 9.0, True]]], True),
+    ("peer", "peer", [[["CPU", 7.0, True], ["latency", 7.0, False]]], False),
+    ("loss", "long run", LONG, True),
+    ("loss", "long run", [{**LONG[0], "misplaced": ["row 7: on rows []"]}, *LONG[1:]], False),
+    ("loss", "long run", [{**LONG[0], "undecoded": 1}, *LONG[1:]], False),
+    ("overhead", "long run", LONG, True),
+    ("overhead", "long run", SLOW, False),
+    ("overhead", "long run", [{**LONG[0], "windows": 29_999}, *LONG[1:]], False),
+    ("cpu", "long run", LONG, True),
+    ("cpu", "long run", [{**each, "cpu_percent": 4.1} for each in LONG], False),
+]  # fmt: skip
+
+
+@pytest.fixture
+def late(tmp_path, monkeypatch) -> Units:
+    """Units of a soak whose time is used up; there are recordings."""
+    monkeypatch.setattr(soak_live, "recordings", lambda: tmp_path)
+    return Units(tmp_path / "a.jsonl", deadline=time.monotonic())
+
+
+@pytest.mark.parametrize(("check", "unit", "found", "ok"), LIVE)
+def test_a_live_check_passes_only_when_all_its_figures_keep_their_bounds(
+    late, check, unit, found, ok
+):
+    late.done = {f"{unit}/{number}": each for number, each in enumerate(found)}
+    assert soak_live.CHECKS[check](late).ok is ok
+    del late.done[f"{unit}/{len(found) - 1}"]
+    assert soak_live.CHECKS[check](late).ok is None
+
+
+def test_every_live_check_is_judged_above():
+    assert {check for check, *_ in LIVE} | {"same left-right"} == set(soak_live.CHECKS)
+
+
+def test_without_recordings_their_checks_are_skipped_and_said_to_be(late, monkeypatch):
+    monkeypatch.setattr(soak_live, "recordings", lambda: None)
+    for check in ("same P300", "first decision"):
+        result = soak_live.CHECKS[check](late)
+        assert result.word == "skipped"
+        assert "RTBCI_EEG_DATA" in result.figure
+
+
+def test_what_fails_in_a_unit_is_kept_and_the_next_unit_begins(tmp_path):
+    def work(number: int) -> int:
+        assert number != 1, "unit 1 is broken"
+        return number
+
+    units = Units(tmp_path / "a.jsonl")
+    found = units.in_turn("c", work, range(3), 1.0)
+    assert found is not None
+    assert (found[0], found[2]) == (0, 2)
+    assert found[1]["wrong"].startswith("AssertionError: unit 1 is broken")
+    assert Units(tmp_path / "a.jsonl").in_turn("c", work, range(3), 1.0) == found
+
+
+def test_a_unit_that_would_end_too_late_does_not_begin(tmp_path):
+    units = Units(tmp_path / "a.jsonl", deadline=time.monotonic() + 50)
+    assert units.in_turn("c", square, range(2), 60.0) is None
+    assert units.in_turn("c", square, range(2), 1.0) == [0, 1]
 
 
 def verdict(ok: bool | None, _units: Units) -> Result:

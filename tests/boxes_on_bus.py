@@ -1,0 +1,339 @@
+"""Boxes of a session as processes of their own, for tests of faults: what they say, and when.
+
+    with lab(bundle) as bus:
+        played = bus.play(recording, script, speed=4)
+
+``played`` is what a decoder said of a recording that was streamed with faults; ``as_offline``
+compares it with the pipeline in this process, which gets the same gaps.
+"""
+
+import contextlib
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from calibration.training import Plan, calibrate
+from rtbci.bundle import Bundle
+from rtbci.pipeline import Pipeline
+from rtbci.recording import Recording
+from rtbci.types import Decision, Gap
+from sims.generate import generate
+from tests.lsl_source import ROOT, session
+
+Event = dict[str, Any]
+LABELS = {"1": "house", "2": "face"}
+RATE = 250
+WAIT_S = 0.5  # the engine's default
+
+
+def small_bundle() -> Bundle:
+    """A bundle of Cz, Pz, Oz and Fz at 250 Hz; 3 s."""
+    trained = generate(1, n_trials=60, soa=0.6, channels=4)
+    return calibrate([trained], Plan("sub-01", LABELS), lambda *_: None, permute=False).bundle
+
+
+def simulated(seconds: float, channels: int = 4, seed: int = 2) -> Recording:
+    """A recording of ``seconds`` with an event every 0.6 s, from 4 s to 3 s before its end."""
+    trials = round((seconds - 7) / 0.6)
+    return generate(seed, n_trials=trials, soa=0.6, channels=channels)
+
+
+def write(recording: Recording, folder: Path, labels: Iterable[str] = ()) -> Path:
+    """``recording`` as .npy and sidecar; ``labels`` replace those of the first markers."""
+    path = folder / "played.npy"
+    np.save(path, recording.signal)
+    markers = [{"index": each.index, "label": each.label} for each in recording.markers]
+    for marker, label in zip(markers, labels, strict=False):
+        marker["label"] = label
+    sidecar = {
+        "rate": recording.info.rate, "unit": "uV", "axes": "time,channel",
+        "channels": recording.info.channels, "types": recording.info.types, "markers": markers,
+    }  # fmt: skip
+    path.with_suffix(".json").write_text(json.dumps(sidecar), "utf-8")
+    return path
+
+
+class Box:
+    """One command as a child; every event gets ``at``, the monotonic second at which it came."""
+
+    def __init__(self, *words: object, code: str = "", **environment: str) -> None:
+        program = ["-c", code] if code else ["-m", "rtbci"]
+        self.process = subprocess.Popen(
+            [sys.executable, *program, *map(str, words)], cwd=ROOT, text=True,
+            env={**os.environ, **environment},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        self.events: list[Event] = []
+        self.stderr = ""
+        self._lines: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._threads = [
+            threading.Thread(target=each, daemon=True) for each in (self._read, self._errors)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def wait(self, wanted: Callable[[Event], object], seconds: float = 20, since: int = 0) -> Event:
+        """The first event from number ``since`` on for which ``wanted`` holds."""
+        end, at = time.monotonic() + seconds, since
+        while True:
+            for event in self.events[at:]:
+                if wanted(event):
+                    return event
+            at = len(self.events)
+            line = None
+            if (left := end - time.monotonic()) > 0:
+                with contextlib.suppress(queue.Empty):
+                    line = self._lines.get(timeout=left)
+            assert line is not None, f"never came; there was {self.events[-8:]} {self.stderr}"
+            self.events.append(line)
+
+    def until(self, kind: str, seconds: float = 20, since: int = 0) -> Event:
+        """The first event of ``kind``."""
+        return self.wait(lambda event: event.get("event") == kind, seconds, since)
+
+    def alarm(self, code: str, level: str | None = None, since: int = 0) -> Event:
+        """The first alarm ``code``, of ``level`` where one is given."""
+        return self.wait(
+            lambda e: (e.get("event"), e.get("code")) == ("alarm", code)
+            and level in (None, e["level"]),
+            since=since,
+        )  # fmt: skip
+
+    def all(self, kind: str) -> list[Event]:
+        """Events of ``kind`` so far."""
+        return [event for event in self.events if event.get("event") == kind]
+
+    def codes(self) -> list[tuple[str, str]]:
+        """Level and code of all alarms."""
+        return [(event["level"], event["code"]) for event in self.all("alarm")]
+
+    def say(self, do: str, **fields: object) -> None:
+        """An order."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write(json.dumps({"do": do, **fields}) + "\n")
+            self.process.stdin.flush()
+
+    def end(self, seconds: float = 20) -> int:
+        """Wait for its end; the exit code. All that it said is there then."""
+        code = self.process.wait(seconds)
+        for thread in self._threads:
+            thread.join(5)
+        while (line := self._lines.get(timeout=5)) is not None:
+            self.events.append(line)
+        return code
+
+    def close(self) -> None:
+        """Nothing of it is left behind."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)
+        for thread in self._threads:
+            thread.join(5)
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+            assert pipe is not None
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            said = json.loads(line) if line.startswith("{") else {"event": "text", "text": line}
+            self._lines.put({**said, "at": time.monotonic()})
+        self._lines.put(None)
+
+    def _errors(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.stderr += line
+
+
+@dataclass
+class Played:
+    """How a replay with faults went."""
+
+    recording: Recording
+    stream: Box
+    decode: Box
+    recorder: Box | None
+    xdf: Path
+    done: Event = field(default_factory=dict)
+
+    @property
+    def record(self) -> Box:
+        """The recorder, where there is one."""
+        assert self.recorder is not None
+        return self.recorder
+
+    @property
+    def decisions(self) -> list[Event]:
+        """All of them, in the order in which they came."""
+        return self.decode.all("decision")
+
+    @property
+    def events(self) -> list[Event]:
+        """Those of events."""
+        return [each for each in self.decisions if each["true"] is not None]
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """As the decoder told them."""
+        return tuple(
+            Gap(each["index"], each["missing"], each["reason"]) for each in self.decode.all("gap")
+        )
+
+    def as_offline(self, bundle: Bundle, every: float | None = None) -> set[int]:
+        """Every decision is that of the pipeline which gets the same gaps; indices of events."""
+        gaps = self.gaps
+        expected = offline(bundle, self.recording, gaps, every)
+        for each in self.decisions:
+            other = expected[each["index"], each["true"] is not None]
+            assert (each["label"], each["rejected"], each["true"]) == (
+                other.label, other.rejected, other.true,
+            ), each  # fmt: skip
+            assert each["flags"] == list(other.flags), each
+            assert each["probabilities"] == pytest.approx(dict(other.probabilities), abs=1e-6)
+        found = [each["index"] for each in self.events]
+        assert len(set(found)) == len(found)
+        return set(found)
+
+    def indices(self, since: float = 0, until: float = 1e9) -> set[int]:
+        """Events of the recording whose onset lies between these seconds."""
+        return {
+            each.index
+            for each in self.recording.markers
+            if since * RATE <= each.index < until * RATE
+        }
+
+
+def offline(
+    bundle: Bundle, recording: Recording, gaps: tuple[Gap, ...] = (), every: float | None = None
+) -> dict[tuple[int, bool], Decision]:
+    """Decisions of the pipeline in this process, by index and whether an event was decided."""
+    keep = np.ones(recording.n_samples, bool)
+    for gap in gaps:
+        keep[gap.index : gap.index + gap.missing] = False
+    holed = replace(recording, signal=recording.signal[keep], gaps=gaps)
+    decided = Pipeline(bundle, holed.info, every=every, wait=WAIT_S).run(holed.items(5))
+    return {(each.index, each.true is not None): each for each in decided}
+
+
+class Lab:
+    """An LSL session of its own, a folder and a bundle."""
+
+    def __init__(self, folder: Path, bundle: Path) -> None:
+        self.folder, self.bundle, self.session = folder, bundle, session()
+        self._boxes: list[Box] = []
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Options that choose the session."""
+        return ("--lsl-session", self.session, "--lsl-scope", "machine")
+
+    def start(self, command: str, *words: object, **more: str) -> Box:
+        """A box of this session, under control and telling in JSON."""
+        control = ("--control", "stdin", "--json")
+        self._boxes.append(Box(command, *words, *control, *self.words, **more))
+        return self._boxes[-1]
+
+    def run(self, *words: object, code: str = "", **more: str) -> Box:
+        """Any process; what it prints are events where it is JSON."""
+        self._boxes.append(Box(*words, code=code, **more))
+        return self._boxes[-1]
+
+    def decode(self, *words: object, **more: str) -> Box:
+        """A decoder, which may not have found its stream yet."""
+        return self.start("decode", "--bundle", self.bundle, *words, **more)
+
+    def begin(
+        self, recording: Recording, script: str = "", *words: object, labels: tuple[str, ...] = (),
+        decode: tuple[object, ...] = (), record: bool = False, speed: float = 4, **more: str,
+    ) -> Played:  # fmt: skip
+        """Stream with the faults of ``script``, decode it, and record it where asked."""
+        path = write(recording, self.folder, labels)
+        if script:
+            (self.folder / "faults.toml").write_text(script)
+            words = (*words, "--fault", self.folder / "faults.toml")
+        readers = ("--wait-for", 1 + record, "--speed", speed)
+        stream = self.start("stream", path, *readers, *words, **more)
+        decoder = self.decode(*decode, **more)
+        recorder, xdf = None, self.folder / "recorded.xdf"
+        if record:
+            recorder = self.start("record", "--out", xdf, **more)
+        return Played(recording, stream, decoder, recorder, xdf)
+
+    def finish(self, played: Played, seconds: float = 60) -> Played:
+        """Wait for the end of the recording, and for what everybody says last."""
+        end = played.stream.until("end", seconds)
+        played.decode.say("finish", index=end["index"])
+        assert played.decode.end() == 0, played.decode.stderr
+        played.done = played.decode.events[-1]
+        assert played.done["event"] == "done"
+        if played.recorder is not None:
+            played.recorder.say("finish")
+            assert played.recorder.end() == 0, played.recorder.stderr
+        played.stream.say("finish")
+        assert played.stream.end() == 0, played.stream.stderr
+        return played
+
+    def play(self, recording: Recording, script: str = "", *words: object, **more: Any):
+        """``begin`` and ``finish``."""
+        return self.finish(self.begin(recording, script, *words, **more))
+
+    def close(self) -> None:
+        """End all boxes."""
+        for box in self._boxes:
+            box.close()
+
+
+@contextlib.contextmanager
+def lab(folder: Path, bundle: Path) -> Iterator[Lab]:
+    """A ``Lab`` whose boxes are ended."""
+    made = Lab(folder, bundle)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def fault(at: float, do: str, lasts: float | None = None, **keys: object) -> str:
+    """One fault of a script; ``at`` and ``lasts`` in recording seconds."""
+    given = {"at": at, "do": do, "for": lasts, **keys}
+    lines = [f"{key} = {_toml(value)}" for key, value in given.items() if value is not None]
+    return "\n".join(["[[fault]]", *lines, ""])
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_toml(each)}" for key, each in value.items()) + "}"
+    return json.dumps(value)
+
+
+def at_once(jobs: dict[str, Callable[[], Any]]) -> dict[str, Any]:
+    """The results of all ``jobs``, done at the same time: they mostly wait."""
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        running = {name: pool.submit(job) for name, job in jobs.items()}
+        return {name: each.result() for name, each in running.items()}
+
+
+def recorded(path: Path, name: str = "rtbci-eeg") -> dict[str, Any]:
+    """The only stream of that name in an XDF, stamps as they were sent."""
+    import pyxdf
+
+    found, _ = pyxdf.load_xdf(
+        str(path), dejitter_timestamps=False, synchronize_clocks=False, verbose=False
+    )
+    (stream,) = [each for each in found if each["info"]["name"] == [name]]
+    return stream
