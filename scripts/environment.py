@@ -24,7 +24,25 @@ STAMP = VENV / "rtbci-ready"
 EXTRAS = "all,test"
 LIBRARIES = {  # shared library the wheels expect of the system -> Debian's package
     "libstdc++.so.6": "libstdc++6",
+    # of Qt: the window itself ...
+    "libEGL.so.1": "libegl1",
+    "libGL.so.1": "libgl1",
+    "libdbus-1.so.3": "libdbus-1-3",
+    "libfontconfig.so.1": "libfontconfig1",
+    "libglib-2.0.so.0": "libglib2.0-0",
+    "libxkbcommon.so.0": "libxkbcommon0",
+    # ... and on an X display, real or virtual
+    "libxcb-cursor.so.0": "libxcb-cursor0",
+    "libxcb-icccm.so.4": "libxcb-icccm4",
+    "libxcb-image.so.0": "libxcb-image0",
+    "libxcb-keysyms.so.1": "libxcb-keysyms1",
+    "libxcb-randr.so.0": "libxcb-randr0",
+    "libxcb-render-util.so.0": "libxcb-render-util0",
+    "libxcb-shape.so.0": "libxcb-shape0",
+    "libxcb-xkb.so.1": "libxcb-xkb1",
+    "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
 }
+PROGRAMS = {"Xvfb": "xvfb", "openbox": "openbox", "xdotool": "xdotool"}  # a screen for tests
 
 
 class SetupError(Exception):
@@ -108,9 +126,16 @@ def require_system() -> None:
     wanted = [package for library, package in LIBRARIES.items() if not can_load(library)]
     if not has_ensurepip():
         wanted.append(f"python{sys.version_info.major}.{sys.version_info.minor}-venv")
+    if wanted:
+        install_system(wanted)
+    useful = [package for name, package in PROGRAMS.items() if shutil.which(name) is None]
+    if useful:
+        try:
+            install_system(useful)
+        except SetupError as error:
+            say(f"{error}; without them tests of the window are skipped")
     if not wanted:
         return
-    install_system(wanted)
     importlib.invalidate_caches()
     if not has_ensurepip():
         raise SetupError(

@@ -6,6 +6,12 @@ from rtbci.formats import read
 from sims import demo
 
 
+@pytest.fixture(autouse=True)
+def no_display(monkeypatch):
+    """Whatever this computer has."""
+    monkeypatch.setattr(demo, "missing", lambda: "there is no display")
+
+
 @pytest.fixture
 def calls(monkeypatch):
     """The command lines of the demo, which are not run; ``codes`` are their exit codes."""
@@ -44,6 +50,22 @@ def test_the_commands_are_those_that_people_would_type(tmp_path, calls, capsys):
     out = capsys.readouterr().out
     assert "--labels 1=face,2=house" in out
     assert "a b/replay.xdf'" in out  # quoted
+
+
+def test_where_there_is_a_display_the_session_is_shown_in_its_window(
+    tmp_path, calls, capsys, monkeypatch
+):
+    made, _ = calls
+    assert demo.main(["--folder", str(tmp_path / "demo")]) == 0
+    assert "no window: there is no display; the picture shows" in capsys.readouterr().out
+    assert "--headless" in made[1]
+    made.clear()
+    for question in ("missing", "unusable"):
+        monkeypatch.setattr(demo, question, lambda: None)
+    assert demo.main(["--folder", str(tmp_path / "demo")]) == 0
+    assert "a window opens" in capsys.readouterr().out
+    assert "--headless" not in made[1]
+    assert made[1][made[1].index("--out") + 1] == str(tmp_path / "demo" / "sessions")
 
 
 @pytest.mark.parametrize("failing", [0, 1])

@@ -1,0 +1,138 @@
+"""Keys and buttons of the window, and what they ask of the session.
+
+One table (``gui.keys``) says which key does what. Keys are taken before any widget sees them, so
+that Space pauses whatever was clicked last; only a line that is being written keeps its letters.
+"""
+
+from collections.abc import Callable, Mapping
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtGui import QKeyEvent, QKeySequence
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLineEdit, QWidget
+
+from gui.keys import KEYS, MARKER_S, STOP_S, Twice
+
+if TYPE_CHECKING:
+    from gui.window import Window
+
+_LOOSE = Qt.KeyboardModifier.KeypadModifier | Qt.KeyboardModifier.ShiftModifier
+
+
+class Hands(QObject):
+    """An event filter of the application, for the keys of one window."""
+
+    def __init__(self, window: "Window") -> None:
+        super().__init__(window)
+        self._window = window
+        self.stop_twice = Twice(STOP_S)
+        self._marker_until = float("-inf")
+        self._note_at: Mapping[str, float | int] = {}
+        self._actions: dict[str, Callable[[], None]] = {
+            "pause": self.pause, "stop": self.stop, "marker": self.begin_marker,
+            "note": self.begin_note, "understood": window.understand, "close": self._close,
+            **window.looks.actions,
+        }  # fmt: skip
+        assert set(self._actions) == {each.action for each in KEYS}
+        self._by_key = {_combination(key): each.action for each in KEYS for key in each.keys}
+
+    def act(self, action: str) -> None:
+        """Do what a key or button stands for."""
+        self._actions[action]()
+
+    def eventFilter(self, target: QObject, event: QEvent) -> bool:
+        """True for keys that did something."""
+        kind = event.type()
+        if kind not in (QEvent.Type.KeyPress, QEvent.Type.ShortcutOverride):
+            return False
+        if not isinstance(target, QWidget) or target.window() is not self._window:
+            return False
+        assert isinstance(event, QKeyEvent)
+        focus = QApplication.focusWidget()
+        if isinstance(focus, QLineEdit):
+            if kind == QEvent.Type.KeyPress and event.key() == Qt.Key.Key_Escape:
+                self.end_note(None)
+                return True
+            return False
+        if kind == QEvent.Type.ShortcutOverride:
+            return False
+        return self._press(event, focus)
+
+    def marker_waits(self) -> bool:
+        """Whether M was pressed and its digit is still to come."""
+        return monotonic() < self._marker_until
+
+    def _press(self, event: QKeyEvent, focus: QWidget | None) -> bool:
+        text = event.text()
+        if self.marker_waits() and text in "123456789" and text:
+            self._marker_until = float("-inf")
+            self._window.send("marker", text=text, **self._window.now())
+            return True
+        action = self._by_key.get(_pressed(event)) or self._by_key.get(text)
+        if action == "understood" and isinstance(focus, QAbstractButton):
+            focus.click()
+            return True
+        if action is None or (action == "understood" and focus is self._window.head):
+            return False
+        if event.isAutoRepeat() and action in ("pause", "stop", "marker", "freeze", "theme"):
+            return True  # a key that is held is pressed once
+        if action == "stop" and self._cancel():
+            return True
+        self.act(action)
+        return True
+
+    def _cancel(self) -> bool:
+        """Esc first leaves what is open; True if something was."""
+        if self.marker_waits():
+            self._marker_until = float("-inf")
+            return True
+        return self._window.hide_keys()
+
+    def pause(self) -> None:
+        """Pause decisions, or let them go on."""
+        self._window.send("resume" if self._window.known.paused else "pause")
+
+    def stop(self) -> None:
+        """The second time within two seconds: end the session safely."""
+        if self._window.known.link == "ended":
+            self._close()
+        elif self.stop_twice(monotonic()):
+            self._window.stop_session()
+
+    def begin_marker(self) -> None:
+        """Wait for a digit."""
+        self._marker_until = monotonic() + MARKER_S
+
+    def begin_note(self) -> None:
+        """Open the line; the note's time is now, not when it is written."""
+        self._note_at = self._window.now()
+        self._window.note.setVisible(True)
+        self._window.note.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def end_note(self, text: str | None) -> None:
+        """Send what was written; None throws it away."""
+        if text and text.strip():
+            self._window.send("note", text=text.strip(), **self._note_at)
+        self._window.note.clear()
+        self._window.note.setVisible(False)
+        self._window.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _close(self) -> None:
+        self._window.close()
+
+
+def _combination(key: str) -> str:
+    """One spelling for a key: text for what is written, Qt's name for the rest."""
+    if len(key) == 1:
+        return key.upper() if key.isalpha() else key
+    return QKeySequence(key).toString()
+
+
+def _pressed(event: QKeyEvent) -> str:
+    """The same spelling of a key that was pressed, whatever the keyboard's layout."""
+    modifiers = event.modifiers() & ~_LOOSE
+    text = event.text()
+    if not modifiers and len(text) == 1 and text.isprintable() and not text.isspace():
+        return text.upper()
+    return QKeySequence(event.key() | modifiers.value).toString()

@@ -1,0 +1,209 @@
+"""Where everything stands in the window.
+
+session, recording, timers                                 [pause] [stop safely]
+banner, only where a person should read something
+head, losses   |   traces and their buttons   |   decision, probabilities, bands
+lamps, log, status line
+"""
+
+from collections.abc import Iterable
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSplitter,
+    QVBoxLayout,
+    QWidget,
+)
+
+from gui.column import Column
+from gui.headmap import HeadMap
+from gui.keys import KEYS
+from gui.keys_page import KeysPage
+from gui.palette import Theme
+from gui.panels import Banner, DecisionCard, Header, Lamps, LossTable, StatusLine
+from gui.plots import BandPower, Probabilities
+from gui.trace_bar import TraceBar
+from gui.traces import Traces
+
+MARGIN, HANDLE = 8, 3  # px
+SHARES = (0.21, 0.57, 0.22)  # of the width: electrodes, traces, decisions
+NARROW_SHARES = (0.0, 0.56, 0.44)
+LOG_LINES = 3
+NARROW = 56  # lines of text that the window is wide
+
+
+class Layout(QWidget):
+    """The widgets of the window, in place. ``acted`` tells which action a button stands for."""
+
+    acted = Signal(str)
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self.setObjectName("page")
+        self.header, self.banner = Header(), Banner()
+        self.losses, self.lamps, self.status = LossTable(), Lamps(), StatusLine()
+        self.card, self.bands, self.bar = DecisionCard(), BandPower(theme), TraceBar()
+        self.note, self.log = self._make_note(), self._make_log()
+        self.pause = self._button("Pause decisions", "pause", "pause or resume decisions (Space)")
+        self.stop = self._button("Stop safely", "stop", "stop the session safely (Esc twice)")
+        self.stop.setProperty("tone", "red")
+        self._waiting = QLabel("waiting for the signal")
+        self._waiting.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._waiting.setProperty("role", "dim")
+        self._traces: QWidget = self._waiting
+        self._head: QWidget = QWidget()
+        self._narrow = False
+        self.columns = self._make_columns()
+        self.keys = KeysPage([(each.label, each.what) for each in KEYS])
+        self.keys.setParent(self)
+        self.keys.hide()
+        self.bar.acted.connect(self.acted)
+        self._arrange()
+
+    def put_signal(self, traces: Traces, head: HeadMap) -> None:
+        """The widgets of a stream that came, instead of those before."""
+        for old, new in ((self._traces, traces), (self._head, head)):
+            parent = old.parentWidget()
+            rows = parent.layout() if parent is not None else None
+            assert isinstance(rows, QVBoxLayout)
+            rows.insertWidget(rows.indexOf(old), new, 1)
+            rows.removeWidget(old)
+            old.deleteLater()
+        self._traces, self._head = traces, head
+
+    def put_plot(self, plot: Probabilities) -> None:
+        """The plot over the last minute; once."""
+        self._right.rows.insertWidget(1, plot, 1)
+
+    def show_state(self, paused: bool, ended: bool, log: Iterable[tuple[str, str]]) -> None:
+        """Buttons that make sense now, and the last lines of the log."""
+        self.pause.setText("Resume decisions" if paused else "Pause decisions")
+        self.pause.setEnabled(not ended)
+        self.stop.setEnabled(not ended)
+        lines = [text for _, text in log]
+        metrics, room = self.log.fontMetrics(), self.log.width() - MARGIN
+        fitting = [metrics.elidedText(each, Qt.TextElideMode.ElideRight, room) for each in lines]
+        shown = "\n".join([*fitting, *[""] * LOG_LINES][:LOG_LINES])
+        if shown != self.log.text():
+            self.log.setText(shown)
+            self.log.setAccessibleName("last events: " + "; ".join(lines))
+
+    def toggle_keys(self) -> None:
+        """The page of keys, over everything else."""
+        if self.keys.isVisible():
+            self.keys.hide()
+            return
+        self._place_keys()
+        self.keys.show()
+        self.keys.raise_()
+
+    def dress(self, theme: Theme, drawn: Iterable[QWidget | None]) -> None:
+        """Another theme, for what does not read the style sheet."""
+        own = (self.bands, self.header, self.lamps, self.banner, self.card, self.losses,
+               self.status, self.keys)  # fmt: skip
+        for widget in (*own, *drawn):
+            take = getattr(widget, "set_theme", None)
+            if take is not None:
+                take(theme)
+        self.log.setFixedHeight(self.log.fontMetrics().lineSpacing() * LOG_LINES + 2)
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """The page of keys covers all there is."""
+        super().resizeEvent(event)
+        self._fit()
+        self._place_keys()
+
+    def _fit(self) -> None:
+        """Where the text is large for the window: two columns instead of three, and no log."""
+        narrow = self.width() < NARROW * self.fontMetrics().height()
+        if narrow == self._narrow:
+            return
+        self._narrow = narrow
+        for widget, share in ((self._head, 1), (self.losses, 0)):
+            (self._right if narrow else self._left).rows.addWidget(widget, share)
+        if narrow:
+            self._right.rows.addWidget(self.status)
+        else:
+            self._rows.addWidget(self.status)
+        self._left.setVisible(not narrow)
+        self.log.setVisible(not narrow)
+        self.share_width(self.width())
+
+    def _place_keys(self) -> None:
+        self.keys.setGeometry(self.rect())
+
+    def _make_columns(self) -> QSplitter:
+        columns = QSplitter(Qt.Orientation.Horizontal)
+        columns.setChildrenCollapsible(False)
+        columns.setHandleWidth(HANDLE)
+        self._left, self._right = Column(0, MARGIN, MARGIN), Column(MARGIN, 0, MARGIN)
+        centre = QWidget()
+        rows = QVBoxLayout(centre)
+        rows.setContentsMargins(MARGIN, 0, MARGIN, 0)
+        rows.setSpacing(MARGIN)
+        rows.addWidget(self.bar)
+        rows.addWidget(self._traces, 1)
+        for number, column in enumerate((self._left, centre, self._right)):
+            columns.addWidget(column)
+            columns.setStretchFactor(number, int(number == 1))
+        self._left.rows.addWidget(self._head, 1)
+        self._left.rows.addWidget(self.losses)
+        self._right.rows.addWidget(self.card)
+        self._right.rows.addWidget(self.bands)
+        return columns
+
+    def share_width(self, width: int) -> None:
+        """The columns as they are at first."""
+        shares = NARROW_SHARES if self._narrow else SHARES
+        self.columns.setSizes([round(share * width) for share in shares])
+
+    def _arrange(self) -> None:
+        top = QHBoxLayout()
+        top.addWidget(self.header, 1)
+        top.addWidget(self.pause)
+        top.addWidget(self.stop)
+        foot = QHBoxLayout()
+        foot.addWidget(self.lamps)
+        foot.addWidget(self.log, 1)
+        rows = self._rows = QVBoxLayout(self)
+        rows.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
+        rows.setSpacing(MARGIN)
+        rows.addLayout(top)
+        rows.addWidget(self.banner)
+        rows.addWidget(self.columns, 1)
+        rows.addWidget(self.note)
+        rows.addLayout(foot)
+        rows.addWidget(self.status)
+        self.banner.clear()
+
+    def _make_note(self) -> QLineEdit:
+        note = QLineEdit()
+        note.setPlaceholderText("Note: Enter saves it with the time at which N was pressed; Esc")
+        note.setAccessibleName("note")
+        note.setMaxLength(500)
+        note.hide()
+        return note
+
+    def _make_log(self) -> QLabel:
+        log = QLabel()
+        log.setProperty("role", "caption")
+        log.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        log.setFrameShape(QFrame.Shape.NoFrame)
+        log.setMinimumWidth(40)
+        log.setTextFormat(Qt.TextFormat.PlainText)
+        return log
+
+    def _button(self, text: str, action: str, what: str) -> QPushButton:
+        button = QPushButton(text)
+        button.setAccessibleName(what)
+        button.setToolTip(what)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        button.clicked.connect(lambda: self.acted.emit(action))
+        return button

@@ -1,0 +1,280 @@
+"""The EEG and its markers, read from the bus by a thread of the window's own.
+
+It subscribes only once the session's own boxes read the stream: a replay begins when enough
+readers are there, and a window must never stand in for a recorder.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gui.about import About
+from gui.measure import Reading, band_power, readings
+from rtbci.errors import BadInput, RtbciError
+from rtbci.lsl.config import configure
+from rtbci.lsl.description import Description, signal
+from rtbci.lsl.inlet import clock
+from rtbci.lsl.pair import Pair, search
+from rtbci.lsl.signal import Layout, Signal
+from rtbci.messages import LATE_START
+from rtbci.ring import Ring
+from rtbci.types import Chunk, Gap, Marker, Samples, StreamInfo
+
+PULL_S = 0.1
+LOOK_S = 0.3  # how long twins and markers may take to answer
+AGAIN_S = 0.5  # before the next try, where a stream could not be read
+MEASURE_S, SPAN_S = 1.0, 2.0  # electrodes are judged so often, on so much signal
+MOST_WAITING = 6000  # chunks and marks for a window that is stopped; then the oldest are lost
+
+Event = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A stream is read from now on; indices begin anew. ``columns`` are those that are shown."""
+
+    info: StreamInfo
+    columns: tuple[int, ...]
+    host: str
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Samples to draw, from index ``index`` on: (n, shown channels), uV."""
+
+    index: int
+    x: Samples
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A marker of the experiment."""
+
+    index: int
+    label: str
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Each electrode, and the rhythms of all."""
+
+    electrodes: tuple[Reading, ...]
+    bands: Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why there is no signal here, in a sentence; "" once there is."""
+
+    text: str
+
+
+Item = Opened | Drawn | Gap | Mark | Quality | Trouble
+
+
+class SignalFeed:
+    """``hear`` and ``hear_status`` come from the control thread, the rest from the window's."""
+
+    def __init__(self, about: About) -> None:
+        self.about = about
+        self._items: deque[Item] = deque(maxlen=MOST_WAITING)
+        self._may_read, self._stop = threading.Event(), threading.Event()
+        self._uid: str | None = None  # of the stream that the decoder reads
+        self._signal: Signal | None = None
+        self._thread = threading.Thread(target=self._run, name="signal", daemon=True)
+        self._late = 0.0  # s that a replay runs behind its due times
+
+    def start(self) -> None:
+        """Begin to look for the stream, once there may be one."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Read no more; waits a moment for the thread."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(2.0)
+
+    def items(self) -> list[Item]:
+        """What came since the last call, in order."""
+        found: list[Item] = []
+        while self._items:
+            found.append(self._items.popleft())
+        return found
+
+    def age(self) -> float | None:
+        """Seconds since the newest sample should have been sent; None where nothing is read."""
+        source = self._signal
+        if source is None or not np.isfinite(source.newest):
+            return None
+        return max(0.0, clock() - source.due(source.newest))
+
+    def counts(self) -> tuple[int, int] | None:
+        """Samples that came and that are missing, in this window's own inlet."""
+        source = self._signal
+        return None if source is None else (source.counts.samples, source.counts.missing)
+
+    def now(self) -> dict[str, float | int]:
+        """``stamp``, LSL seconds now, and the sample ``index`` that is due now, where known."""
+        stamp, source = clock(), self._signal
+        if source is None or not np.isfinite(source.newest):
+            return {"stamp": stamp}
+        here = stamp - source.offset
+        if source.t0 is not None:  # a replay: its stamps advance at its speed
+            here = source.t0 + (here - source.t0 - source.late) * source.speed
+        index = source.index_at(here)
+        return {"stamp": stamp} if index is None else {"stamp": stamp, "index": index}
+
+    def hear_status(self, status: Event) -> None:
+        """The session's answer: what its boxes said before this window looked."""
+        said = status.get("said")
+        for event in said if isinstance(said, list) else ():
+            if isinstance(event, dict):
+                self.hear(event)
+
+    def hear(self, event: Event) -> None:
+        """One line of the session."""
+        kind, box = event.get("event"), event.get("box")
+        if box == "decode" and kind == "ready":
+            self._uid = str(event.get("uid") or "") or None
+            if self.about.kind == "live":
+                self._may_read.set()
+        elif box == "stream" and kind == "start":
+            late = event.get("late")
+            self._late = float(late) if isinstance(late, int | float) else 0.0
+            self._may_read.set()
+        elif box == "stream" and kind in ("ended", "done"):
+            self._may_read.clear()
+
+    def _run(self) -> None:
+        told = ""
+        while not self._stop.is_set():
+            if not self._may_read.wait(PULL_S):
+                continue
+            configure_once(self.about)
+            try:
+                self._read()
+                told = ""
+            except RtbciError as error:
+                self._uid = None  # it may have come back as another process
+                if str(error) != told:
+                    told = str(error)
+                    self._items.append(Trouble(f"this window shows no signal: {told}"))
+            self._signal = None
+            self._stop.wait(AGAIN_S)
+
+    def _read(self) -> None:
+        """Read one stream until it is over, is another one, or nobody wants it."""
+        pair = Pair(self.about.markers)
+        given_up = self._is_unwanted
+        wanted = self._uid or self.about.stream
+        found = search(pair, wanted, look=LOOK_S, timeout=5.0, given_up=given_up)
+        if found is None:
+            return
+        try:
+            source = pair.open(found, same_layout(self.about.unit))
+            source.late = self._late
+            self._signal = source
+            self._items.append(Trouble(""))
+            while not given_up() and source.refused is None:
+                self._read_one(pair, source)
+        finally:
+            self._signal = None
+            pair.close()
+
+    def _read_one(self, pair: Pair, source: Signal) -> None:
+        """One recording, or a live stream for ever."""
+        info = source.info
+        columns = tuple(n for n, kind in enumerate(info.types) if kind == "EEG")
+        columns = columns or tuple(range(len(info.channels)))
+        shown = Shown(info, columns)
+        self._items.append(Opened(info, columns, source.about.host))
+        early: list[tuple[float, Marker]] = []
+        measured = clock()
+        while not self._is_unwanted() and source.refused is None:
+            for item in source.pull(PULL_S):
+                self._items.append(shown.push(item))
+            early = self._mark(source, early + pair.pull_markers())
+            pair.late_markers()
+            if clock() - measured >= MEASURE_S:
+                measured = clock()
+                self._items.append(shown.quality())
+            if source.ended:
+                return
+
+    def _mark(
+        self, source: Signal, marks: list[tuple[float, Marker]]
+    ) -> list[tuple[float, Marker]]:
+        """Show markers; those that cannot be placed yet are returned."""
+        early = []
+        for stamp, marker in marks:
+            index = source.index_at(stamp)
+            if index is None:
+                early.append((stamp, marker))
+            elif marker.label != LATE_START:
+                self._items.append(Mark(index, marker.label))
+        return early
+
+    def _is_unwanted(self) -> bool:
+        return self._stop.is_set() or not self._may_read.is_set()
+
+
+class Shown:
+    """What is drawn of a stream: some of its columns, and what they are worth."""
+
+    def __init__(self, info: StreamInfo, columns: tuple[int, ...]) -> None:
+        self._names = tuple(info.channels[column] for column in columns)
+        self._columns = list(columns)
+        self._rate = info.rate
+        self._ring = Ring(max(8, round(SPAN_S * info.rate)), (len(columns),))
+        self._from = 0  # first row in the ring behind the last gap
+        self._judged = -1  # rows in the ring when electrodes were last judged
+
+    def push(self, item: Chunk | Gap) -> Drawn | Gap:
+        """A copy: what comes from an inlet is overwritten by its next pull."""
+        if isinstance(item, Gap):
+            self._from = self._ring.rows
+            return item
+        x = item.x[:, self._columns]
+        self._ring.append(x)
+        return Drawn(item.index, x)
+
+    def quality(self) -> Quality:
+        """Of the last seconds that have no gap."""
+        ring = self._ring
+        if ring.rows == self._judged:  # nothing came: what was true is not known any more
+            self._from = ring.rows
+        self._judged = ring.rows
+        x = ring.view(max(self._from, ring.oldest), ring.rows)
+        return Quality(tuple(readings(x, self._names, self._rate)), band_power(x, self._rate))
+
+
+def same_layout(unit: str | None):
+    """Accepts any signal first, and later only one that can be drawn in the same rows."""
+    first: list[Layout] = []
+
+    def accept(about: Description) -> Layout:
+        info, factor = signal(about, unit)
+        if not first:
+            first.append((info, factor))
+        wanted = first[0][0]
+        if (set(wanted.channels), wanted.rate) != (set(info.channels), info.rate):
+            raise BadInput("it has other channels or another rate now")
+        return replace(info, unit=info.unit), factor
+
+    return accept
+
+
+_configured = threading.Lock()
+_is_configured = False
+
+
+def configure_once(about: About) -> None:
+    """liblsl is configured once in a process: before the first stream is looked for."""
+    global _is_configured
+    with _configured:
+        if not _is_configured:
+            configure(about.lsl_session, about.lsl_scope)
+            _is_configured = True

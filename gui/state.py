@@ -1,0 +1,355 @@
+"""What the window knows of a session now, as plain values: no screen, no socket, no thread.
+
+    known = Knowledge(about)
+    known.hear(event)            # every line of the session
+    known.card(), known.alarms(), known.lamps(), ...
+
+One thread. ``clock`` gives seconds that only go forward.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gui.about import About
+from gui.losses import Losses, Row
+from rtbci.delays import KEYS
+
+RECENT_S = 60.0  # decisions and latencies that are shown
+OLD_S = 3.0  # a decision says its age from here on
+LATE_S = 2.5  # a box that reports every second is late after so long
+GROWS_S = 3.0  # a recording that did not grow for so long stands still
+LOG_LINES = 200
+LEVELS = ("red", "amber", "info")  # most urgent first
+SILENCE = ("stall", "silent", "quiet", "waiting")  # how the codes of alarms about it begin
+NO_DECISION, NOT_ABOVE_CHANCE = "no decision", "not above chance"
+
+Event = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """Something that is wrong now; ``since`` in seconds of the clock."""
+
+    box: str
+    code: str
+    level: str
+    text: str
+    since: float = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Decided:
+    """One decision as it is shown."""
+
+    at: float  # s of the clock, when it was heard
+    onset: float  # s of the recording
+    label: str | None
+    probabilities: Mapping[str, float]
+    flags: tuple[str, ...]
+    rejected: str | None
+
+
+@dataclass(frozen=True)
+class Card:
+    """What stands in the large field: a class, or why there is none."""
+
+    label: str | None = None
+    confidence: float | None = None
+    note: str = ""
+    flags: tuple[str, ...] = ()
+
+
+class Knowledge:
+    """Everything that was heard of one session."""
+
+    def __init__(self, about: About, clock: Callable[[], float] = time.monotonic) -> None:
+        self.about, self._clock = about, clock
+        self.link = "looking"  # "works", "looking" for a session that does not answer, "ended"
+        self.paused = False
+        self.losses = Losses()
+        self.log: deque[tuple[str, str]] = deque(maxlen=LOG_LINES)  # level and sentence
+        self.rate: float | None = None  # of the EEG, Hz, as its stream says
+        self.decisions: deque[Decided] = deque()
+        self.new_decisions: list[Decided] = []  # for who draws them; taken away by ``take``
+        self._alarms: dict[tuple[str, str], Alarm] = {}
+        self._seen: set[Alarm] = set()  # understood by a person
+        self._boxes: dict[str, str] = {}  # name -> started, works, gone, done
+        self._heard: dict[str, float] = {}
+        self._delays: deque[tuple[float, tuple[float, ...]]] = deque()
+        self._size: tuple[int, float] | None = None  # bytes of the recording, since when
+        self._first_size: float | None = None
+        self._plays = False  # a replay, between its first sample and its last
+        self._eeg: str | None = None  # name of the stream that is decoded
+        self._began: float | None = None  # s of the clock
+
+    def begin(self, seconds_ago: float) -> None:
+        """The session began so long ago."""
+        self._began = self._clock() - seconds_ago
+
+    def hear(self, event: Event, late: bool = False) -> None:
+        """One line of the session; ``late`` where it was said before this window looked."""
+        kind, box = str(event.get("event")), str(event.get("box", ""))
+        if box == "stream" and kind in ("start", "end"):
+            self._plays = kind == "start"
+            if self._plays and not late:
+                self.losses.begin_stream()
+        if box:
+            self._heard[box] = self._clock()
+        take = getattr(self, f"_on_{kind}", None)
+        if take is not None:
+            take(event, box)
+
+    def answer(self, status: Event) -> None:
+        """The session's answer to ``status``: what was said before anybody listened."""
+        self.link = "works"
+        self.paused = bool(status.get("paused"))
+        said, boxes = status.get("said"), status.get("boxes")
+        for event in said if isinstance(said, list) else ():
+            if isinstance(event, dict):
+                self.hear(event, late=True)
+        for name, each in boxes.items() if isinstance(boxes, dict) else ():
+            if isinstance(each, dict):
+                self._boxes[name] = "works" if each.get("works") else "started"
+        alarms, before = status.get("alarms"), self._alarms
+        self._alarms = {}
+        for event in alarms if isinstance(alarms, list) else ():
+            if isinstance(event, dict):
+                key = str(event.get("box")), str(event.get("code"))
+                if key in before:
+                    self._alarms[key] = before[key]
+                self._on_alarm(event, key[0])
+
+    def count(self, samples: int, missing: int) -> None:
+        """What this window's own inlet counted; used where no recorder counts."""
+        if self.about.recorded is False:
+            self.losses.count(self._clock(), samples, missing)
+
+    def file(self, size: int | None) -> None:
+        """Bytes of the recording on the disk now, None where there is no file."""
+        if size is None:
+            return
+        if self._size is None or size > self._size[0]:
+            self._size = (size, self._clock())
+        self._first_size = self._first_size or self._clock()
+
+    def say(self, text: str, level: str = "info") -> None:
+        """A line for the log."""
+        if not self.log or self.log[-1] != (level, text):
+            self.log.append((level, text))
+
+    def raise_alarm(self, level: str, code: str, text: str) -> None:
+        """Something that this window itself found."""
+        self._on_alarm({"level": level, "code": code, "text": text}, "window")
+
+    def clear_alarm(self, code: str) -> None:
+        """What ``raise_alarm`` said is over."""
+        self._alarms.pop(("window", code), None)
+
+    def understood(self, alarm: Alarm) -> None:
+        """A person has read it: no banner until it says something else."""
+        self._seen.add(alarm)
+
+    def take(self) -> list[Decided]:
+        """Decisions since the last call."""
+        new, self.new_decisions = self.new_decisions, []
+        return new
+
+    def alarms(self) -> list[Alarm]:
+        """What is wrong now, the most urgent first, then the newest."""
+        return sorted(
+            self._alarms.values(), key=lambda each: (LEVELS.index(each.level), -each.since)
+        )
+
+    def banner(self) -> Alarm | None:
+        """The alarm that a person should read next."""
+        same = ("record", f"silent {self._eeg}")  # its decoder says the same, and more
+        told = [each for each in self.alarms() if (each.box, each.code) != same]
+        return next((e for e in told if e.level != "info" and e not in self._seen), None)
+
+    def session_s(self) -> float | None:
+        """Seconds since the session began."""
+        return None if self._began is None else self._clock() - self._began
+
+    def stream_s(self) -> float | None:
+        """Seconds that the stream has come without a loss."""
+        whole = self.losses.whole()
+        if whole is None or not self.rate:
+            return None
+        return whole / self.rate / (self.about.speed or 1.0)
+
+    def loss_rows(self) -> list[Row]:
+        """Lost and expected samples: session, stream, 10 s, 1 min, 10 min."""
+        return self.losses.rows(self._clock())
+
+    def recording(self) -> str:
+        """ "REC", "no recording", or "lost" where there should be one."""
+        box = self._boxes.get("record")
+        if box == "works" and self.link != "ended":
+            return "REC"
+        if self.about.recorded is False or (box is None and self.about.recorded is None):
+            return "no recording"
+        return "saved" if self.link == "ended" or box in ("done", "ended") else "lost"
+
+    def file_mb(self) -> float | None:
+        """Size of the recording, MB."""
+        return None if self._size is None else self._size[0] / 1e6
+
+    def growing(self) -> bool | None:
+        """Whether the recording grew lately; None before that can be told."""
+        if self._size is None or self._first_size is None or self.recording() != "REC":
+            return None
+        now = self._clock()
+        if now - self._size[1] <= GROWS_S:
+            return True if now - self._first_size > 0.5 else None
+        return False
+
+    def lamps(self) -> dict[str, tuple[str, str]]:
+        """State (works, late, gone, off) and a word for each box."""
+        now, lamps = self._clock(), {}
+        for name in ("stream", "record", "decode"):
+            if name == "stream" and self.about.kind == "live":
+                continue
+            box = self._boxes.get(name)
+            late = now - self._heard.get(name, now) > LATE_S
+            if box is None or box in ("done", "ended"):
+                lamps[name] = ("off", "off" if box is None else "done")
+            elif self.link != "works" and box != "gone":
+                lamps[name] = ("late", "not heard")
+            elif box == "gone":
+                lamps[name] = ("gone", "gone")
+            elif box == "started":
+                lamps[name] = ("late", "starting")
+            else:
+                lamps[name] = ("late", "late") if late else ("works", "works")
+        if self.paused and lamps.get("decode", ("", ""))[0] == "works":
+            lamps["decode"] = ("works", "paused")
+        return lamps
+
+    def latencies(self) -> dict[str, tuple[float | None, float | None]]:
+        """p50 and p95 of the last minute in milliseconds, for each stage."""
+        self._forget()
+        values = np.array([each for _, each in self._delays], float).reshape(-1, len(KEYS))
+        if not len(values):
+            return dict.fromkeys(KEYS, (None, None))
+        p50, p95 = np.percentile(values, (50, 95), axis=0)
+        return {key: (float(a), float(b)) for key, a, b in zip(KEYS, p50, p95, strict=True)}
+
+    def card(self) -> Card:
+        """The newest decision, as far as it may be shown."""
+        if self.paused:
+            return Card(note="paused", flags=("recording goes on",))
+        self._forget()
+        if not self.decisions:
+            return Card(note=NO_DECISION, flags=("none in the last minute",))
+        last = self.decisions[-1]
+        age = self._clock() - last.at
+        old = (f"{age:.0f} s ago",) if age >= OLD_S else ()
+        if last.rejected is not None:
+            return Card(note=NO_DECISION, flags=(last.rejected, *last.flags, *old))
+        if self.about.above_chance is False:
+            return Card(note=NOT_ABOVE_CHANCE, flags=(*last.flags, *old))
+        p = last.probabilities.get(last.label or "")
+        if p is not None and self.about.sure and p < self.about.sure:
+            flags = (each for each in last.flags if each != "unsure")
+            return Card(None, p, NO_DECISION, ("unsure", *flags, *old))
+        untested = "" if self.about.above_chance else "calibration was not tested"
+        return Card(last.label, p, untested, (*last.flags, *old))
+
+    def _forget(self) -> None:
+        since = self._clock() - RECENT_S
+        while self.decisions and self.decisions[0].at < since:
+            self.decisions.popleft()
+        while self._delays and self._delays[0][0] < since:
+            self._delays.popleft()
+
+    def _on_started(self, _event: Event, box: str) -> None:
+        self._boxes[box] = "started"
+
+    def _on_ready(self, event: Event, box: str) -> None:
+        self._boxes[box] = "works"
+        if box == "decode":
+            self._eeg = str(event.get("stream") or "") or self._eeg
+        if isinstance(text := event.get("text"), str):
+            self.say(text)
+
+    def _on_returned(self, event: Event, _box: str) -> None:
+        self.losses.begin_stream()
+        self.say(str(event.get("text") or "the stream came back"), "amber")
+
+    def _on_done(self, event: Event, box: str) -> None:
+        self._boxes[box] = "done"
+        if isinstance(text := event.get("text"), str):
+            self.say(text)
+
+    def _on_ended(self, _event: Event, box: str) -> None:
+        self._boxes[box] = "ended" if self._boxes.get(box) == "done" else "gone"
+
+    def _on_status(self, event: Event, box: str) -> None:
+        if self._boxes.get(box) == "started" and box != "stream":
+            self._boxes[box] = "works"  # it was ready before this window looked
+        if box == "record":
+            samples, missing = event.get("samples"), event.get("missing")
+            if isinstance(samples, dict) and isinstance(missing, dict):
+                self._count({k: (samples[k], v) for k, v in missing.items() if k in samples})
+
+    def _on_alarm(self, event: Event, box: str) -> None:
+        level, text = str(event.get("level")), str(event.get("text") or "")
+        key = box, str(event.get("code"))
+        if self.about.kind == "replay" and not self._plays and key[1].startswith(SILENCE):
+            return  # before a replay and behind it nothing is missed
+        alarm = Alarm(*key, level if level in LEVELS else "amber", text, self._clock())
+        if self._alarms.get(key) != alarm:
+            self._alarms[key] = alarm
+            self.say(text, alarm.level)
+
+    def _on_clear(self, event: Event, box: str) -> None:
+        if self._alarms.pop((box, str(event.get("code"))), None) is not None:
+            self._seen = {each for each in self._seen if each in self._alarms.values()}
+            self.say(str(event.get("text") or ""))
+
+    def _on_gap(self, event: Event, _box: str) -> None:
+        missing = event.get("missing")
+        what = f"{missing} samples missing" if missing else str(event.get("reason") or "a gap")
+        self.say(f"gap: {what}; filters start anew", "amber")
+
+    def _on_pause(self, _event: Event, _box: str) -> None:
+        self.paused = True
+        self.say("decisions are paused; recording goes on")
+
+    def _on_resume(self, _event: Event, _box: str) -> None:
+        self.paused = False
+        self.say("decisions go on")
+
+    def _on_decision(self, event: Event, _box: str) -> None:
+        onset, label, odds = event.get("onset"), event.get("label"), event.get("probabilities")
+        flags, rejected = event.get("flags"), event.get("rejected")
+        decided = Decided(
+            self._clock(),
+            float(onset) if isinstance(onset, int | float) else float("nan"),
+            None if label is None else str(label),
+            {str(k): float(v) for k, v in odds.items()} if isinstance(odds, dict) else {},
+            tuple(map(str, flags)) if isinstance(flags, list) else (),
+            None if rejected is None else str(rejected),
+        )
+        self.decisions.append(decided)
+        self.new_decisions.append(decided)
+        del self.new_decisions[:-1000]
+        took = event.get("latency_ms")
+        if isinstance(took, dict) and all(isinstance(took.get(key), int | float) for key in KEYS):
+            self._delays.append((self._clock(), tuple(float(took[key]) for key in KEYS)))
+
+    def _count(self, counters: Mapping[str, tuple[object, object]]) -> None:
+        """Samples and losses by stream: those of the decoded one count, else of the first signal.
+
+        Nobody can tell what is missing of a stream without a rate.
+        """
+        signals = {k: v for k, v in counters.items() if all(isinstance(each, int) for each in v)}
+        if self._eeg not in signals:
+            self._eeg = next(iter(signals), None)
+        if self._eeg is not None:
+            samples, missing = signals[self._eeg]
+            self.losses.count(self._clock(), int(str(samples)), int(str(missing)))

@@ -1,0 +1,57 @@
+"""The buttons above the traces: time, scale, electrodes, picture. Each has a key too."""
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
+
+from gui.flow import Flow
+
+PARTS = (  # caption; action, text and what it does, of each button
+    ("time", ("shorter", "\u2212", "less time in the picture ( [ )"),
+     ("longer", "+", "more time in the picture ( ] )")),
+    ("scale", ("smaller", "\u2212", "smaller traces ( - )"), ("larger", "+", "larger traces ( + )"),
+     ("autoscale", "fit", "scale that fits the traces (A)")),
+    ("electrodes", ("previous", "\u25b2", "group of electrodes before (PgUp)"),
+     ("next", "\u25bc", "next group of electrodes (PgDn)"),
+     ("group", "16 / 32 / all", "groups of 16, 32, or all electrodes (G)")),
+    ("", ("freeze", "freeze", "freeze the picture, and let it go on (F)")),
+)  # fmt: skip
+
+
+class TraceBar(QWidget):
+    """Emits ``acted`` with the name of an action of ``gui.keys``."""
+
+    acted = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.buttons: dict[str, QPushButton] = {}
+        groups = Flow(self, space=14, line=4)
+        for caption, *buttons in PARTS:
+            group = QWidget()
+            row = QHBoxLayout(group)
+            row.setContentsMargins(0, 0, 0, 0)
+            row.setSpacing(4)
+            if caption:
+                label = QLabel(caption)
+                label.setProperty("role", "caption")
+                row.addWidget(label)
+            for action, text, what in buttons:
+                row.addWidget(self._button(action, text, what))
+            groups.addWidget(group)
+        self.buttons["freeze"].setCheckable(True)
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+
+    def show_frozen(self, frozen: bool) -> None:
+        """Whether the picture stands still."""
+        self.buttons["freeze"].setChecked(frozen)
+
+    def _button(self, action: str, text: str, what: str) -> QPushButton:
+        button = QPushButton(text)
+        button.setAccessibleName(what)
+        button.setToolTip(what)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        button.clicked.connect(lambda: self.acted.emit(action))
+        self.buttons[action] = button
+        return button
