@@ -6,7 +6,7 @@ microvolts. Chunks are ``(times, channels)`` C-contiguous float32, as LSL delive
 given to decoders are ``(channels, times)``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -77,6 +77,7 @@ class Window:
     rejected: str | None = None
     # largest peak-to-peak of the amplitude check, microvolts; a bound where that is within limits
     peak: float | None = None
+    missing: NDArray[np.bool_] | None = None  # (channels,) flat or absent, where some can be spared
 
 
 @dataclass(frozen=True)
@@ -128,4 +129,22 @@ class Transform(Protocol):
 
     def reset(self) -> None:
         """Back to the state of a fresh start."""
+        ...
+
+
+class TextSpace(Protocol):
+    """Where sentences are points, and near meanings near points."""
+
+    @property
+    def name(self) -> str:
+        """What bundles call this space."""
+        ...
+
+    @property
+    def dimensions(self) -> int:
+        """Numbers in one embedding."""
+        ...
+
+    def embed(self, texts: Sequence[str]) -> Samples:
+        """``(texts, dimensions)`` float32, rows of unit length."""
         ...

@@ -1,0 +1,82 @@
+"""One picture from its parts: a scene, and one to three copies of an artwork with their shadows.
+
+The artworks lie in ``data/artworks`` as small WebP images with transparency; a ``Layout`` says
+what goes where. Same layout, same pixels.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from rtbci.stimuli.scenes import SCENES, paint
+
+ARTWORKS = Path(__file__).parent / "data" / "artworks"
+SHADOW = 0.5  # darkness in the middle of the shadow that a thing throws
+WIDEST = {1: 0.9, 2: 0.52, 3: 0.42}  # of one of that many, as a share of the picture
+LOWEST = 0.98  # a foot below this is not seen, and throws no shadow
+PLACES: dict[int, tuple[tuple[float, float, float], ...]] = {
+    # count -> place right of the middle, below the ground, share of the size; from back to front
+    1: ((0.0, 0.0, 1.0),),
+    2: ((-0.22, -0.02, 0.62), (0.2, 0.03, 0.68)),
+    3: ((0.02, -0.05, 0.48), (-0.27, 0.0, 0.54), (0.25, 0.05, 0.58)),
+}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a picture is made of."""
+
+    artwork: str  # name of a file in data/artworks
+    scene: str  # key of SCENES
+    count: int  # of copies, 1 to 3
+    height: float  # of one alone, as a share of the picture
+    x: float  # middle of the thing, 0 left to 1 right
+    y: float  # its foot, 0 above to 1 below; its middle where the scene is one to fly in
+    mirrored: bool
+    seed: int  # of the scene's details
+
+
+def compose(layout: Layout, size: int) -> Image.Image:
+    """The picture as RGB of ``size`` pixels a side."""
+    picture = paint(layout.scene, size, layout.seed)
+    art = artwork(layout.artwork)
+    if layout.mirrored:
+        art = art.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    for right, below, share in PLACES[layout.count]:
+        tall = layout.height * share * size
+        wide = tall * art.width / art.height
+        fit = min(1.0, WIDEST[layout.count] * size / wide)
+        tall, wide = tall * fit, wide * fit
+        x = min(max((layout.x + right) * size, wide / 2), size - wide / 2)
+        y = (layout.y + below) * size - tall
+        if SCENES[layout.scene].flying:
+            y = (layout.y + 2 * below) * size - tall / 2
+        elif layout.y < LOWEST:
+            _darken(picture, x, y + tall * 0.985, wide)
+        copy = art.resize((max(1, round(wide)), max(1, round(tall))), Image.Resampling.LANCZOS)
+        picture.paste(copy, (round(x - wide / 2), round(y)), copy)
+    return picture
+
+
+def _darken(picture: Image.Image, x: float, y: float, wide: float) -> None:
+    """A soft flat shadow around (x, y)."""
+    shape = (max(2, round(wide * 1.1)), max(2, round(wide * 0.2)))
+    mask = _blob().resize(shape)
+    picture.paste((24, 22, 36), (round(x - shape[0] / 2), round(y - shape[1] / 2)), mask)
+
+
+@lru_cache(1)
+def _blob() -> Image.Image:
+    across = np.linspace(-1, 1, 64) ** 2
+    far = np.minimum(1, across[:, None] + across[None, :])
+    return Image.fromarray((255 * SHADOW * (1 - far) ** 1.2).astype(np.uint8))
+
+
+@lru_cache(512)
+def artwork(name: str) -> Image.Image:
+    """An artwork with its transparency (RGBA), cropped to what is drawn."""
+    with Image.open(ARTWORKS / f"{name}.webp") as image:
+        return image.convert("RGBA")
