@@ -1,0 +1,7 @@
+"""People who do not exist: a forward model from pictures to microvolts."""
+
+from sims.person.constants import STRENGTHS
+from sims.person.head import montage
+from sims.person.person import Person, Session
+
+__all__ = ["STRENGTHS", "Person", "Session", "montage"]
