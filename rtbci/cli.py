@@ -43,6 +43,9 @@ COMMANDS = {  # name -> (one line, module)
     "gui": ("the window of a running session", "rtbci.commands.gui"),
     "stop": ("end a running session safely", "rtbci.commands.stop"),
     "stream": ("play a recording as an LSL stream, with faults on demand", "rtbci.commands.stream"),
+    "pretrain": ("train one network on many people", "rtbci.commands.pretrain"),
+    "evaluate": ("test a model on what it has never seen", "rtbci.commands.evaluate"),
+    "simulate": ("people who do not exist, on disk or live", "rtbci.commands.simulate"),
     "bench": ("how fast this computer decodes", "rtbci.commands.bench"),
 }
 GROUPS = {  # heading in the help -> its commands
@@ -50,7 +53,9 @@ GROUPS = {  # heading in the help -> its commands
     "the boxes of a session": ("stream", "record", "decode"),
     "prepare a session": ("streams", "doctor"),
     "sessions": ("live", "gui", "stop"),
-    "measure": ("bench",),
+    "try it without a cap": ("simulate",),
+    "train networks": ("pretrain",),
+    "measure": ("evaluate", "bench"),
 }
 EXAMPLES = (
     "rtbci info recording.xdf",

@@ -1,0 +1,212 @@
+"""``rtbci simulate``: people who do not exist, as a dataset on disk or live at an amplifier."""
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rtbci.child import add_child_options
+from rtbci.errors import BadInput
+from rtbci.options import add_lsl_options, names, progress_bar, say, stages
+
+if TYPE_CHECKING:
+    from sims.dataset import Written
+
+HELP = """Simulate people who look at pictures: nobody is measured.
+
+  rtbci simulate --out sim --subjects 3 --sessions 2 --strength clear
+  rtbci simulate --live --channels 32 --rate 250 --strength clear
+
+With --out it writes the layout of the 122-channel picture dataset (arrays,
+class lists, image lists, captions, pictures), and each session in one file.
+With --live it streams as an amplifier does and answers the markers of any
+program: JSON with "image", "caption" or "label", or the name of a category.
+
+  realistic  as much class information as in the published recordings: a
+             decoder finds about 1 in 10 of 20 classes
+  clear      8 classes, well above chance in a few minutes
+  none       the signal is drawn without a look at the pictures
+  codes      classes with random codes: no meaning, alike pictures not alike"""
+LARGEST = 10**6  # of counts and seeds
+STRENGTHS = ("realistic", "clear", "none", "codes")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Fill the parser of the command."""
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--out", type=Path, metavar="DIR", help="write the dataset there")
+    where.add_argument("--live", action="store_true", help="be a participant on the bus")
+    parser.add_argument("--strength", choices=STRENGTHS, default="realistic", help="[realistic]")
+    parser.add_argument(
+        "--channels", type=cap, default=122, metavar="N|A,B",
+        help="a cap of 122, 64, 32, 16, 8 or 4 electrodes, or their names [122]",
+    )  # fmt: skip
+    parser.add_argument("--rate", type=rate, default=1000.0, metavar="HZ", help="[1000]")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="other people [0]")
+    group = parser.add_argument_group("the dataset")
+    for what, default in (("subjects", 1), ("sessions", 1), ("runs", 4), ("trials", 100)):
+        group.add_argument(f"--{what}", type=count, metavar="N", help=f"[{default}]")
+    group.add_argument(
+        "--classes", type=names, metavar="A,B", help="of the 20 [all; clear: 8 of them]"
+    )
+    group.add_argument("--no-merged", action="store_true", help="no session files: half the size")
+    group.add_argument("--no-images", action="store_true", help="do not paint the pictures")
+    group.add_argument("--jobs", type=count, metavar="N", help="processes [2]")
+    live = parser.add_argument_group("live")
+    live.add_argument("--subject", type=count, metavar="N", help="which person [2]")
+    live.add_argument("--session", type=count, metavar="N", help="which day [1]")
+    live.add_argument("--seconds", type=rate, metavar="S", help="end after so long [never]")
+    live.add_argument("--name", metavar="NAME", help="of the EEG stream [rtbci-eeg]")
+    live.add_argument(
+        "--markers", type=names, default=(), metavar="NAME,...", help="streams to answer [all]"
+    )
+    add_lsl_options(parser)
+    add_child_options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write, or stream until the end, an order or a signal."""
+    check(args)
+    if args.live:
+        participate(args)
+    else:
+        write(args)
+    return 0
+
+
+def check(args: argparse.Namespace) -> None:
+    """Raises ``BadInput`` for options that belong to the other way of using it."""
+    only = {
+        False: ("subject", "session", "seconds", "name", "markers", "control", "lsl_session",
+                "lsl_scope"),
+        True: ("subjects", "sessions", "runs", "trials", "classes", "no_merged", "no_images",
+               "jobs"),
+    }[args.live]  # fmt: skip
+    wrong = [f"--{name.replace('_', '-')}" for name in only if getattr(args, name)]
+    if wrong:
+        raise BadInput(f"{wrong[0]} belongs to {'--out' if args.live else '--live'}; leave it out")
+
+
+def write(args: argparse.Namespace) -> None:
+    """Write the dataset and show what is there."""
+    from rtbci.messages import line
+    from sims.dataset import write as write_dataset
+
+    with progress_bar() as bar:
+        done = write_dataset(
+            args.out,
+            subjects=args.subjects or 1,
+            sessions=args.sessions or 1,
+            runs=args.runs or 4,
+            trials=args.trials or 100,
+            strength=args.strength,
+            channels=args.channels,
+            rate=args.rate,
+            seed=args.seed,
+            classes=args.classes,
+            merged=not args.no_merged,
+            images=not args.no_images,
+            jobs=args.jobs or min(2, os.cpu_count() or 1),
+            progress=stages(bar),
+        )
+    if args.json:
+        print(line(result(done)))
+    else:
+        show(done)
+
+
+def result(done: "Written") -> dict[str, object]:
+    """The result as programs read it."""
+    settings = done.settings
+    return {
+        "event": "simulated",
+        "simulated": True,
+        "out": str(done.folder),
+        "subjects": list(settings.names),
+        "sessions": settings.sessions,
+        "runs": settings.runs,
+        "trials": settings.trials,
+        "strength": settings.strength,
+        "classes": list(settings.classes),
+        "channels": list(settings.channels),
+        "rate": settings.rate,
+        "seed": settings.seed,
+        "runs_drawn": done.drawn,
+        "runs_kept": done.kept,
+        "session_files": [str(path) for path in done.merged],
+    }
+
+
+def show(done: "Written") -> None:
+    """The result for a person, with the next step."""
+    s = done.settings
+    print(
+        f"{done.folder}: {s.subjects} x {s.sessions} x {s.runs} x {s.trials} trials of "
+        f"{len(s.classes)} classes, {len(s.channels)} channels, {s.rate:g} Hz, {s.strength}"
+    )
+    if done.kept:
+        say(f"{done.kept} of {done.kept + done.drawn} runs were there already")
+    say("simulated: nobody was measured; simulated.json says how")
+    for path in done.merged[:1]:
+        say(f"next: rtbci info {path}")
+
+
+def participate(args: argparse.Namespace) -> None:
+    """Be a participant on the bus."""
+    from rtbci.child import Control, Reporter
+    from rtbci.lsl.config import configure
+    from sims.participant import sentence, stream
+    from sims.person import Person, montage
+
+    channels = montage(args.channels) if isinstance(args.channels, int) else args.channels
+    session = Person(
+        args.seed, args.subject or 2, channels, args.rate, args.strength
+    ).session(args.session or 1)  # fmt: skip
+    configure(args.lsl_session, args.lsl_scope)
+    reporter, control = Reporter("participant", args.json), Control(args.control == "stdin")
+
+    def tell(kind: str, /, **fields: object) -> None:
+        text = sentence(kind, fields)
+        if kind == "ready":
+            reporter.ready(text or "", **fields)
+        elif kind == "status":
+            reporter.status(**fields)
+        else:
+            reporter.event(kind, text, **fields)
+
+    def done(counts: dict[str, object]) -> None:
+        reporter.done(sentence("done", counts) or "", **counts)
+
+    try:
+        stream(session, tell, control, name=args.name, wanted=args.markers,
+               seconds=args.seconds, done=done)  # fmt: skip
+    finally:
+        reporter.close()
+
+
+def cap(text: str) -> int | tuple[str, ...]:
+    """How many electrodes, or their names; raises ``ArgumentTypeError``."""
+    return int(text) if text.isdecimal() and len(text) < 5 else names(text)
+
+
+def count(text: str) -> int:
+    """A whole number from 1 on; raises ``ArgumentTypeError``."""
+    if not text.isdecimal() or not 1 <= int(text[:9]) <= LARGEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 to {LARGEST:,}")
+    return int(text)
+
+
+def seed(text: str) -> int:
+    """A whole number from 0 on; raises ``ArgumentTypeError``."""
+    return 0 if text == "0" else count(text)
+
+
+def rate(text: str) -> float:
+    """Hertz or seconds, above 0; raises ``ArgumentTypeError``."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= LARGEST:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, found {text!r}")
+    return value
