@@ -64,7 +64,8 @@ def implausible(recording: Recording, names: tuple[str, ...]) -> str | None:
     The median over electrodes of the median swing in a second is held against ``SWINGS``.
     """
     length = max(2, round(recording.info.rate))
-    whole = recording.signal[: len(recording.signal) // length * length]
+    signal = recording.measured
+    whole = signal[: len(signal) // length * length]
     pieces = whole[:, recording.info.columns(names)].reshape(-1, length, len(names))
     pieces = pieces[np.isfinite(pieces).all(axis=(1, 2))]
     if not len(pieces):
@@ -119,8 +120,10 @@ def find_line(
 def spectrum(recording: Recording, column: int) -> tuple[Array, Array]:
     """Welch's power spectrum of one channel: frequencies in Hz and power, both (bins,).
 
-    Empty where no piece without a gap is long enough.
+    Empty where no piece without a gap is long enough, and for epochs: their bridges are no signal.
     """
+    if recording.epoch_rows is not None:
+        return np.zeros(0), np.zeros(0)
     rate = recording.info.rate
     n = round(PIECE * rate)
     window = np.hanning(n)

@@ -7,6 +7,8 @@ consume it without knowing which file it came from.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from rtbci.errors import BadInput
 from rtbci.types import Array, Chunk, Gap, Marker, Provenance, Samples, StreamInfo
 
@@ -18,7 +20,8 @@ class Recording:
     ``signal`` (rows, channels) float32 microvolts holds the samples that are there; ``gaps`` say
     where rows and sample indices part: a row behind a gap of n samples has an index n higher.
     ``epoch_rows`` is set for arrays of epochs, which hold nothing between their trials: rows per
-    epoch, each behind a gap.
+    epoch, each behind a gap. ``rtbci.bridge`` makes one signal of them: ``bridged`` then says at
+    which sample index each epoch begins, and all other samples are nobody's brain.
     """
 
     signal: Samples
@@ -32,6 +35,8 @@ class Recording:
     epoch_rows: int | None = None
     stamps: Array | None = None  # (rows,) s as the file has them, on the clock of ``t0``
     lead_in: int = 0  # rows before sample index 0 (of a recorded replay), left out
+    runs: tuple[int, ...] = ()  # epochs a run, in order, where an array of epochs holds several
+    bridged: tuple[int, ...] | None = None  # (epochs,) sample index at which each begins
 
     @property
     def segments(self) -> list[tuple[int, int, int]]:
@@ -55,6 +60,20 @@ class Recording:
     def duration(self) -> float:
         """Seconds from the first to the last sample, gaps included."""
         return self.n_samples / self.info.rate
+
+    @property
+    def measured(self) -> Samples:
+        """(rows, channels) that somebody measured: all, but for the bridges between epochs."""
+        if self.bridged is None or self.epoch_rows is None:
+            return self.signal
+        return np.concatenate([self.signal[at : at + self.epoch_rows] for at in self.bridged])
+
+    @property
+    def epoch_starts(self) -> tuple[int, ...]:
+        """Sample index at which each epoch begins; empty for a continuous recording."""
+        if self.bridged is not None or self.epoch_rows is None:
+            return self.bridged or ()
+        return tuple(range(0, self.n_samples, self.epoch_rows))
 
     @property
     def eeg_channels(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import pytest
 
 from rtbci.errors import BadInput
 from rtbci.formats import read
+from rtbci.formats.dataset import CLASSES
 from rtbci.types import Gap
 
 RNG = np.random.default_rng(0)
@@ -19,7 +20,7 @@ def dataset(folder, order=("epoch", "time", "channel"), n=6):
     turned = x if order[1] == "time" else np.ascontiguousarray(x.transpose(0, 2, 1))
     path = folder / f"{stem}_1000Hz.npy"
     np.save(path, turned)
-    path.with_suffix(".json").write_text(json.dumps([3] * (n - 1) + [11], indent=2))
+    path.with_suffix(".json").write_text(json.dumps([9] * (n - 1) + [18], indent=2))
     rows = [rf"C:\Users\casia\Desktop\pic\cow\n0{i}_1_resized.jpg" for i in range(n - 1)]
     rows.append(r"C:\Users\casia\Desktop\pic\train\000332_resized.jpg")
     csv = "FilePath\r\n" + "\r\n".join(rows) + "\r\n"
@@ -37,10 +38,59 @@ def test_the_dataset_is_read_in_either_orientation(tmp_path, order):
     assert recording.info.channels[::121] == ("EEG001", "EEG122")
     assert (recording.info.unit, recording.info.unit_from) == ("uV", "assumed")
     assert recording.gaps[0] == Gap(500, 0, "between epochs")
-    assert [(m.index, m.label) for m in recording.markers][-1] == (2500, "11")
-    assert recording.markers[-1].fields["image"] == "000332"
-    assert recording.markers[-1].fields["category"] == "train"
+    assert [(m.index, m.label) for m in recording.markers][-1] == (2500, "train")
+    assert recording.markers[-1].fields == {"trial": 6, "image": "000332"}
     assert any("no signal between them" in note for note in recording.provenance.notes)
+
+
+def session(folder, n=300, more=None):
+    """An array of joined runs as others pass it on, with a list of class ids beside it."""
+    x = RNG.normal(0, 20, (n, 500, 122)).astype("<f4")
+    np.save(folder / "sub-02_ses-01.npy", x)
+    beside = (np.arange(n) % 20).tolist() if more is None else more
+    (folder / "sub-02_ses-01.json").write_text(json.dumps(beside))
+    return folder / "sub-02_ses-01.npy"
+
+
+def test_a_session_of_the_dataset_needs_no_more_than_its_class_ids(tmp_path):
+    recording = read(session(tmp_path))
+    assert (recording.info.rate, recording.epoch_rows, recording.runs) == (1000, 500, (100,) * 3)
+    assert [m.label for m in recording.markers[:20]] == list(CLASSES)
+    assert recording.markers[250].fields == {"trial": 251, "run": 3}
+    for said in ("a rate of 1000 Hz is assumed", "runs of 100 epochs are assumed"):
+        assert any(said in note for note in recording.provenance.notes)
+
+
+def test_what_a_sidecar_says_of_a_session_is_not_assumed(tmp_path):
+    n = 6
+    side = {"rate": 250, "channels": [f"E{i}" for i in range(4)], "unit": "uV",
+            "axes": "epoch,time,channel", "labels": ["dog", "cat"] * 3, "runs": [4, 2],
+            "images": [f"00{i}" for i in range(n)], "captions": ["Hündchen"] * 5 + [None],
+            "simulated": True, "seed": 7}  # fmt: skip
+    np.save(tmp_path / "sub-02_ses-01.npy", RNG.normal(0, 20, (n, 125, 4)))
+    (tmp_path / "sub-02_ses-01.json").write_text(json.dumps(side))
+    recording = read(tmp_path / "sub-02_ses-01.npy")
+    assert (recording.info.rate, recording.runs, len(recording.gaps)) == (250, (4, 2), 5)
+    shown = {"trial": 5, "run": 2, "image": "004", "caption": "Hündchen"}
+    assert recording.markers[4].fields == shown
+    assert "caption" not in recording.markers[5].fields
+    assert "simulated: no person" in recording.provenance.notes
+
+
+@pytest.mark.parametrize(
+    ("more", "what"),
+    [
+        ({"labels": ["a"] * 5}, "has 5 labels for 6 epochs"),
+        ({"images": ["a"] * 7}, "has 7 images for 6 epochs"),
+        ({"runs": [3, 2]}, "has runs of 3, 2 epochs, 5 in all; the array has 6"),
+        ({"runs": [6, 0]}, "runs.1"),
+        ([0, 1, 2, 3, 4, 20], "has class 20; the low-speed task has 0 to 19"),
+    ],
+)
+def test_lists_that_do_not_fit_the_epochs_are_refused(tmp_path, more, what):
+    path = session(tmp_path, 6, more)
+    with pytest.raises(BadInput, match=what):
+        read(path)
 
 
 def test_a_continuous_array_takes_what_its_sidecar_says(tmp_path):

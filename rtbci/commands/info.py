@@ -1,10 +1,11 @@
-"""``rtbci info FILE``: what a recording holds, and what looks wrong with it."""
+"""``rtbci info FILE``: what a recording or a dataset holds, and what looks wrong with it."""
 
 import argparse
 import json
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,7 +13,12 @@ from rtbci.errors import RtbciError
 from rtbci.options import add_reading_options, read_file
 from rtbci.recording import Recording
 
-HELP = "Print what a recording holds and what looks wrong with it."
+if TYPE_CHECKING:
+    from rtbci.formats.dataset import Contents
+
+HELP = """Print what a recording holds and what looks wrong with it.
+
+A folder of the 122-channel picture dataset is shown in one look."""
 SHOWN = 24  # markers labels and gaps listed; more are counted
 
 
@@ -22,7 +28,7 @@ Row = tuple[str, str, tuple[float | None, float | None]]  # name, type, (median,
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``info``; the same words read a file in calibrate and replay."""
     parser.add_argument(
-        "files", metavar="FILE", nargs="+", type=Path, help="file or session folder"
+        "files", metavar="FILE", nargs="+", type=Path, help="file, session or dataset folder"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a file on stdout")
     add_reading_options(parser)
@@ -30,8 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0; or 2 where a file could not be read, after showing all others."""
+    from rtbci.formats.dataset import is_dataset
+
     code, seen = 0, dict[str, Path]()
     for place, path in enumerate(args.files):
+        if is_dataset(path):
+            code = max(code, dataset(path, args.json))
+            continue
         try:
             recording = read_file(path, args, pick=True)
         except RtbciError as error:
@@ -51,14 +62,96 @@ def run(args: argparse.Namespace) -> int:
     return code
 
 
+def dataset(folder: Path, json_wanted: bool) -> int:
+    """Show a folder of the dataset; 2 where files are damaged or contradict each other."""
+    from rtbci.formats.dataset import look, twins
+
+    found = look(folder)
+    same = twins(run.array for run in found.runs)
+    if json_wanted:
+        print(json.dumps(dataset_json(folder, found, same), ensure_ascii=False))
+    else:
+        show_dataset(folder, found, same)
+    return 2 if found.wrong or not found.runs else 0
+
+
+def dataset_json(
+    folder: Path, found: "Contents", same: list[tuple[Path, Path]]
+) -> dict[str, object]:
+    """What ``--json`` prints of a dataset. Keys: folder, trials, subjects (id -> session -> run ->
+    trials), classes (name -> trials), images and captions (how many trials have one), missing,
+    wrong (sentences), same_as (pairs of arrays with the same bytes)."""
+    subjects: dict[str, dict[str, dict[str, int]]] = {}
+    for run in found.runs:
+        sessions = subjects.setdefault(run.subject, {})
+        sessions.setdefault(f"{run.session:02d}", {})[f"{run.number:02d}"] = len(run.labels)
+    return {
+        "folder": str(folder),
+        "trials": sum(len(run.labels) for run in found.runs),
+        "subjects": subjects,
+        "classes": dict(sorted(Counter(name for run in found.runs for name in run.names).items())),
+        "images": sum(len(run.images) for run in found.runs),
+        "captions": sum(each is not None for run in found.runs for each in run.captions),
+        "missing": list(found.missing),
+        "wrong": list(found.wrong),
+        "same_as": [[str(one), str(other)] for one, other in same],
+    }
+
+
+def show_dataset(folder: Path, found: "Contents", same: list[tuple[Path, Path]]) -> None:
+    """The same for people: subjects by sessions, runs and trials in each."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    facts = dataset_json(folder, found, same)
+    counts = Counter(name for run in found.runs for name in run.names)
+    n = len({run.subject for run in found.runs})
+    console.print(Text(folder.resolve().name, style="bold"))
+    console.print(
+        f"{n} subjects, {len(found.runs)} runs, {facts['trials']:,} trials, {facts['images']:,} "
+        f"with an image, {facts['captions']:,} with a caption"
+    )
+    if counts:
+        low, high = min(counts.values()), max(counts.values())
+        each = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+        console.print(f"{len(counts)} classes of {each} trials: {', '.join(sorted(counts))}")
+    sessions = sorted({run.session for run in found.runs})
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0))
+    for title in ("subject", *(f"session {number}" for number in sessions)):
+        table.add_column(title)
+    cells: dict[str, dict[int, list[int]]] = {}
+    for run in found.runs:
+        cells.setdefault(run.subject, {}).setdefault(run.session, []).append(len(run.labels))
+    for subject, row in cells.items():
+        table.add_row(subject, *(_cell(row.get(number, [])) for number in sessions))
+    console.print()
+    console.print(table)
+    twice = [f"{one} and {other} hold the same bytes" for one, other in same]
+    for note in (*found.wrong, *found.missing, *twice)[:SHOWN]:
+        console.print(Text(f"! {note}", style="yellow"))
+    left = len(found.wrong) + len(found.missing) + len(twice) - SHOWN
+    if left > 0:
+        console.print(f"and {left} more; see --json", style="dim")
+
+
+def _cell(trials: list[int]) -> str:
+    """``4 x 100`` for four runs of 100 trials each, ``100+98`` where they differ."""
+    if len(set(trials)) == 1:
+        return f"{len(trials)} x {trials[0]}"
+    return "+".join(map(str, trials))
+
+
 def as_json(recording: Recording, same_as: str | None = None) -> dict[str, object]:
     """What ``--json`` prints. Keys:
 
     paths, format, sha256, same_as (path of an earlier file with the same bytes, or null), name,
     duration_s, samples (gaps included), rows (without), rate, effective_rate (Hz or null), unit,
-    unit_from, channels (name, type, median, p2p in microvolts), epoch_rows, t0, lead_in (rows of a
-    recorded replay before index 0, left out), back_steps, gaps (index, seconds, missing, reason),
-    markers (label -> count), notes (what looks wrong).
+    unit_from, channels (name, type, median, p2p in microvolts), epoch_rows, runs (epochs of each),
+    t0, lead_in (rows of a recorded replay before index 0, left out), back_steps, gaps (index,
+    seconds, missing, reason), markers (label -> count), notes (what looks wrong).
     """
     info, provenance = recording.info, recording.provenance
     return {
@@ -81,6 +174,7 @@ def as_json(recording: Recording, same_as: str | None = None) -> dict[str, objec
             )
         ],
         "epoch_rows": recording.epoch_rows,
+        "runs": list(recording.runs),
         "t0": recording.t0,
         "lead_in": recording.lead_in,
         "back_steps": recording.back_steps,
@@ -192,7 +286,8 @@ def _gaps(recording: Recording) -> str:
     rate = recording.info.rate
     if recording.epoch_rows is not None:
         n = len(recording.signal) // recording.epoch_rows
-        return f"{n} epochs of {recording.epoch_rows / rate:g} s, nothing between them"
+        runs = f" in {len(recording.runs)} runs" if recording.runs else ""
+        return f"{n} epochs of {recording.epoch_rows / rate:g} s{runs}, nothing between them"
     if not recording.gaps:
         return "none"
     each = [

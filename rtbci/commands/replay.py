@@ -148,7 +148,7 @@ def sources_of(
     """Every file with a function that reads it; the first may be read already."""
 
     def reader(path: Path) -> "Source":
-        return path, lambda: (read_file(path, args), None)
+        return path, lambda: (whole_signal(path, args), None)
 
     sources = [reader(path) for path in files]
     if first is not None:
@@ -273,42 +273,75 @@ def from_first_runs(
 ) -> "tuple[Bundle, list[Path], Start | None, str]":
     """Calibrate on the first 60 % of the runs (of the events, where there is one run only)."""
     from calibration.training import calibrate as train
-    from calibration.trials import EPOCHS
-    from rtbci.recipe import Recipe
 
     count = len(args.files)
     n = min(count - 1, math.ceil(CALIBRATED_SHARE * count)) if count > 1 else 1
-    recordings = [read_file(path, args) for path in args.files[:n]]
-    for recording in recordings:
-        if recording.epoch_rows is not None:
-            raise BadInput(f"{recording.provenance.paths[0]} {EPOCHS}")
+    read = whole_signal if count == 1 else read_file  # several are bridged one after the other
+    recordings = [read(path, args) for path in args.files[:n]]
     marker_labels = args.labels or guess_labels(recordings)
-    start: Start | None = None
+    what, cut, recording = f"the first {n} of {count} runs", None, recordings[0]
     if count == 1:
-        recording = recordings[0]
-        events = sorted(m.index for m in recording.markers if m.label in marker_labels)
-        cut = math.ceil(CALIBRATED_SHARE * len(events))
-        if cut >= len(events):
-            raise BadInput(f"{args.files[0]} has {len(events)} events; too few to calibrate")
-        early = tuple(m for m in recording.markers if m.index < events[cut])
+        cut, what = first_tested(recording, marker_labels)
+        early = tuple(m for m in recording.markers if m.index < cut)
         recordings = [replace(recording, markers=early)]
-        start = (recording, events[cut])
     plan = calibrate.plan_of(args, subject, marker_labels)
     with progress_bar() as bar:
         result = train(recordings, plan, stages(bar), permute=False)
-    recipe: Recipe = result.bundle.recipe
-    if start is not None and start[1] is not None:  # windows that share signal are no test
-        start = (start[0], start[1] + recipe.last - recipe.first)
     for refused in result.refused:
         say(f"left out: {refused.file} {refused.reason}")
-    what = f"the first {n} of {count} runs" if count > 1 else "the first 60 % of the events"
-    classes = ", ".join(f"{code}={name}" for code, name in marker_labels.items())
+    pairs = marker_labels.items()
+    classes = ", ".join(name if name == code else f"{code}={name}" for code, name in pairs)
     sentence = f"no bundle: {what} calibrate ({classes}), the rest is replayed"
-    return result.bundle, args.files[n:] if count > 1 else args.files, start, sentence
+    if cut is None:
+        return result.bundle, args.files[n:], None, sentence
+    if recording.epoch_rows is None:  # windows that share signal are no test
+        recipe = result.bundle.recipe
+        cut += recipe.last - recipe.first
+    return result.bundle, args.files, (recording, cut), sentence
+
+
+def first_tested(recording: "Recording", marker_labels: "Mapping[str, str]") -> tuple[int, str]:
+    """Sample index from which on the one recording is replayed, and what lies before it.
+
+    Whole runs where a file of epochs holds several, else a share of the events. Raises
+    ``BadInput`` where nothing would be left.
+    """
+    from rtbci.bridge import run_starts
+
+    runs = run_starts(recording)
+    if len(runs) > 1:
+        n = min(len(runs) - 1, math.ceil(CALIBRATED_SHARE * len(runs)))
+        return runs[n], f"the first {n} of {len(runs)} runs"
+    events = sorted(m.index for m in recording.markers if m.label in marker_labels)
+    cut = math.ceil(CALIBRATED_SHARE * len(events))
+    if cut >= len(events):
+        name = recording.provenance.paths[0]
+        raise BadInput(f"{name} has {len(events)} events; too few to calibrate")
+    return events[cut], "the first 60 % of the events"
+
+
+def whole_signal(path: Path, args: argparse.Namespace) -> "Recording":
+    """The file as one signal: epochs are bridged, and that is said."""
+    from rtbci.bridge import PAUSE, bridge
+
+    recording = bridge(read_file(path, args))
+    if recording.bridged is not None:
+        say(
+            f"{path.name} holds {len(recording.bridged)} epochs and nothing between them: bridged "
+            f"by {PAUSE:g} s each, for the filters; no brain was there"
+        )
+    return recording
 
 
 def guess_labels(recordings: "list[Recording]") -> dict[str, str]:
-    """Every marker text that occurs ten times is a class; raises ``BadInput`` for fewer than 2."""
+    """Every marker text that occurs ten times is a class, and every one of an array of epochs.
+
+    Raises ``BadInput`` for fewer than 2.
+    """
+    from calibration.trials import epoch_labels
+
+    if all(each.epoch_rows is not None for each in recordings):
+        return epoch_labels(recordings)
     counts = Counter(marker.label for each in recordings for marker in each.markers)
     found = sorted(label for label, count in counts.items() if count >= FEWEST_OF_A_LABEL)
     if not 2 <= len(found) <= MOST_LABELS:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rtbci.child import add_child_options
-from rtbci.errors import BadInput
 from rtbci.options import add_lsl_options, add_reading_options, progress_bar, read_file
 
 if TYPE_CHECKING:
@@ -60,12 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Stream until the end, an order or a signal."""
-    recording = read_file(args.file, args, pick=True)
-    if recording.epoch_rows is not None:
-        raise BadInput(
-            f"{args.file} holds epochs with nothing between them, and a stream has no holes of "
-            "unknown length; give a continuous recording"
-        )
+    from rtbci.bridge import bridge
+
+    recording = bridge(read_file(args.file, args, pick=True))
     faults = read_faults(args, recording)
     play(args, recording, faults)
     return 0

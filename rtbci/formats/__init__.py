@@ -47,7 +47,8 @@ def read(
     signal channels stay, each with its type. ``trigger`` (``CHANNEL`` or ``CHANNEL:mask``)
     replaces the file's markers by the rising edges of a channel, ``rate`` (Hz) and ``unit`` (V, mV,
     uV, nV) what the file states or leaves open; ``stream`` names the stream of an XDF file.
-    Raises ``BadInput``, and nothing else, for whatever cannot be read.
+    Raises ``BadInput``, and nothing else, for whatever cannot be read; or ``Missing`` for a BIDS
+    dataset without MNE-BIDS.
     """
     path = Path(path)
     options = Options(trigger=trigger, rate=rate, unit=unit, stream=stream)
@@ -79,6 +80,10 @@ def read(
 
 
 def _read(path: Path, options: Options, rename: Path | None) -> Recording:
+    from rtbci.formats import bids
+
+    if path.is_dir() and bids.root_of(path) is not None:
+        path = bids.only_file(path)
     if path.is_dir():
         files = session.parts(path, lambda file: _suffix(file, quick=True) in _readers())
         return session.join([_read(file, options, rename) for file in files])
@@ -91,7 +96,7 @@ def _read(path: Path, options: Options, rename: Path | None) -> Recording:
         path, suffix = other, other.suffix
     if suffix in _PACKED:
         raise BadInput(f"{path} is packed; unpack it first")
-    reader = _readers().get(suffix)
+    reader = bids.read_bids if bids.is_raw(path) else _readers().get(suffix)
     if reader is None:
         known = " ".join(_readers())
         raise BadInput(f"{path} is of no format that is read ({known}, or a session folder)")

@@ -10,6 +10,7 @@ from rtbci.recording import Recording
 from rtbci.types import Array
 
 MAX_PIECES = 600  # of one second, spread over the recording
+MAX_VALUES = 10_000_000  # in all pieces; large caps at high rates are looked at in fewer of them
 CONTACT_UV = 100.0  # peak to peak, 1 to 30 Hz
 CONTACT_SHARE = 0.5  # of pieces beyond it, in any electrode: bad contact
 FEW_MARKERS = 10  # of a class
@@ -73,12 +74,13 @@ def _pieces(recording: Recording, seconds: float, columns: list[int]) -> Array:
         for first, last, _ in recording.segments
         for row in range(first, last - length + 1, length)
     ]
-    if len(starts) > MAX_PIECES:
-        starts = [starts[i] for i in np.linspace(0, len(starts) - 1, MAX_PIECES).astype(int)]
+    most = min(MAX_PIECES, max(1, MAX_VALUES // (length * max(1, len(columns)))))
+    if len(starts) > most:
+        starts = [starts[i] for i in np.linspace(0, len(starts) - 1, most).astype(int)]
     if not starts or not columns:
         return np.zeros((0, length, len(columns)))
-    signal = recording.signal[:, columns]
-    cut = np.stack([signal[row : row + length] for row in starts]).astype(np.float64)
+    signal = recording.signal
+    cut = np.stack([signal[row : row + length][:, columns] for row in starts]).astype(np.float64)
     whole: Array = cut[np.isfinite(cut).all(axis=(1, 2))]
     return whole
 

@@ -6,14 +6,15 @@ epoch (the dataset's layout) or one object with the fields of ``Sidecar``:
     {"rate": 250, "channels": ["C3", "Cz", "C4"], "unit": "uV", "axes": "time,channel",
      "markers": [{"index": 250, "label": "left"}]}
 
-In an array of epochs ``"labels"`` names the class of each and ``"axes"`` has three words, for
-example ``"epoch,channel,time"``. ``sfreq`` is read as ``rate``.
+In an array of epochs ``"labels"`` names the class of each, ``"images"`` and ``"captions"`` what was
+shown, ``"runs"`` how many epochs each run has, and ``"axes"`` has three words, for example
+``"epoch,channel,time"``. ``sfreq`` is read as ``rate``. What the file itself does not say of a run
+or session of the dataset is looked up in the files around it (``rtbci.formats.dataset``).
 """
 
-import csv
 import math
 import re
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
@@ -21,16 +22,19 @@ from numpy.typing import NDArray
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from rtbci.errors import BadInput
+from rtbci.formats import dataset
 from rtbci.formats.draft import Draft, check_sizes
 from rtbci.formats.source import Options, clean, load_json, regular
 from rtbci.formats.units import type_of
 from rtbci.types import Gap, Marker
 
 DTYPES = ("f4", "f8", "i2", "i4")
-DATASET_TIMES, DATASET_CHANNELS = 500, 122
+DATASET_TIMES, DATASET_CHANNELS, DATASET_RATE = 500, 122, 1000.0
+DATASET_RUN = 100  # trials
 CLEARLY_LONGER = 4  # how many times longer than the other an axis must be to be time
 BETWEEN = "between epochs"
 _RATE_IN_NAME = re.compile(r"_(\d{2,5})Hz", re.IGNORECASE)
+_DATASET_NAME = re.compile(r"_1000Hz|^sub-[A-Za-z0-9]+_ses-\d+\.npy$")
 
 Name = Annotated[str, Field(min_length=1, max_length=1000)]
 Label = Annotated[str | int, Field(union_mode="left_to_right")]
@@ -57,16 +61,20 @@ class Sidecar(BaseModel):
     axes: str | tuple[Literal["epoch", "time", "channel"], ...] | None = None
     markers: tuple[SidecarMarker, ...] = ()
     labels: tuple[Label, ...] | None = None
+    images: tuple[str, ...] | None = None
+    captions: tuple[str | None, ...] | None = None
+    runs: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    simulated: bool = False
 
 
 def read_npy(path: Path, options: Options) -> Draft:
     """Raises ``BadInput`` for another dtype, an orientation that is not clear, an unknown rate."""
     shape, order, dtype, offset = npy_header(path)
-    side, ids, notes = _sidecar(path)
+    side, notes = _sidecar(path, shape)
     axes = _axes(path, shape, side)
     by_axis = dict(zip(axes, shape, strict=True))
     n_channels = by_axis["channel"]
-    rate = _rate(path, side, options)
+    rate = _rate(path, side, options, shape, notes)
     check_sizes(n_channels, rate, path)
     array = np.fromfile(path, dtype, offset=offset, count=math.prod(shape))
     array = array.reshape(shape, order=order).transpose(
@@ -83,12 +91,13 @@ def read_npy(path: Path, options: Options) -> Draft:
         types = [type_of(name, kind) for name, kind in zip(channels, side.types, strict=True)]
     epoch_rows = by_axis["time"] if "epoch" in by_axis else None
     gaps: tuple[Gap, ...] = ()
+    runs: tuple[int, ...] = ()
     if epoch_rows is not None:
-        gaps = tuple(Gap(i * epoch_rows, 0, BETWEEN) for i in range(1, by_axis["epoch"]))
-        notes.append(
-            f"{by_axis['epoch']} epochs of {epoch_rows / rate:g} s: there is no signal between them"
-        )
-    dataset = _is_dataset(path, shape)
+        n = by_axis["epoch"]
+        gaps = tuple(Gap(i * epoch_rows, 0, BETWEEN) for i in range(1, n))
+        notes.append(f"{n} epochs of {epoch_rows / rate:g} s: there is no signal between them")
+        runs = _runs(path, side, n, shape, notes)
+    assumed = _is_dataset(path, shape) and side.unit is None
     return Draft(
         format="npy epochs" if epoch_rows else "npy continuous",
         paths=[path],
@@ -97,11 +106,12 @@ def read_npy(path: Path, options: Options) -> Draft:
         channels=channels,
         types=types,
         rate=rate,
-        units=side.unit if side.unit is not None else ("uV" if dataset else None),
-        unit_from="assumed" if dataset and side.unit is None else "stated",
-        markers=_markers(path, side, ids, by_axis, len(x)),
+        units="uV" if assumed else side.unit,
+        unit_from="assumed" if assumed else "stated",
+        markers=_markers(path, side, by_axis, len(x), runs),
         gaps=gaps,
         epoch_rows=epoch_rows,
+        runs=runs,
         notes=notes,
     )
 
@@ -138,27 +148,103 @@ def npy_header(path: Path) -> tuple[tuple[int, ...], Literal["C", "F"], np.dtype
 
 
 def _is_dataset(path: Path, shape: tuple[int, ...]) -> bool:
-    return sorted(shape[1:]) == [DATASET_CHANNELS, DATASET_TIMES] and "_1000Hz" in path.name
+    return _is_shape(shape) and bool(_DATASET_NAME.search(path.name))
 
 
-def _sidecar(path: Path) -> tuple[Sidecar, list[str] | None, list[str]]:
-    """The sidecar, or class ids where it is a bare list; and notes."""
-    beside = path.with_suffix(".json")
-    if not beside.exists():
-        return Sidecar.model_validate({}), None, []
-    value = load_json(beside)
-    if isinstance(value, list):
-        if not all(isinstance(v, int | str) and not isinstance(v, bool) for v in value):
-            raise BadInput(f"{beside} is a list, but not of one class id an epoch")
-        return Sidecar.model_validate({}), [clean(str(v)) for v in value], []
+def _is_shape(shape: tuple[int, ...]) -> bool:
+    return len(shape) == 3 and sorted(shape[1:]) == [DATASET_CHANNELS, DATASET_TIMES]
+
+
+def _sidecar(path: Path, shape: tuple[int, ...]) -> tuple[Sidecar, list[str]]:
+    """What is known of the array, from the sidecar and the dataset around it; and notes."""
+    beside, ids = path.with_suffix(".json"), None
+    side = Sidecar.model_validate({})
+    if beside.exists():
+        value = load_json(beside)
+        if isinstance(value, list):
+            if not all(isinstance(v, int | str) and not isinstance(v, bool) for v in value):
+                raise BadInput(f"{beside} is a list, but not of one class id an epoch")
+            ids = value
+        else:
+            side = _validated(value, str(beside))
+    notes: list[str] = []
+    if len(shape) == 3:
+        side = _from_dataset(path, side, ids, shape, notes)
+    elif ids is not None:
+        side = side.model_copy(update={"labels": tuple(ids)})
+    if side.simulated:
+        notes.append("simulated: no person")
+    return side, notes
+
+
+def _validated(value: object, where: str) -> Sidecar:
     try:
-        return Sidecar.model_validate(value), None, []
+        return Sidecar.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "its top"
+        place = ".".join(str(part) for part in first["loc"]) or "its top"
         raise BadInput(
-            f"{beside}: at {clean(where)}: {first['msg']}; see the sidecar's fields"
+            f"{where}: at {clean(place)}: {first['msg']}; see the sidecar's fields"
         ) from None
+
+
+def _from_dataset(
+    path: Path,
+    side: Sidecar,
+    ids: list[str | int] | None,
+    shape: tuple[int, ...],
+    notes: list[str],
+) -> Sidecar:
+    """``side`` with what it leaves open filled in from the files around the array."""
+    n, more = shape[0], dict[str, object]()
+    around = _validated(dataset.montage(path), f"what lies around {path}")
+    for what in ("channels", "rate", "unit"):
+        if getattr(side, what) is None:
+            more[what] = getattr(around, what)
+    runs = dataset.session_of(path) if side.labels is None else None
+    labels = tuple(ids) if ids is not None else None
+    if runs:
+        shown = tuple(label for run in runs for label in run.labels)
+        if len(shown) != n or (labels is not None and labels != shown):
+            raise BadInput(
+                f"{path} has {n} epochs, but the lists of classes and images around it are of "
+                f"{len(shown)} trials, or of others; put {path.stem}.json beside it with "
+                '"labels" (names)'
+            )
+        labels = tuple(name for run in runs for name in run.names)
+        if all(run.images for run in runs):
+            more |= {
+                "images": tuple(each for run in runs for each in run.images),
+                "captions": tuple(each for run in runs for each in run.captions),
+            }
+        if not side.runs and len(runs) > 1:
+            more |= {"runs": tuple(len(run.labels) for run in runs)}
+        if ids is None:
+            notes.append("classes are taken from the lists of the dataset around the array")
+    elif labels and _is_dataset(path, shape) and all(isinstance(i, int) for i in labels):
+        numbers = [i for i in labels if isinstance(i, int)]
+        names = dataset.class_names(numbers, (), str(path))
+        labels = tuple(names[i] for i in numbers)
+    if labels is not None:
+        more |= {"labels": labels}
+    return side.model_copy(update={**more, "simulated": side.simulated or around.simulated})
+
+
+def _runs(
+    path: Path, side: Sidecar, n: int, shape: tuple[int, ...], notes: list[str]
+) -> tuple[int, ...]:
+    """Epochs of each run; empty where it is all one run."""
+    if side.runs:
+        if sum(side.runs) != n:
+            raise BadInput(
+                f"the sidecar of {path} has runs of {', '.join(map(str, side.runs))} epochs, "
+                f"{sum(side.runs)} in all; the array has {n}"
+            )
+        return side.runs
+    if _is_shape(shape) and n > DATASET_RUN and n % DATASET_RUN == 0:
+        notes.append(f"runs of {DATASET_RUN} epochs are assumed; nothing says where they begin")
+        return (DATASET_RUN,) * (n // DATASET_RUN)
+    return ()
 
 
 def _axes(path: Path, shape: tuple[int, ...], side: Sidecar) -> tuple[str, ...]:
@@ -191,7 +277,9 @@ def _axes(path: Path, shape: tuple[int, ...], side: Sidecar) -> tuple[str, ...]:
     )
 
 
-def _rate(path: Path, side: Sidecar, options: Options) -> float:
+def _rate(
+    path: Path, side: Sidecar, options: Options, shape: tuple[int, ...], notes: list[str]
+) -> float:
     if options.rate is not None:
         return options.rate
     if side.rate is not None:
@@ -199,6 +287,9 @@ def _rate(path: Path, side: Sidecar, options: Options) -> float:
     found = _RATE_IN_NAME.search(path.name)
     if found:
         return float(found.group(1))
+    if _is_shape(shape):
+        notes.append(f"a rate of {DATASET_RATE:g} Hz is assumed, that of 122 x 500 epochs")
+        return DATASET_RATE
     raise BadInput(
         f"{path} does not say its sampling rate; give --rate HZ, or put {path.stem}.json beside it "
         'with "rate"'
@@ -216,7 +307,7 @@ def _channels(path: Path, side: Sidecar, n: int) -> list[str]:
 
 
 def _markers(
-    path: Path, side: Sidecar, ids: list[str] | None, by_axis: dict[str, int], n_rows: int
+    path: Path, side: Sidecar, by_axis: dict[str, int], n_rows: int, runs: tuple[int, ...]
 ) -> list[Marker]:
     """One marker at the first sample of each epoch, and those that the sidecar lists."""
     markers = []
@@ -226,44 +317,24 @@ def _markers(
                 f"the sidecar of {path} has a marker at {found.index}, behind the last sample"
             )
         markers.append(Marker(found.index, clean(str(found.label)), dict(found.model_extra or {})))
-    labels = [clean(str(label)) for label in side.labels] if side.labels is not None else ids
     n = by_axis.get("epoch")
     if n is None:
-        if labels is not None:
+        if side.labels is not None:
             raise BadInput(f"{path} is one continuous signal; labels need markers with an index")
         return markers
-    if labels is not None and len(labels) != n:
-        raise BadInput(f"the sidecar of {path} has {len(labels)} labels for {n} epochs")
-    images = _images(path, n)
-    if labels is None:
-        labels = [str(fields["category"]) for fields in images] if images else ["epoch"] * n
-    for i, label in enumerate(labels):
-        fields = {"trial": i + 1, **(images[i] if images else {})}
-        markers.append(Marker(i * by_axis["time"], label, fields))
+    for what in ("labels", "images", "captions"):
+        count = len(getattr(side, what) or ()) or n
+        if count != n:
+            raise BadInput(f"the sidecar of {path} has {count} {what} for {n} epochs")
+    run = np.repeat(np.arange(len(runs)), runs) + 1 if runs else None
+    for i, label in enumerate(side.labels or ["epoch"] * n):
+        fields: dict[str, object] = {"trial": i + 1}
+        if run is not None:
+            fields["run"] = int(run[i])
+        if side.images:
+            fields["image"] = clean(side.images[i])
+        caption = side.captions[i] if side.captions else None
+        if caption:
+            fields["caption"] = clean(caption)
+        markers.append(Marker(i * by_axis["time"], clean(str(label)), fields))
     return markers
-
-
-def _images(path: Path, n: int) -> list[dict[str, object]]:
-    """Image name and category of each epoch from ``*_image.csv``, where that lies beside."""
-    beside = path.with_name(_RATE_IN_NAME.sub("", path.stem) + "_image.csv")
-    if not beside.exists():
-        return []
-    if regular(beside) > 2**25:
-        raise BadInput(f"{beside} is too long for a list of images")
-    try:
-        lines = beside.read_text(encoding="utf-8-sig").splitlines()
-        rows = [row[0] for row in csv.reader(lines) if row]
-    except (ValueError, csv.Error):
-        raise BadInput(f"{beside} is not text in UTF-8") from None
-    if not rows or rows[0] != "FilePath" or len(rows) != n + 1:
-        raise BadInput(f"{beside} needs the line 'FilePath' and one path for each of {n} epochs")
-    found: list[dict[str, object]] = []
-    for row in rows[1:]:
-        parts = PureWindowsPath(
-            row
-        )  # as the dataset writes them; only names are used, never opened
-        category = parts.parts[-2] if len(parts.parts) > 1 else ""
-        found.append(
-            {"image": clean(parts.stem.removesuffix("_resized")), "category": clean(category)}
-        )
-    return found

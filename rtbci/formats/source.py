@@ -31,6 +31,8 @@ def regular(path: Path) -> int:
     try:
         status = os.stat(path)  # follows symbolic links; never opens, for a FIFO would hang
     except FileNotFoundError:
+        if path.is_symlink():  # as datalad and git-annex leave what was not fetched
+            raise BadInput(f"{path} is a link to a file that is not here; fetch it") from None
         raise BadInput(f"no file {path}; check the name") from None
     except (OSError, ValueError) as error:
         raise BadInput(f"cannot look at {str(path)!r}: {_reason(error)}") from None
