@@ -2,19 +2,23 @@
 
 import numpy as np
 
-from rtbci.latency import FEWEST_TRIALS, LatencyGate, Template, lagged_bins, lags
+from rtbci.latency import LatencyGate, Template, lagged_bins, lags
 from rtbci.recipe import Recipe
 from rtbci.types import Array, Samples
 
 RIDGE = 1e-3  # of the mean variance, added to the noise
+FEWEST_TRIALS = 20  # of a template, and of a recording that is aligned
+PARTS = 5  # stretches of time that must agree on the mean response
+AGREEMENT = 0.3  # of its power that must return, or there is no template
 
 
 def fit_template(
     recipe: Recipe, x: list[Samples], shifts: list[int], projection: Array
 ) -> Template | None:
-    """Matched filter of the mean of aligned trials; None for fewer than 20 whole trials.
+    """Matched filter of the mean of aligned trials, in time order.
 
-    ``x`` cut windows (streams, channels, times), ``shifts`` the lag of each in samples.
+    ``x`` cut windows (streams, channels, times), ``shifts`` the lag of each in samples. None for
+    fewer than 20 whole trials, and where parts of the calibration do not agree on any response.
     """
     tried = lags(recipe)
     bins = [
@@ -25,11 +29,32 @@ def fit_template(
     if len(whole) < FEWEST_TRIALS:
         return None
     mean = whole.mean(axis=0)  # (components, bins)
-    filtered = np.linalg.solve(noise_covariance(whole - mean), mean.ravel())
+    noise = noise_covariance(whole - mean)
+    filtered = np.linalg.solve(noise, mean.ravel())
     power = float(mean.ravel() @ filtered)
-    if not power > 0:
+    agreement = repeats(whole.reshape(len(whole), -1), noise)
+    if agreement < AGREEMENT:
         return None
-    return Template((filtered / np.sqrt(power)).reshape(mean.shape), projection)
+    weights = (filtered / np.sqrt(power)).reshape(mean.shape)
+    return Template(weights, projection, agreement * float(np.sqrt(power)))
+
+
+def repeats(x: Array, noise: Array) -> float:
+    """How much of the mean response's power (0 to 1) returns in a part that it was not made of.
+
+    ``x`` (trials, features) in time order, ``noise`` (features, features). Without a response the
+    mean of few trials still has power, but what one part holds the others do not.
+    """
+    whitened = np.linalg.solve(np.linalg.cholesky(noise), x.T).T
+    power = float((whitened.mean(axis=0) ** 2).sum())
+    if not power > 0:
+        return 0.0
+    total, n = whitened.sum(axis=0), len(whitened)
+    shared = sum(
+        float(part.sum(axis=0) @ (total - part.sum(axis=0))) / (n - len(part))
+        for part in np.array_split(whitened, PARTS)
+    )
+    return float(np.clip(shared / n / power, 0, 1))
 
 
 def noise_covariance(residuals: Array) -> Array:
@@ -57,16 +82,19 @@ def noise_covariance(residuals: Array) -> Array:
 def align(recipe: Recipe, recordings: list[list[Samples]], projection: Array) -> list[int]:
     """Shift of each recording's kept trials towards the last recording's, in samples.
 
-    The same rule as live: 0 unless the evidence is strong.
+    From the last one backwards, each is held against those behind it, which are aligned already:
+    neighbours in time differ least. The same rule as live, which leaves alone what is not sure.
     """
-    template = fit_template(recipe, recordings[-1], [0] * len(recordings[-1]), projection)
-    shifts: list[int] = []
-    for trials in recordings[:-1]:
-        lag = 0
-        if template is not None:
-            gate = LatencyGate(recipe, template)
-            for trial in trials:
-                gate.after(trial)
-            lag = gate.estimate()
-        shifts.append(lag)
-    return [*shifts, 0]
+    shifts = [0] * len(recordings)
+    for number in range(len(recordings) - 2, -1, -1):
+        later = range(number + 1, len(recordings))
+        x = [trial for each in later for trial in recordings[each]]
+        known = [shifts[each] for each in later for _ in recordings[each]]
+        template = fit_template(recipe, x, known, projection)
+        if template is None or len(recordings[number]) < FEWEST_TRIALS:
+            continue
+        gate = LatencyGate(recipe, template)
+        for trial in recordings[number]:
+            gate.after(trial)
+        shifts[number] = gate.estimate()
+    return shifts

@@ -304,7 +304,7 @@ def _template(recipe: Recipe, components: int, rng: np.random.Generator) -> Temp
     look = recipe.samples(recipe.look[1]) - recipe.samples(recipe.look[0])
     bins = look // max(1, round(recipe.rate / BIN_RATE))
     projection = np.linalg.qr(rng.normal(size=(len(recipe.channels), components)))[0].T
-    return Template(rng.normal(0, 0.01, (components, bins)), projection)
+    return Template(rng.normal(0, 0.01, (components, bins)), projection, 1.0)
 
 
 def synthetic_recording(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
-from rtbci import messages
+from rtbci import messages, shifts
 from rtbci.bundle import Bundle
 from rtbci.child import Control, Reporter
 from rtbci.delays import Delays
@@ -77,6 +77,7 @@ class Engine:
         self._guarded = Guarded(bundle.decoder, reload, tell)
         self._bundle = replace(bundle, decoder=self._guarded)
         self._every, self._wait = every, wait
+        self._shift_ms = 0.0  # of the latency gate, as told
         self._dead: dict[str, str] = {}
         self.delays = Delays()
         self.decisions = self.rejected = 0
@@ -182,6 +183,16 @@ class Engine:
             self.decisions += 1
             self.rejected += decision.rejected is not None
             self._tell.line(messages.with_latency(text, *delays))  # the push included
+        if decisions and self.pipeline.shift_ms != self._shift_ms:
+            self._shift_ms = self.pipeline.shift_ms
+            self._tell_shift()
+
+    def _tell_shift(self) -> None:
+        text = shifts.sentence(self._shift_ms)
+        if self._shift_ms:
+            self._tell.alarm("amber", "latency", text)
+        else:
+            self._tell.clear("latency", text)
 
     def _delays(self, transport: float, model: float) -> tuple[float, float, float, float]:
         """Up to now, ms, in the order of ``delays.KEYS``."""

@@ -30,11 +30,24 @@ def show(result: Mapping[str, object], tally: Tally, *more: tuple[str, str]) -> 
         ("when sure", f"{shown(result['accuracy_when_sure'])} of the surer "
                       f"{shown(result['share_sure'])} of decisions"),
         ("gaps", str(result["gaps"])),
+        *shifted(result["latency_shift_ms"]),
         *more,
     ]  # fmt: skip
     for name, value in rows:
         table.add_row(name, escape(value))
     console.print(table)
+
+
+def shifted(shifts: object) -> list[tuple[str, str]]:
+    """A row for each recording in which the latency gate shifted decisions."""
+    return [
+        (
+            "latency shift" if not number else "",
+            f"{each['ms']:+.0f} ms from event {each['from_event']} of recording "
+            f"{each['recording']} on ({each['from_s']:.0f} s)",
+        )
+        for number, each in enumerate(shifts if isinstance(shifts, list) else [])
+    ]
 
 
 def shown(value: object, interval: object = None, percent: bool = True) -> str:

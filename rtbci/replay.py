@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from rtbci.bridge import bridge, held
 from rtbci.bundle import Bundle
 from rtbci.errors import BadInput
 from rtbci.messages import scores_json
 from rtbci.pipeline import Pipeline
 from rtbci.quality import humming, implausible
 from rtbci.recording import Recording
+from rtbci.shifts import last_shifts
 from rtbci.stats import PERMUTATIONS, Scores, permutation_p, score, verdict
 from rtbci.types import Array, Decision
 
@@ -38,9 +40,10 @@ def replay(
 ) -> Iterator[Decision]:
     """Decisions of one recording in onset order, as they are made; ``tally`` keeps count.
 
-    ``after`` leaves out events with an earlier onset (sample index). Raises ``BadBundle`` where
-    the bundle does not fit.
+    Epochs are bridged. ``after`` leaves out events with an earlier onset (sample index, of the
+    bridged recording). Raises ``BadBundle`` where the bundle does not fit.
     """
+    recording = bridge(recording)
     dead = check(recording, bundle, tally, after)
     pipeline = Pipeline(bundle, recording.info, dead=dead)
     chunk = max(1, bundle.recipe.samples(CHUNK))
@@ -64,13 +67,22 @@ def check(
     """
     recipe = bundle.recipe
     bundle.resolve(recording.info)
+    span = held(recording, bundle.labels)
+    if span is not None and not span[0] <= recipe.first < recipe.last <= span[1]:
+        rate = recipe.rate
+        raise BadInput(
+            f"{recording.provenance.paths[0]} holds {span[0] / rate:g} to {span[1] / rate:g} s "
+            f"around each marker, but the bundle looks at {recipe.first / rate:g} to "
+            f"{recipe.last / rate:g} s; calibrate on epochs, or replay the continuous recording"
+        )
     band = (min(low for low, _ in recipe.bands), recipe.bands[0][1])
     name = recording.provenance.paths[0]
-    wrong = implausible(recording, recipe.channels)
+    present = tuple(each for each in recipe.channels if each in recording.info.channels)
+    wrong = implausible(recording, present)
     if wrong:
         raise BadInput(f"{name} {wrong}")
-    dead = humming(recording, recipe.channels, band, bundle.frequencies)
-    if dead:
+    dead = humming(recording, present, band, bundle.frequencies)
+    if dead and not bundle.can_spare(recording.info, dead):
         tally.dead.append(f"{name}: {', '.join(f'{who} {why}' for who, why in dead.items())}")
     files = bundle.training.get("files")
     trained = [each.get("sha256") for each in files] if isinstance(files, list) else []
@@ -128,6 +140,7 @@ def summary(tally: Tally, bundle: Bundle, scores: Scores | None) -> dict[str, ob
         "gaps": tally.gaps,
         "n_duplicates": tally.duplicates,
         "rejected": dict(reasons(tally)),
+        "latency_shift_ms": [each._asdict() for each in last_shifts(tally.decisions, tally.blocks)],
         "seen_in_training": tally.seen,
         "recordings": tally.recordings,
     }

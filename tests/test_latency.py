@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from calibration import latency
+from calibration.latency import FEWEST_TRIALS
 from calibration.training import Plan, calibrate
 from calibration.trials import Trials, cut
 from rtbci.bundle import Bundle
-from rtbci.judge import Judge
-from rtbci.latency import EVERY, FEWEST_TRIALS, LatencyGate, lagged_bins, lags
+from rtbci.judge import Judge, decoder_input
+from rtbci.latency import EVERY, LatencyGate, lagged_bins, lags
 from rtbci.pipeline import Pipeline
 from rtbci.recording import Recording
 from rtbci.stats import auc_interval
@@ -131,7 +132,7 @@ def test_a_trial_is_judged_by_those_before_it_only(bundle):
     judge = Judge(bundle.recipe, bundle.decoder, bundle.template)
     for x in trials.x[:at]:
         judge(x)
-    _, lag, _ = judge(np.zeros_like(trials.x[at]))  # whatever this trial holds
+    _, lag, *_ = judge(np.zeros_like(trials.x[at]))  # whatever this trial holds
     assert lag == used[at]
 
 
@@ -158,7 +159,8 @@ def test_trials_beyond_the_limit_and_cut_margins_leave_no_evidence(bundle):
     margin = trials.x[31].copy()
     margin[..., :3] = np.nan
     other.after(margin)
-    assert np.array_equal(one._sum, other._sum)
+    assert np.array_equal(one._belief, other._belief)
+    assert one._kept == other._kept == 30
     quiet, loud = (Judge(bundle.recipe, bundle.decoder, bundle.template) for _ in range(2))
     for x in trials.x[:30]:
         quiet(x)
@@ -178,12 +180,12 @@ def test_where_the_margin_is_cut_the_window_is_decoded_without_a_shift(bundle):
     trials = windows(later(made(21, n_trials=100), JUMP), bundle)
     judge, lag = Judge(bundle.recipe, bundle.decoder, bundle.template), 0
     for x in trials.x[:-1]:
-        _, lag, _ = judge(x)
+        _, lag, *_ = judge(x)
     assert lag > 0
     for missing, expected in ((2, lag), (30, 0)):  # samples; the margin has 37
         short = trials.x[-1].copy()
         short[..., -missing:] = np.nan
-        logits, used, _ = judge(short)
+        logits, used, *_ = judge(short)
         assert used == expected
         assert np.isfinite(logits).all()
 
@@ -203,7 +205,111 @@ def test_bins_are_means_of_the_limited_window_at_every_lag(bundle):
             assert found[place, :, number] == pytest.approx(expected, abs=1e-9)
 
 
+def test_a_jump_inside_a_recording_is_found_and_so_is_the_way_back(bundle):
+    recording = made(26, n_trials=180)
+    shift = round(JUMP * RATE)
+    moved = replace(
+        recording,
+        markers=tuple(
+            replace(m, index=m.index - shift) if 60 <= i < 120 else m
+            for i, m in enumerate(recording.markers)
+        ),
+    )
+    used = 1000 * np.array(followed(bundle, windows(moved, bundle))) / RATE
+    assert not used[:60].any()
+    assert used[100:120] == pytest.approx(1000 * JUMP, abs=17)
+    assert not used[-20:].any()
+
+
+def test_a_lag_that_drifts_is_followed(bundle):
+    recording = made(27, n_trials=200)
+    drift = np.linspace(0, 0.06, 200)  # s; 15 ms a minute
+    moved = replace(
+        recording,
+        markers=tuple(
+            replace(m, index=m.index - round(late * RATE))
+            for m, late in zip(recording.markers, drift, strict=True)
+        ),
+    )
+    used = 1000 * np.array(followed(bundle, windows(moved, bundle))) / RATE
+    whole = 1000 * drift[: len(used)]
+    assert abs(used - whole).max() < 36
+    assert used[-1] > 35
+
+
+def test_a_trial_that_swings_wildly_counts_less_than_others(bundle):
+    match = np.cos(np.linspace(0, 9, len(lags(bundle.recipe))))
+    moved = []
+    for amplitude in (1, 10):
+        follower = gate(bundle)
+        before = follower._belief
+        follower._learn(amplitude * match)
+        moved.append(np.log(follower._belief / before)[:-1])
+    assert np.ptp(moved[1]) < np.ptp(moved[0])
+
+
+@pytest.mark.parametrize("amplitude", [0.0, 1e-6, 1e4])
+def test_belief_stays_a_probability_whatever_comes(bundle, amplitude):
+    x = windows(made(29, n_trials=20), bundle).x[5]
+    follower = gate(bundle)
+    for _ in range(200):
+        follower.before()
+        follower.after(amplitude * x)
+    assert np.isfinite(follower._belief).all()
+    assert follower._belief.sum() == pytest.approx(1)
+    assert (follower._belief > 0).all()
+
+
+class Mirror:
+    """A decoder that keeps what it is shown."""
+
+    def __init__(self, classes: tuple[str, ...]) -> None:
+        self.classes, self.seen = classes, []
+
+    def logits(self, x: np.ndarray) -> np.ndarray:
+        self.seen.append(x.copy())
+        return np.zeros(len(self.classes))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {}
+
+
+def test_every_decoder_gets_the_same_shifted_windows(bundle):
+    trials = windows(later(made(16, n_trials=100), JUMP), bundle)
+    mirror = Mirror(bundle.decoder.classes)
+    judge = Judge(bundle.recipe, mirror, bundle.template)
+    used = [judge(x).lag for x in trials.x]
+    assert used == followed(bundle, trials)
+    assert set(used) > {0}
+    for x, lag, seen in zip(trials.x, used, mirror.seen, strict=True):
+        assert np.array_equal(seen, decoder_input(bundle.recipe, x, lag), equal_nan=True)
+
+
+@pytest.mark.parametrize("size", [7, 1000])
+def test_shifts_do_not_depend_on_how_the_signal_is_cut(bundle, size):
+    recording = later(made(16, n_trials=60), JUMP)
+    pipelines = Pipeline(bundle), Pipeline(bundle)
+    one = pipelines[0].run(recording.items(size))
+    assert one == pipelines[1].run(recording.items())
+    assert pipelines[0].shift_ms == pipelines[1].shift_ms == pytest.approx(1000 * JUMP, abs=17)
+
+
 # Calibration
+
+
+def test_a_response_that_returns_in_every_part_is_told_from_noise():
+    rng = np.random.default_rng(3)
+    noise = rng.standard_normal((300, 40))
+    assert latency.repeats(noise, np.eye(40)) < 0.2
+    assert latency.repeats(noise + 0.5, np.eye(40)) > 0.9
+    assert latency.repeats(np.zeros((30, 40)), np.eye(40)) == 0
+
+
+def test_where_parts_of_the_calibration_do_not_agree_there_is_no_template(bundle):
+    trials = windows(made(33, n_trials=60), bundle)
+    part = -(-len(trials) // latency.PARTS)
+    flips = [x * (1 if i // part % 2 else -1) for i, x in enumerate(trials.x)]
+    assert latency.fit_template(bundle.recipe, flips, [0] * len(flips), np.eye(4)) is None
 
 
 def test_fewer_than_20_whole_trials_give_no_template(bundle):

@@ -15,6 +15,7 @@ from rtbci.errors import NoUsableSignal
 from rtbci.formats import read
 from rtbci.recording import Recording
 from rtbci.replay import Tally, replay
+from rtbci.shifts import told
 from rtbci.stats import auc_interval
 from rtbci.types import Decision
 
@@ -320,18 +321,19 @@ def test_a_change_of_latency_is_estimated_gated_and_told(eeg):
         decisions = list(replay(opened(path), bundle, tally))
         flags.append([flag for d in decisions for flag in d.flags if flag.startswith("lag ")])
         assert not any(flag.startswith("lag ") for d in decisions[:20] for flag in d.flags)
-    told = [float(flag.split()[1]) for each in flags for flag in each]
-    print(f"lags told: {sorted(set(told))} ms in {len(told)} decisions")
-    assert len(told) > 40  # data.md section 5: +51 and +59 ms
-    assert 30 <= float(np.median(told)) <= 80
+    lags = [told([flag]) for each in flags for flag in each]
+    print(f"lags told: {sorted(set(lags))} ms in {len(lags)} decisions")
+    assert len(lags) > 40  # data.md section 5: +51 and +59 ms
+    assert 30 <= float(np.median(lags)) <= 80
 
 
 @pytest.mark.parametrize(
     ("dataset", "labels", "where"), [("N170", HOUSE, "2/1"), ("left-right", GRATING, "2/1")]
 )
-def test_a_stable_session_is_not_shifted(eeg, dataset, labels, where):
+def test_a_stable_session_is_not_shifted_further_than_clocks_drift(eeg, dataset, labels, where):
     paths = usable(eeg, dataset, where)
     n = math.ceil(len(paths) / 2)
     bundle = quick(paths[:n], Plan("sub-00", labels))
     decisions = [d for path in paths[n:] for d in replay(opened(path), bundle, Tally())]
-    assert not any(flag.startswith("lag ") for d in decisions for flag in d.flags)
+    assert max(abs(told(d.flags)) for d in decisions) <= 24  # ms; 6 a minute in N170 2/1
+    assert sum(bool(told(d.flags)) for d in decisions) <= 0.15 * len(decisions)

@@ -1,0 +1,119 @@
+"""A delay of the markers that begins in the middle of a session, on real recordings.
+
+The first half of the recordings calibrates, the others are replayed one after the other; from the
+second replayed one on every marker comes 100 ms late. The gate has no label to go by.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from calibration.training import Plan
+from rtbci.bundle import Bundle
+from rtbci.recording import Recording
+from rtbci.replay import Tally, replay, summary
+from rtbci.stats import auc_interval
+from tests.test_real_recordings import GRATING, ODDBALL, opened, quick, usable
+
+DELAY_MS = 100
+CASES = (("left-right", GRATING, "2/1"), ("P300", ODDBALL, "1/1"))
+
+
+def delayed(recording: Recording, ms: float) -> Recording:
+    """The same with every marker ``ms`` later."""
+    shift = round(ms / 1000 * recording.info.rate)
+    return replace(
+        recording, markers=tuple(replace(m, index=m.index + shift) for m in recording.markers)
+    )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was replayed, once unchanged, once delayed without and with a gate."""
+
+    unchanged: Tally
+    blind: Tally
+    followed: Tally
+    bundle: Bundle
+
+
+def replayed(recordings: list[Recording], bundle: Bundle) -> Tally:
+    """All of them, one after the other."""
+    tally = Tally()
+    for recording in recordings:
+        for _ in replay(recording, bundle, tally):
+            pass
+    return tally
+
+
+def auc(tally: Tally, bundle: Bundle) -> float:
+    """Of every event of the second and later recordings."""
+    classes = bundle.decoder.classes
+    decided = [d for d, of in zip(tally.decisions, tally.blocks, strict=True) if of and d.label]
+    true = np.array([classes.index(d.true or "") for d in decided])
+    p = np.array([[d.probabilities[name] for name in classes] for d in decided])
+    return auc_interval(true, p)[0]
+
+
+@pytest.fixture(scope="module", params=CASES, ids=[f"{d} {where}" for d, _, where in CASES])
+def outcome(request, eeg) -> Outcome:
+    """One session, replayed three times."""
+    dataset, labels, where = request.param
+    paths = usable(eeg, dataset, where)
+    n = math.ceil(len(paths) / 2)
+    bundle = quick(paths[:n], Plan("sub-00", labels))
+    stable = [opened(path) for path in paths[n:]]
+    late = [stable[0], *(delayed(recording, DELAY_MS) for recording in stable[1:])]
+    return Outcome(
+        unchanged=replayed(stable, bundle),
+        blind=replayed(late, replace(bundle, template=None)),
+        followed=replayed(late, bundle),
+        bundle=bundle,
+    )
+
+
+@pytest.mark.slow
+def test_at_least_half_of_what_a_delay_costs_is_recovered(outcome):
+    whole, lost, found = (
+        auc(tally, outcome.bundle) for tally in (outcome.unchanged, outcome.blind, outcome.followed)
+    )
+    print(f"AUC {whole:.3f}, delayed {lost:.3f}, with the gate {found:.3f}")
+    assert lost < whole - 0.1
+    assert found - lost >= (whole - lost) / 2
+
+
+@pytest.mark.slow
+def test_the_delay_is_reported_for_the_recordings_that_have_it(outcome):
+    told = summary(outcome.followed, outcome.bundle, None)["latency_shift_ms"]
+    assert isinstance(told, list)
+    print(told)
+    assert [each["recording"] for each in told] == [2, 3]
+    for each in told:
+        assert each["ms"] == pytest.approx(-DELAY_MS, abs=17)
+        assert 20 < each["from_event"] <= 130
+
+
+@pytest.mark.slow
+def test_where_nothing_changed_nothing_is_reported(outcome):
+    assert summary(outcome.unchanged, outcome.bundle, None)["latency_shift_ms"] == []
+
+
+SPATIAL = {"1": "a", "2": "b", "3": "c", "4": "d"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", [0, 1])
+def test_it_holds_on_recordings_that_no_constant_was_chosen_on(eeg, first):
+    paths = sorted((eeg / "muse/visual/spatial_freq").glob("*/*/*.csv"))
+    assert len(paths) == 2
+    bundle = quick([paths[first]], Plan("sub-00", SPATIAL))
+    test = opened(paths[1 - first])
+    assert summary(replayed([test], bundle), bundle, None)["latency_shift_ms"] == []
+    for ms in (100, -100, 60, -60):
+        told = summary(replayed([delayed(test, ms)], bundle), bundle, None)["latency_shift_ms"]
+        assert isinstance(told, list)
+        (one,) = told
+        print(ms, one)
+        assert one["ms"] == pytest.approx(-ms, abs=17)
