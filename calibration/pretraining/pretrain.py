@@ -1,0 +1,230 @@
+"""From a dataset and a plan to a pretrained folder."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from calibration.pretraining import checkpoint
+from calibration.pretraining.batches import Augmentation, Batches
+from calibration.pretraining.corpus import Corpus, Points, collect
+from calibration.pretraining.folder import Backbone, save_backbone
+from calibration.pretraining.loop import Settings, State, averaged, check, fresh, train
+from calibration.pretraining.losses import Weights
+from calibration.pretraining.processes import Place, processes, wait
+from calibration.pretraining.split import CHECK, NAMES, TEST, TRAIN, session_counts
+from calibration.pretraining.windows import TIMES, Progress, fingerprint
+from rtbci.errors import BadInput, Missing
+from rtbci.formats.source import sha256
+from rtbci.networks import OTHERS, Dims, build, network
+from rtbci.networks.others import kind_of, load_weights
+from rtbci.types import Samples
+
+if TYPE_CHECKING:
+    from rtbci.formats.dataset import Run
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a person asked for."""
+
+    data: Path
+    out: Path
+    model: str = "montagenet"
+    sessions: str = "3/1/1"
+    subjects: tuple[str, ...] | None = None  # None: all
+    leave_out: tuple[str, ...] = ()
+    teacher: Path | None = None
+    text: bool = True  # captions as well, where they are there
+    threads: int = 1
+    settings: Settings = field(default_factory=Settings)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    weights: Weights = field(default_factory=Weights)
+    options: dict[str, Any] = field(default_factory=dict)  # of the network
+    begin: Path | None = None  # safetensors that a model of braindecode begins with
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """What came out."""
+
+    folder: Path
+    leads: bool  # whether this process is the one that speaks
+    resumed: int  # epochs that were done already
+    parameters: int
+    trials: dict[str, int]  # of each part
+    history: list[dict[str, float]]
+    best_epoch: int
+    test: dict[str, float]  # loss, accuracy; empty without test sessions
+    notes: tuple[str, ...]
+
+
+def pretrain(plan: Plan, progress: Progress) -> Pretrained:
+    """Train as planned, or go on where a killed run stopped; writes ``plan.out``.
+
+    Raises ``BadInput`` for data or options that do not fit, ``Missing`` without torch.
+    """
+    entry = network(plan.model)
+    counts = session_counts(plan.sessions)
+    _check_others(plan)
+    with _repeatable(plan.threads), processes() as place:
+        runs = _chosen(plan)
+        notes: list[str] = []
+        points = _Captions(plan.text, notes)
+        if not place.leads:
+            wait(place)  # until the first has put the windows on disk
+        corpus = collect(runs, entry, plan.out / "windows", counts, points, progress)
+        if place.leads:
+            wait(place)
+        notes.append(corpus.split.pictures)
+        dims = Dims(
+            plan.model, corpus.channels, corpus.classes, corpus.subjects, TIMES, entry.embedding,
+            0 if corpus.points is None else corpus.points.shape[1],
+            dict(entry.options) | plan.options,
+        )  # fmt: skip
+        teacher, weights = _teacher(plan, corpus)
+        batches = Batches(
+            corpus, plan.augmentation, plan.settings.batch, plan.settings.seed,
+            place.rank, place.world, teacher,
+        )  # fmt: skip
+        model = build(dims, plan.settings.seed)
+        if plan.begin is not None:
+            notes.append(load_weights(model.backbone, plan.begin))
+        state = fresh(model, plan.settings)
+        of = checkpoint.purpose(_identity(plan, dims, weights, corpus))
+        resumed = state.epoch if checkpoint.resume(state, plan.out, of) else 0
+
+        def done(now: State) -> None:
+            if place.leads:
+                checkpoint.save(now, plan.out, of)
+
+        train(state, batches, weights, plan.settings, place, done,
+              lambda n, total: progress("training", n, total))  # fmt: skip
+        return _finish(plan, state, batches, place, resumed, notes)
+
+
+def _check_others(plan: Plan) -> None:
+    """Raises before the windows are cut what can be said of a model of others by its name."""
+    if plan.model.startswith(OTHERS):
+        kind_of(plan.model.removeprefix(OTHERS))
+    elif plan.begin is not None:
+        raise BadInput(f"--weights begins models of {OTHERS}NAME; {plan.model} takes none")
+
+
+@contextmanager
+def _repeatable(threads: int) -> Iterator[None]:
+    """As many threads as asked for, and only operations that give the same bits every time."""
+    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        torch.use_deterministic_algorithms(before[1])
+
+
+def _finish(
+    plan: Plan, state: State, batches: Batches, place: Place, resumed: int, notes: Sequence[str]
+) -> Pretrained:
+    """Test the best epoch once, write the folder."""
+    corpus, model = batches.corpus, state.model
+    model.load_state_dict(state.best or averaged(state))
+    state.average = {name: p.detach().clone() for name, p in model.named_parameters()}
+    test = dict(check(state, batches, corpus.rows(TEST), place)) if len(corpus.rows(TEST)) else {}
+    trials = {
+        name: len(corpus.rows(part))
+        for name, part in (("training", TRAIN), ("validation", CHECK), ("test", TEST))
+    }
+    training = {
+        "sessions": plan.sessions,
+        "trials": trials,
+        "pictures": corpus.split.pictures,
+        "settings": asdict(plan.settings),
+        "augmentation": asdict(plan.augmentation),
+        "losses": asdict(plan.weights),
+        "history": state.history,
+        "best_epoch": state.best_epoch,
+        "test": test,
+        "left_out": list(plan.leave_out),
+        "runs": _runs_of(corpus),
+    }
+    if place.leads:
+        space = Points().name if corpus.points is not None else None
+        weights = {name: value.clone() for name, value in model.state_dict().items()}
+        save_backbone(Backbone(model.dims, weights, corpus.future, training, space), plan.out)
+    return Pretrained(
+        plan.out, place.leads, resumed, sum(p.numel() for p in model.parameters()), trials,
+        state.history, state.best_epoch, test, tuple(notes),
+    )  # fmt: skip
+
+
+def _runs_of(corpus: Corpus) -> dict[str, dict[str, str]]:
+    """What each run was used for, by its name, so that nobody tests on it by mistake."""
+    runs = {}
+    for number, each in enumerate(corpus.cuts):
+        parts = set(corpus.part[corpus.file == number].tolist())
+        used = next((name for part, name in enumerate(NAMES) if part in parts), "unused")
+        runs[each.path.stem] = {"part": used, "fingerprint": fingerprint(each.trials, each.scale)}
+    return runs
+
+
+def _chosen(plan: Plan) -> "list[Run]":
+    """The runs of the subjects that are asked for."""
+    from rtbci.formats.dataset import find_runs
+
+    runs = find_runs(plan.data)
+    there = list(dict.fromkeys(run.subject for run in runs))
+    for name in (*(plan.subjects or ()), *plan.leave_out):
+        if name not in there:
+            raise BadInput(f"no subject {name} in {plan.data}; it has {', '.join(there)}")
+    wanted = [name for name in plan.subjects or there if name not in plan.leave_out]
+    if not wanted:
+        raise BadInput("no subject is left to train on; leave out fewer")
+    chosen = [run for run in runs if run.subject in wanted]
+    if len({run.classes for run in chosen}) > 1:
+        raise BadInput(f"the runs of {plan.data} do not have the same classes; train on one set")
+    return chosen
+
+
+class _Captions:
+    """Captions as points, or a note why there are none."""
+
+    def __init__(self, wanted: bool, notes: list[str]) -> None:
+        self._wanted, self._notes = wanted, notes
+
+    def __call__(self, captions: tuple[str, ...]) -> Samples | None:
+        """``(captions, dimensions)``, or None without a text space."""
+        if not self._wanted:
+            return None
+        try:
+            return Points()(captions)
+        except (Missing, ImportError) as error:
+            self._notes.append(f"no text space, so captions are left out of training: {error}")
+            return None
+
+
+def _teacher(plan: Plan, corpus: Corpus) -> tuple[Samples | None, Weights]:
+    """Soft targets by picture (pictures, classes), and the losses with their weight."""
+    from calibration.pretraining.teacher import from_captions, from_file
+
+    if plan.teacher is not None:
+        opinion = from_file(plan.teacher, corpus.pictures, len(corpus.classes))
+    elif plan.model == "spectrogram-cnn" and corpus.points is not None:
+        opinion = from_captions(corpus)
+    else:
+        return None, plan.weights
+    return opinion, replace(plan.weights, teacher=plan.weights.teacher or 0.5)
+
+
+def _identity(plan: Plan, dims: Dims, weights: Weights, corpus: Corpus) -> tuple[Any, ...]:
+    """All that has to be the same for a checkpoint to be gone on with."""
+    data = [(c.path.stem, len(c.trials), np.round(c.scale, 6).tolist()) for c in corpus.cuts]
+    text = json.dumps([data, corpus.part.tolist()])
+    begin = None if plan.begin is None else sha256([plan.begin])
+    return dims, weights, plan.settings, plan.augmentation, plan.sessions, text, begin

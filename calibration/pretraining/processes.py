@@ -1,0 +1,71 @@
+"""One process or several: gradients add up, so that several give the result of one.
+
+``torchrun --nproc-per-node N -m rtbci pretrain ...`` sets the environment that is read here. Only
+gloo on this computer is used.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+from torch import Tensor, distributed, nn
+
+PATIENCE = timedelta(hours=6)  # for the first process, which prepares the windows
+HOME = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True)
+class Place:
+    """This process among ``world``."""
+
+    rank: int = 0
+    world: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes files and shows progress."""
+        return self.rank == 0
+
+
+@contextmanager
+def processes() -> Iterator[Place]:
+    """Join the processes that torchrun started, or be alone."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world < 2 or "RANK" not in os.environ:
+        yield Place()
+        return
+    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    distributed.init_process_group("gloo", timeout=PATIENCE)
+    try:
+        yield Place(distributed.get_rank(), distributed.get_world_size())
+    finally:
+        distributed.destroy_process_group()
+
+
+def wait(place: Place) -> None:
+    """Until all processes have come here."""
+    if place.world > 1:
+        distributed.barrier()
+
+
+def add_up(values: Tensor, place: Place) -> Tensor:
+    """``values`` summed over all processes, in place."""
+    if place.world > 1:
+        distributed.all_reduce(values)
+    return values
+
+
+def share_gradients(parameters: list[nn.Parameter], place: Place) -> None:
+    """Gradients summed over all processes; one that nobody has stays None."""
+    if place.world < 2:
+        return
+    there = torch.tensor([float(p.grad is not None) for p in parameters])
+    distributed.all_reduce(there)
+    used = [p for p, n in zip(parameters, there.tolist(), strict=True) if n]
+    flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in used])
+    distributed.all_reduce(flat)
+    for p, part in zip(used, flat.split([p.numel() for p in used]), strict=True):
+        p.grad = part.view_as(p)

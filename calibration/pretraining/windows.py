@@ -1,0 +1,167 @@
+"""The windows of every run, cut once through the live chain and kept on disk as float16.
+
+A run of epochs goes through the bridge and through ``Windows`` with the network's recipe, exactly
+as a live stream does. What comes out lies in ``OUT/windows/NAME.npy`` (trials, channels, times),
+divided by the run's robust scale; ``NAME.json`` holds that scale and what the file was made of. It
+is made anew where recipe or recording differ. 26,000 trials of 122 x 125 are then 0.8 GB on disk,
+and in memory only as far as they are looked at.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rtbci.errors import BadInput
+from rtbci.judge import decoder_input
+from rtbci.networks import RATE, WINDOW, Network
+from rtbci.networks.preparation import onto_grid, robust_scale
+from rtbci.recipe import Recipe, make_recipe
+from rtbci.recording import Recording
+from rtbci.types import Array, Samples
+from rtbci.windows import Windows
+
+TIMES = round((WINDOW[1] - WINDOW[0]) * RATE)  # samples of a window: 125
+LARGEST = 60_000.0  # largest float16 is 65,504
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The windows of one run on disk."""
+
+    path: Path
+    channels: tuple[str, ...]
+    scale: Array  # (channels,) uV that one unit on disk stands for
+    trials: np.ndarray  # (rows,) number of each row's trial in its run
+    rejected: Mapping[str, int]
+
+    def open(self) -> np.memmap[Any, np.dtype[np.float16]]:
+        """``(trials, channels, times)`` float16, read from disk where it is looked at."""
+        array = np.load(self.path, mmap_mode="r")
+        assert isinstance(array, np.memmap)
+        return array
+
+    def microvolts(self) -> Samples:
+        """All windows in memory, float32 microvolts."""
+        return self.open().astype(np.float32) * self.scale.astype(np.float32)[:, None]
+
+
+def recipe_for(entry: Network, rate: float, channels: tuple[str, ...]) -> Recipe:
+    """The recipe of a network for a stream of another rate or montage."""
+    low, high = entry.band
+    line = entry.line if entry.line is not None and entry.line < rate / 2 else None
+    return make_recipe(
+        rate, channels, bands=((low, min(high, 0.45 * rate)),), window=WINDOW,
+        gate=False, reject=None, line=line,
+    )  # fmt: skip
+
+
+def grid_of(recipe: Recipe) -> Array | None:
+    """What takes windows of ``recipe`` onto the networks' 250 Hz, None where they are on it."""
+    step = recipe.decimation
+    begin, stop = recipe.samples(recipe.window[0]), recipe.samples(recipe.window[1])
+    times = -(-(stop - begin) // step)
+    if recipe.decoder_rate == RATE and times == TIMES:
+        return None
+    return onto_grid(times, recipe.decoder_rate, 0.0, TIMES, RATE)
+
+
+def windows_of(recording: Recording, recipe: Recipe) -> tuple[Samples, np.ndarray, dict[str, int]]:
+    """Windows ``(trials, channels, TIMES)`` uV, their trials' numbers, and why others are missing.
+
+    ``recording`` is continuous, or bridged; every marker of it is a trial.
+    """
+    front = Windows(recipe, recording.info.columns(recipe.channels))
+    grid = grid_of(recipe)
+    order = {index: n for n, index in enumerate(sorted(m.index for m in recording.markers))}
+    found: list[Samples] = []
+    numbers: list[int] = []
+    rejected: dict[str, int] = {}
+    for item in [*recording.items(), None]:
+        for window in front.finish() if item is None else front.push(item):
+            if window.x is None:
+                why = (window.rejected or "").split(":")[0]
+                rejected[why] = rejected.get(why, 0) + 1
+                continue
+            x = decoder_input(recipe, window.x, 0)[0]
+            found.append((x if grid is None else x @ grid).astype(np.float32))
+            numbers.append(order[window.index])
+    shape = (0, len(recipe.channels), TIMES)
+    return np.stack(found) if found else np.zeros(shape, np.float32), np.array(numbers), rejected
+
+
+def cut(
+    name: str, source: Path, load: Callable[[], Recording], entry: Network, folder: Path
+) -> Cut:
+    """The windows of the run ``name``, from disk where they are there already.
+
+    ``load`` gives its bridged recording; ``source`` is the file that it comes from.
+    """
+    status = source.stat()
+    made_of = {
+        "source": source.name, "bytes": status.st_size, "changed": status.st_mtime_ns,
+        "band": list(entry.band), "line": entry.line, "window": list(WINDOW), "rate": RATE,
+        "version": 1,
+    }  # fmt: skip
+    path, header = folder / f"{name}.npy", folder / f"{name}.json"
+    known = _header(header)
+    if known is not None and known.get("made_of") == made_of and path.exists():
+        return _of(path, known)
+    recording = load()
+    channels = recording.eeg_channels
+    if not channels:
+        raise BadInput(f"{source} has no EEG channel; leave it out of the folder")
+    x, trials, rejected = windows_of(recording, recipe_for(entry, recording.info.rate, channels))
+    scale = np.maximum(robust_scale(x), 1e-3) if len(x) else np.ones(len(channels))
+    small = np.clip(x / scale[:, None].astype(np.float32), -LARGEST, LARGEST).astype(np.float16)
+    folder.mkdir(parents=True, exist_ok=True)
+    document = {
+        "made_of": made_of, "channels": list(channels), "scale": scale.tolist(),
+        "trials": trials.tolist(), "rejected": rejected,
+    }  # fmt: skip
+    header.unlink(missing_ok=True)  # a header says that the array beside it is whole
+    into_place(path, lambda part: np.save(part, small))
+    into_place(header, lambda part: part.write_text(json.dumps(document), "utf-8"))
+    return _of(path, document)
+
+
+def into_place(path: Path, write: Callable[[Path], object]) -> None:
+    """Let ``write`` fill a file beside ``path``, then rename it: whole or not at all."""
+    part = path.with_name(f".part-{os.getpid()}-{path.name}")
+    write(part)
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def fingerprint(trials: np.ndarray, scale: Array) -> str:
+    """What a run is known by in another folder or under another name: trials and scales.
+
+    ``trials`` (rows,) and ``scale`` (channels,) as in ``Cut``; four digits of each scale.
+    """
+    text = ",".join([*map(str, trials.tolist()), *(f"{each:.3e}" for each in scale.tolist())])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _header(path: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _of(path: Path, document: Mapping[str, Any]) -> Cut:
+    return Cut(
+        path,
+        tuple(document["channels"]),
+        np.array(document["scale"], np.float64),
+        np.array(document["trials"], int),
+        dict(document["rejected"]),
+    )

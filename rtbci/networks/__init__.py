@@ -1,0 +1,94 @@
+"""Neural networks, one file each: windows of scaled EEG in, embeddings out.
+
+``NETWORKS`` names them with the input that each declares; ``build`` imports torch and makes one.
+Filters are causal and made by ``rtbci.recipe.make_recipe`` from the bands below.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from rtbci.errors import BadInput, Missing
+
+if TYPE_CHECKING:
+    from rtbci.networks.model import Model
+
+RATE = 250.0  # Hz, of every network's input
+WINDOW = (0.0, 0.5)  # s after the onset: all that the 122-channel dataset holds
+TEXT = 384  # numbers in a caption's embedding (MiniLM)
+OTHERS = "braindecode:"  # and the name of one of its models
+
+
+@dataclass(frozen=True)
+class Network:
+    """What a network is fed with, and its dimensions where nobody asks for others."""
+
+    module: str  # holds ``Backbone``
+    band: tuple[float, float]  # Hz
+    line: float | None  # mains notch, Hz
+    embedding: int  # numbers that the heads see
+    options: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    about: str = ""
+
+
+NETWORKS: dict[str, Network] = {
+    "montagenet": Network(
+        "rtbci.networks.montagenet", (0.3, 40.0), None, 64,
+        about="electrode positions to 32 virtual channels, then a small trunk; any montage",
+    ),
+    "electrode-transformer": Network(
+        "rtbci.networks.electrode_transformer", (0.3, 100.0), 50.0, 64,
+        MappingProxyType({"head": "linear"}),
+        about="64 numbers per electrode, transformer over electrodes (CMU 11-685)",
+    ),
+    "spectrogram-cnn": Network(
+        "rtbci.networks.spectrogram_cnn", (14.0, 70.0), 50.0, 128,
+        about="residual network on 40 ms spectrograms (Ferrante et al.)",
+    ),
+    "deep4": Network(
+        "rtbci.networks.deep4", (0.3, 50.0), None, 128,
+        about="Deep4 to 128 numbers (EEG-CLIP)",
+    ),
+    "eegnet": Network(
+        "rtbci.networks.eegnet", (0.3, 40.0), None, 48,
+        about="EEGNet-8,2 (Lawhern et al.)",
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Dims:
+    """Everything that is needed to build a network again before its weights are loaded."""
+
+    model: str  # key of ``NETWORKS``
+    channels: tuple[str, ...]  # electrodes, in the order of the input
+    classes: tuple[str, ...]
+    subjects: tuple[str, ...]
+    times: int = 125
+    embedding: int = 64
+    text: int = TEXT  # 0: no text head
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+def network(name: str) -> Network:
+    """The entry of ``NETWORKS``, or of ``OTHERS`` and a model's name; ``BadInput`` for others."""
+    if name.startswith(OTHERS):
+        return Network("rtbci.networks.others", (0.3, 40.0), None, 64, about=f"{name}, as it is")
+    if name not in NETWORKS:
+        raise BadInput(f"no network {name!r}; there are {', '.join(NETWORKS)}, {OTHERS}MODEL")
+    return NETWORKS[name]
+
+
+def build(dims: Dims, seed: int = 0) -> "Model":
+    """The network with fresh weights; raises ``Missing`` where torch is not installed."""
+    entry = network(dims.model)
+    try:
+        model = import_module("rtbci.networks.model")
+        module = import_module(entry.module)
+    except ImportError as error:
+        raise Missing(
+            f"networks need torch, which does not load ({error}); pip install 'rtbci[deep]'"
+        ) from error
+    return model.assemble(module.Backbone, dims, seed)

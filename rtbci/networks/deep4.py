@@ -1,0 +1,57 @@
+"""Deep4 (Schirrmeister et al. 2017, doi 10.1002/hbm.23730) to 128 numbers, as in EEG-CLIP.
+
+Four blocks of convolution and maximum over 3 samples with 25, 50, 100 and 200 filters 10 samples
+long, the first in time and then in space. The paper's windows are seconds; half a second is
+shorter than the four blocks, so that the later ones keep the length (their ends padded).
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from rtbci.networks import Dims
+from rtbci.networks.electrodes import FixedChannels
+from rtbci.networks.layers import BatchNorm, TrialDropout
+from rtbci.networks.sites import Sites
+
+FILTERS = (25, 50, 100, 200)
+LENGTH, POOL = 10, 3  # samples
+
+
+class Backbone(nn.Module):
+    """See ``rtbci.networks.model.BackboneModule``."""
+
+    def __init__(self, dims: Dims) -> None:
+        super().__init__()
+        self.electrodes = FixedChannels(dims.channels)
+        first = FILTERS[0]
+        # spatial before temporal: linear both, and an electrode's share is one number a filter
+        self.spatial = nn.Conv1d(len(dims.channels), first, 1, bias=False)
+        self.temporal = nn.Conv1d(first, first, LENGTH, bias=False)
+        self.norms = nn.ModuleList(BatchNorm(count) for count in FILTERS)
+        self.convs = nn.ModuleList(
+            nn.Conv1d(before, count, LENGTH, bias=False) for before, count in pairwise(FILTERS)
+        )
+        self.drops = nn.ModuleList(TrialDropout(0.5) for _ in self.convs)
+        times = (dims.times - LENGTH + 1) // POOL
+        for _ in self.convs:
+            times //= POOL
+        self.project = nn.Linear(FILTERS[-1] * times, dims.embedding)
+
+    def add_subject(self, subject: str) -> None:
+        """Nothing of this backbone is a subject's own."""
+
+    def mount(self, channels: Sequence[str]) -> None:
+        """Find the trained electrodes among ``channels``."""
+        self.electrodes.mount(channels)
+
+    def forward(self, x: Tensor, sites: Sites, group: Tensor) -> Tensor:
+        """``x`` (B, C, T) to (B, embedding)."""
+        z = self.temporal(self.spatial(self.electrodes(x, sites.mask[group])))  # (B, 25, T - 9)
+        z = functional.max_pool1d(functional.elu(self.norms[0](z)), POOL)
+        for drop, conv, norm in zip(self.drops, self.convs, self.norms[1:], strict=True):
+            z = conv(functional.pad(drop(z), ((LENGTH - 1) // 2, LENGTH // 2)))
+            z = functional.max_pool1d(functional.elu(norm(z)), POOL)
+        return self.project(z.flatten(1))

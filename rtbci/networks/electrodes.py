@@ -1,0 +1,87 @@
+"""What networks know of their electrodes: features of places and names, or fixed columns."""
+
+import math
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from rtbci.errors import BadInput
+from rtbci.networks.places import FEATURES, fourier, sphere
+
+
+class ElectrodeFeatures(nn.Module):
+    """``(C, FEATURES)`` of the mounted electrodes: by place, else a learned row by name."""
+
+    features: Tensor
+    known: Tensor
+    rows: Tensor
+
+    def __init__(self, channels: Sequence[str]) -> None:
+        super().__init__()
+        self.names: tuple[str, ...] = ()  # electrodes without a place that have a learned row
+        self.named = nn.Parameter(torch.zeros(0, FEATURES))
+        self.mount(channels)
+
+    def mount(self, channels: Sequence[str]) -> None:
+        """Take ``channels`` as the electrodes of the input; unknown names get new rows."""
+        directions, known = sphere(tuple(channels))
+        new = [n for n, k in zip(channels, known, strict=True) if not k and n not in self.names]
+        self.names += tuple(new)
+        start = np.stack([_start_of(name) for name in new]) if new else np.zeros((0, FEATURES))
+        rows = torch.tensor(start, dtype=torch.float32)
+        self.named = nn.Parameter(torch.cat([self.named.detach(), rows]))
+        where = {name: number for number, name in enumerate(self.names)}
+        fixed = {
+            "features": torch.tensor(fourier(directions), dtype=torch.float32),
+            "known": torch.tensor(known),
+            "rows": torch.tensor([where.get(name, 0) for name in channels]),
+        }
+        for name, value in fixed.items():
+            self.register_buffer(name, value, persistent=False)
+
+    def forward(self) -> Tensor:
+        """The features; gradients flow into the rows of names."""
+        if bool(self.known.all()):
+            return self.features
+        return torch.where(self.known[:, None], self.features, self.named[self.rows])
+
+
+class FixedChannels(nn.Module):
+    """The electrodes of pretraining in their order, out of whatever is mounted; absent ones are 0.
+
+    For networks with one weight an electrode.
+    """
+
+    columns: Tensor
+    there: Tensor
+
+    def __init__(self, channels: Sequence[str]) -> None:
+        super().__init__()
+        self.channels = tuple(channels)
+        self.mount(channels)
+
+    def mount(self, channels: Sequence[str]) -> None:
+        """Take ``channels`` as the input's; raises ``BadInput`` where none was trained with."""
+        where = {name.lower(): number for number, name in enumerate(channels)}
+        found = [where.get(name.lower(), -1) for name in self.channels]
+        if max(found) < 0:
+            raise BadInput(
+                f"none of {', '.join(channels)} was among the electrodes of pretraining, which "
+                "this network needs by name; use montagenet for other montages"
+            )
+        self.register_buffer("columns", torch.tensor(found).clamp_min(0), persistent=False)
+        self.register_buffer("there", torch.tensor(found) >= 0, persistent=False)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """``x`` (B, C, T) and ``mask`` (B, C) to (B, trained channels, T)."""
+        kept = (mask[:, self.columns] & self.there)[:, :, None]
+        return torch.where(kept, x[:, self.columns], 0.0)
+
+
+def _start_of(name: str) -> np.ndarray:
+    """Where the learned row of an electrode's name begins: the same in every run."""
+    rng = np.random.default_rng(zlib.crc32(name.encode()))
+    return rng.standard_normal(FEATURES) / math.sqrt(FEATURES)
