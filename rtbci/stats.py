@@ -47,23 +47,13 @@ def score(true: np.ndarray, probabilities: Array, p_value: float, permutations: 
     counts = np.bincount(true, minlength=k)
     hits = np.bincount(true[probabilities.argmax(axis=1) == true], minlength=k)
     there = counts > 0
-    recalls = hits[there] / counts[there]
-    equal = len(set(counts[there].tolist())) == 1
-    drawn = np.maximum(counts[there] - 1, 1)
-    resampled = _rng().binomial(drawn, recalls, (RESAMPLES, int(there.sum()))) / drawn
-    accuracy, balanced = hits.sum() / n, float(recalls.mean())
-    if equal:
-        accuracy_ci = balanced_ci = wilson(int(hits.sum()), n)
-    else:
-        smallest = int(counts[there].min())
-        accuracy_ci = _percentiles(accuracy, resampled @ counts[there] / n, smallest)
-        balanced_ci = _percentiles(balanced, resampled.mean(axis=1), smallest)
+    accuracy_ci, balanced_ci, kind = share_intervals(hits, counts)
     auc, auc_ci = auc_interval(true, probabilities)
     return Scores(
         n=n,
-        accuracy=float(accuracy),
+        accuracy=float(hits.sum() / n),
         accuracy_ci95=accuracy_ci,
-        balanced_accuracy=balanced,
+        balanced_accuracy=float((hits[there] / counts[there]).mean()),
         balanced_accuracy_ci95=balanced_ci,
         auc=auc,
         auc_ci95=auc_ci,
@@ -71,8 +61,25 @@ def score(true: np.ndarray, probabilities: Array, p_value: float, permutations: 
         majority=float(counts.max() / n),
         p_value=p_value,
         permutations=permutations,
-        interval="wilson" if equal else "stratified bootstrap",
+        interval=kind,
     )
+
+
+def share_intervals(hits: np.ndarray, counts: np.ndarray) -> tuple[Interval, Interval, str]:
+    """Intervals of the share of hits and of its mean over classes, and how they were made.
+
+    ``hits`` (classes,) of ``counts`` (classes,) trials; classes that are not there count nowhere.
+    """
+    hits, counts = hits[counts > 0], counts[counts > 0]
+    n, recalls = int(counts.sum()), hits / counts
+    if len(set(counts.tolist())) == 1:
+        interval = wilson(int(hits.sum()), n)
+        return interval, interval, "wilson"
+    drawn, smallest = np.maximum(counts - 1, 1), int(counts.min())
+    resampled = _rng().binomial(drawn, recalls, (RESAMPLES, len(counts))) / drawn
+    share = _percentiles(hits.sum() / n, resampled @ counts / n, smallest)
+    mean = _percentiles(float(recalls.mean()), resampled.mean(axis=1), smallest)
+    return share, mean, "stratified bootstrap"
 
 
 def wilson(hits: int, n: int) -> Interval:

@@ -1,0 +1,249 @@
+"""A person's bundle on that person's runs, decoded by the code that decodes them live."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from calibration.evaluation import controls
+from calibration.evaluation.overlaps import overlaps_of
+from calibration.evaluation.refusals import check_classes, check_order
+from calibration.evaluation.sources import (
+    DATASET_TRIAL,
+    Source,
+    find_sources,
+    is_simulated,
+    trained_on,
+)
+from calibration.evaluation.values import Control, Evaluation, Overlap, Part, Table, joined
+from rtbci.bundle import Bundle, load_bundle
+from rtbci.errors import BadInput, NoUsableSignal
+from rtbci.options import same_subject
+from rtbci.pipeline import Pipeline
+from rtbci.recording import Recording
+from rtbci.replay import Tally, replay
+from rtbci.types import Decision
+
+Progress = Callable[[str, int, int], None]
+FEWEST = 10  # decided trials in all
+SOME = 5  # runs that controls are made on, or one of each person; more say the same
+
+
+@dataclass
+class Found:
+    """What was decoded so far, and what was not."""
+
+    tables: list[Table] = field(default_factory=list)
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    rejected: int = 0
+    gaps_s: list[float] = field(default_factory=list)  # from onset to onset, of continuous runs
+    noise: list[Table] = field(default_factory=list)
+    before: list[Table] = field(default_factory=list)
+    bridged: bool = False
+    controls: int = SOME  # runs a person that controls are made on
+    controlled: Counter[str] = field(default_factory=Counter)  # how many they are
+    seen: dict[str, str] = field(default_factory=dict)  # hash of a run to its name
+
+
+def evaluate_bundles(
+    model: Path, data: Path, trial_s: float | None, made: str, progress: Progress
+) -> Evaluation:
+    """Every bundle in ``model`` (the newest of each person) on that person's other runs.
+
+    Raises ``BadBundle`` where there is no bundle, ``BadInput`` where no run is a test, where a
+    class is missing, and where the order of trials forms class blocks.
+    """
+    bundles = bundles_in(model)
+    sources = find_sources(data)
+    pairs = [
+        (bundle, source)
+        for bundle in bundles
+        for source in sources
+        if same_subject(source.subject, bundle.subject)
+    ]
+    if not pairs:
+        there = ", ".join(sorted({each.subject for each in sources}))
+        wanted = ", ".join(each.subject for each in bundles)
+        raise BadInput(f"{data} has no run of {wanted}; it has runs of {there}")
+    found = Found(controls=max(1, SOME // len(bundles)))
+    for number, (bundle, source) in enumerate(pairs):
+        progress("decoding runs", number, len(pairs))
+        _run(bundle, source, found)
+    progress("decoding runs", len(pairs), len(pairs))
+    return _evaluation(bundles, data, pairs, found, trial_s, made)
+
+
+def bundles_in(model: Path) -> list[Bundle]:
+    """The bundle in a folder, or the newest of each person below it; classes must agree."""
+    homes = sorted({each.parent.parent for each in model.glob("*/*/subject.json")})
+    bundles = [load_bundle(home) for home in homes] or [load_bundle(model)]
+    first = bundles[0].decoder.classes
+    for each in bundles:
+        if each.decoder.classes != first:
+            raise BadInput(
+                f"the bundles of {bundles[0].subject} ({', '.join(first)}) and {each.subject} "
+                f"({', '.join(each.decoder.classes)}) tell other classes apart; evaluate them alone"
+            )
+    return bundles
+
+
+def _run(bundle: Bundle, source: Source, found: Found) -> None:
+    """Decode one run, or say why it is left out."""
+    files = _files(bundle)
+    held = trained_on(source, files)
+    if held is not None:
+        found.refused.append((source.name, f"the bundle was trained on it ({held})"))
+        return
+    try:
+        recording = source.recording()
+    except BadInput as error:
+        found.refused.append((source.name, str(error)))
+        return
+    if recording.provenance.sha256 in {each.get("sha256") for each in files}:
+        found.refused.append((source.name, "the bundle was trained on it (the same bytes)"))
+        return
+    twin = found.seen.setdefault(recording.provenance.sha256, source.name)
+    if twin != source.name:
+        found.refused.append((source.name, f"is byte for byte the same recording as {twin}"))
+        return
+    tally = Tally()
+    try:
+        decisions = list(replay(recording, bundle, tally))
+    except (BadInput, NoUsableSignal) as error:
+        found.refused.append((source.name, str(error)))
+        return
+    for dead in tally.dead:
+        found.notes.append(f"no reliable signal in {dead}")
+    if not decisions:
+        found.refused.append((source.name, "has no marker of a class that the bundle knows"))
+        return
+    found.rejected += sum(each.label is None for each in decisions)
+    table = table_of(decisions, recording, source, bundle)
+    if not len(table):
+        found.refused.append((source.name, f"no trial could be decoded: {decisions[0].rejected}"))
+        return
+    found.tables.append(table)
+    if recording.bridged is None:
+        found.gaps_s += np.diff([each.onset for each in decisions]).tolist()
+    else:
+        found.bridged = True
+    if found.controlled[source.subject] < found.controls:
+        found.controlled[source.subject] += 1
+        _controls(bundle, source, recording, found)
+
+
+def _controls(bundle: Bundle, source: Source, recording: Recording, found: Found) -> None:
+    """The same run as noise, and the time before its pictures."""
+
+    def decoded(what: Recording) -> Table:
+        decisions = Pipeline(bundle, what.info).run(what.items(max(1, round(what.info.rate))))
+        return table_of(decisions, what, source, bundle)
+
+    found.noise.append(decoded(controls.noise(recording)))
+    found.before.append(decoded(controls.earlier(recording, bundle.recipe.last)))
+
+
+def table_of(
+    decisions: Iterable[Decision], recording: Recording, source: Source, bundle: Bundle
+) -> Table:
+    """The decided trials of one run as rows."""
+    classes = bundle.decoder.classes
+    order = {index: n for n, index in enumerate(sorted(m.index for m in recording.markers))}
+    images = {each.index: str(each.fields.get("image") or "") for each in recording.markers}
+    rows = [each for each in decisions if each.label is not None and each.true is not None]
+    n = len(rows)
+    probabilities = [[each.probabilities[name] for name in classes] for each in rows]
+    return Table(
+        subject=np.full(n, source.subject),
+        session=np.full(n, source.session),
+        run=np.full(n, source.run),
+        trial=np.array([order[each.index] for each in rows], int),
+        true=np.array([classes.index(each.true or "") for each in rows], int),
+        probabilities=np.array(probabilities, float).reshape(n, len(classes)),
+        image=np.array([images[each.index] for each in rows], str),
+    )
+
+
+def _evaluation(
+    bundles: list[Bundle],
+    data: Path,
+    pairs: list[tuple[Bundle, Source]],
+    found: Found,
+    trial_s: float | None,
+    made: str,
+) -> Evaluation:
+    people = ", ".join(each.subject for each in bundles)
+    classes = bundles[0].decoder.classes
+    if not found.tables:
+        said = "; ".join(f"{name}: {why}" for name, why in found.refused[:4])
+        raise BadInput(f"no run of {people} in {data} is a test: {said}")
+    table = joined(found.tables)
+    if len(table) < FEWEST:
+        raise BadInput(f"only {len(table)} trials of {data} could be decoded, not enough to judge")
+    check_classes(table.true, classes, str(data))
+    check_order(table.true, table.blocks, len(classes), str(data))
+    notes = list(found.notes)
+    if found.rejected:
+        notes.append(f"{found.rejected} trials had no whole window and were not decoded")
+    if trial_s is None:
+        trial_s = float(np.median(found.gaps_s)) if found.gaps_s else DATASET_TRIAL
+    runs = f"{len(found.tables)} of {len(pairs)} runs"
+    path = bundles[0].path
+    return Evaluation(
+        model=f"Bundle of {people}{f', {path.name}' if path else ''}"
+        if len(bundles) == 1
+        else f"Bundles of {len(bundles)} people",
+        data=f"{data.resolve().name}: {runs}",
+        made=made,
+        classes=classes,
+        parts=(
+            Part(
+                "new_runs",
+                "New runs",
+                f"Every run that the person's bundle was not trained on ({runs}), decoded trial "
+                "by trial as if it were live.",
+                table,
+            ),
+        ),
+        controls=_controls_of(found, table, len(classes)),
+        overlaps=tuple(_overlaps(data, pairs, table)),
+        refused=tuple(found.refused),
+        notes=tuple(notes),
+        trial_s=trial_s,
+        simulated=is_simulated(data, people),
+        details={
+            each.subject: {"decoder": each.described, "path": str(each.path)} for each in bundles
+        },
+    )
+
+
+def _controls_of(found: Found, table: Table, k: int) -> tuple[Control, ...]:
+    some = f"; {len(found.noise)} runs" if len(found.noise) < len(found.tables) else ""
+    noisy = "recordings with the same spectra, random phases and the true labels"
+    before = controls.before_words(found.bridged)
+    return (
+        controls.control(controls.NOISE, noisy + some, joined(found.noise), k),
+        controls.control(controls.BEFORE, before + some, joined(found.before), k),
+        controls.shuffled_labels(table.predictions()),
+    )
+
+
+def _overlaps(data: Path, pairs: list[tuple[Bundle, Source]], table: Table) -> list[Overlap]:
+    """Pictures and captions that a person saw while the bundle was calibrated."""
+    if not (table.image != "").any():
+        return []
+    seen = {
+        (source.subject, name)
+        for bundle, source in pairs
+        if trained_on(source, _files(bundle)) is not None
+        for name in source.images
+    }
+    return overlaps_of(data, [source for _, source in pairs], table, seen, anybody=False)
+
+
+def _files(bundle: Bundle) -> list[Mapping[str, object]]:
+    files = bundle.training.get("files")
+    return [each for each in files if isinstance(each, Mapping)] if isinstance(files, list) else []

@@ -1,0 +1,162 @@
+"""The report for programs, and both reports on disk; nothing is ever overwritten."""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from calibration.evaluation.figures import (
+    Measured,
+    Row,
+    Verdict,
+    has_failed,
+    measure_part,
+    verdict,
+)
+from calibration.evaluation.page import limits, page
+from calibration.evaluation.values import Control, Evaluation
+from rtbci.errors import BadInput
+from rtbci.messages import line
+from rtbci.predictions import Figure
+
+MOST_FOLDERS = 999
+
+
+@dataclass(frozen=True)
+class Report:
+    """An evaluation with its figures and its verdict."""
+
+    evaluation: Evaluation
+    measured: tuple[Measured, ...]  # one a part
+    verdict: Verdict
+
+    def values(self) -> dict[str, object]:
+        """As one JSON object."""
+        return document(self.evaluation, self.measured, self.verdict)
+
+    def html(self) -> str:
+        """As one HTML file."""
+        return page(self.evaluation, self.measured, self.verdict)
+
+
+def report(evaluation: Evaluation) -> Report:
+    """Count everything."""
+    measured = tuple(measure_part(part, evaluation.trial_s) for part in evaluation.parts)
+    return Report(evaluation, measured, verdict(evaluation, measured[0]))
+
+
+def document(
+    evaluation: Evaluation, measured: Sequence[Measured], said: Verdict
+) -> dict[str, object]:
+    """The object that ``--json`` prints and ``report.json`` holds."""
+    main = measured[0].main
+    return {
+        "event": "evaluated",
+        "verdict": said.word,
+        "reason": said.reason,
+        "balanced_accuracy": main.value,
+        "balanced_accuracy_ci95": list(main.interval),
+        "chance": main.chance,
+        "p_value": measured[0].trials.p,
+        "n": measured[0].trials.n,
+        "subjects": len(measured[0].subjects),
+        "model": evaluation.model,
+        "data": evaluation.data,
+        "simulated": evaluation.simulated,
+        "made": evaluation.made,
+        "classes": list(evaluation.classes),
+        "trial_s": evaluation.trial_s,
+        "parts": [_part(each) for each in measured],
+        "controls": [_control(each, evaluation) for each in evaluation.controls],
+        "overlaps": [
+            {
+                "what": each.what,
+                "n": each.n,
+                "of": each.of,
+                "seen": _figure(each.seen),
+                "unseen": _figure(each.unseen),
+            }
+            for each in evaluation.overlaps
+        ],
+        "refused": [{"what": what, "reason": why} for what, why in evaluation.refused],
+        "notes": list(evaluation.notes),
+        "not": limits(evaluation, measured[0]),
+        "details": evaluation.details or {},
+    }
+
+
+def _part(measured: Measured) -> dict[str, object]:
+    return {
+        "name": measured.part.name,
+        "title": measured.part.title,
+        "how": measured.part.how,
+        "n": len(measured.part.table),
+        "above_chance": measured.above,
+        "figures": _figures(measured.pooled),
+        "over_subjects": _figures(measured.people),
+        "subjects": [_row(row) for row in measured.subjects],
+        "sessions": [_row(row) for row in measured.sessions],
+        "runs": [_row(row) for row in measured.runs],
+        "confusion": measured.confusion.astype(int).tolist(),
+        "reliability": [asdict(each) for each in measured.reliability],
+    }
+
+
+def _row(row: Row) -> dict[str, object]:
+    where = {"subject": row.subject, "session": row.session, "run": row.run}
+    there = {name: value for name, value in where.items() if value is not None}
+    return there | {"n": row.main.n, "figures": _figures(row.figures)}
+
+
+def _control(control: Control, evaluation: Evaluation) -> dict[str, object]:
+    return {
+        "name": control.name,
+        "how": control.how,
+        "figure": _figure(control.figure),
+        "failed": has_failed(control, evaluation),
+        "reason": control.reason,
+    }
+
+
+def _figures(figures: dict[str, Figure]) -> dict[str, object]:
+    return {name: _figure(figure) for name, figure in figures.items()}
+
+
+def _figure(figure: Figure | None) -> dict[str, object] | None:
+    return None if figure is None else asdict(figure)
+
+
+def check_out(folder: Path) -> None:
+    """Raises ``BadInput`` where no report could be written, before the work is done."""
+    there = next((each for each in (folder, *folder.parents) if each.exists()), Path())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise BadInput(f"cannot write to {folder}; name another folder with --out")
+
+
+def write(folder: Path, found: Report) -> Path:
+    """``report.html`` and ``report.json`` in ``folder``, or in ``folder-02`` where it has some.
+
+    Returns the folder. Raises ``BadInput`` where it cannot be written.
+    """
+    html, values = found.html(), found.values()
+    try:
+        for number in range(1, MOST_FOLDERS + 1):
+            target = folder if number == 1 else folder.with_name(f"{folder.name}-{number:02d}")
+            if any((target / name).exists() for name in ("report.html", "report.json")):
+                continue
+            target.mkdir(parents=True, exist_ok=True)
+            text = json.dumps(json.loads(line(values)), indent=1, ensure_ascii=False)
+            with open(target / "report.json", "x", encoding="utf-8") as file:
+                file.write(text + "\n")
+            with open(target / "report.html", "x", encoding="utf-8") as file:
+                file.write(html)
+            return target
+    except FileExistsError as error:
+        raise BadInput(f"{error.filename} appeared meanwhile; run again") from error
+    except OSError as error:
+        raise BadInput(
+            f"cannot write the report to {folder}: {error.strerror or error}; "
+            "name another folder with --out"
+        ) from error
+    raise BadInput(f"{folder} and {MOST_FOLDERS - 1} numbered ones hold reports; remove some")

@@ -1,0 +1,221 @@
+"""Runs as a frozen backbone sees them: embeddings and log-odds, a run at a time.
+
+Nothing is kept of a run but a few numbers a trial, so that a whole dataset fits in memory. Windows
+that pretraining left on disk are taken where they are of the same recording.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.evaluation import controls
+from calibration.evaluation.sources import Source
+from calibration.pretraining import Backbone
+from calibration.pretraining.windows import cut, fingerprint, windows_of
+from rtbci.errors import BadInput
+from rtbci.networks import WINDOW, network
+from rtbci.networks.preparation import Preparation, fit_preparation, pooled, robust_scale
+from rtbci.recording import Recording
+from rtbci.types import Samples
+
+TRAINING, VALIDATION, CLEAN = "training", "validation", "clean"
+FEWEST_ELECTRODES = 0.5  # of those that the backbone was trained with
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One run through the backbone."""
+
+    source: Source
+    role: str  # what pretraining used it for: ``TRAINING``, ``VALIDATION``, or ``CLEAN``
+    trial: NDArray[np.int64]  # (n,)
+    true: NDArray[np.int64]  # (n,) class of the backbone
+    image: NDArray[np.str_]  # (n,)
+    embedding: Samples  # (n, d)
+    logits: Samples  # (n, classes) of the subject's own head, or the shared one
+    trial_s: float | None  # from onset to onset, where the signal was continuous
+
+
+@dataclass(frozen=True)
+class Cutout:
+    """The windows of a run in the backbone's order of electrodes."""
+
+    x: Samples  # (n, channels, times) uV; 0 for an electrode that is not there
+    there: NDArray[np.bool_]  # (channels,)
+    trials: NDArray[np.int64]  # (n,)
+    print: str  # ``fingerprint``
+    recording: Recording | None  # None where the windows came from disk
+
+
+class Eyes:
+    """A backbone that looks at runs in the order of subject and session; one thread.
+
+    A person whom it does not know is prepared without labels by what came before: the sessions
+    so far, or, in the first one, its first run, which is then not tested.
+    """
+
+    def __init__(self, backbone: Backbone) -> None:
+        self.backbone = backbone
+        self._model = backbone.module()
+        self._before: dict[str, dict[int, list[Preparation]]] = {}  # subject, session
+        self._prepared: dict[Path, Preparation] = {}  # of each run of a new person
+
+    def knows(self, subject: str) -> bool:
+        """Was the backbone trained on this person?"""
+        return subject in self.backbone.dims.subjects
+
+    def look(self, source: Source, cutout: Cutout) -> Seen:
+        """The run's embeddings; raises ``BadInput`` where it cannot be prepared or named."""
+        prepared = self.prepared(source, cutout)
+        answers = self._answers(source, cutout.x, prepared, cutout.there)
+        classes = {name: k for k, name in enumerate(self.backbone.dims.classes)}
+        names = source.names or _named(cutout.recording)
+        strange = sorted(set(names) - set(classes))
+        if strange:
+            raise BadInput(f"shows {', '.join(strange[:4])}, which the backbone was never taught")
+        images = source.images or ("",) * len(names)
+        return Seen(
+            source=source,
+            role=role_of(source, cutout.print, self.backbone.training),
+            trial=cutout.trials,
+            true=np.array([classes[names[t]] for t in cutout.trials], int),
+            image=np.array([images[t] for t in cutout.trials], str),
+            embedding=answers[0],
+            logits=answers[1],
+            trial_s=_pace(cutout.recording),
+        )
+
+    def logits(self, source: Source, cutout: Cutout) -> Samples:
+        """Log-odds of other windows of a run that was looked at."""
+        return self._answers(source, cutout.x, self.prepared(source, cutout), cutout.there)[1]
+
+    def prepared(self, source: Source, cutout: Cutout) -> Preparation:
+        """What is known about the scales of a person before this run."""
+        known = self.backbone.preparations.get(source.subject)
+        if known is not None:
+            return known
+        if source.path not in self._prepared:
+            sessions = self._before.setdefault(source.subject, {})
+            earlier = [p for n, each in sessions.items() if n < source.session for p in each]
+            here = sessions.setdefault(source.session, [])
+            first = earlier or here[:1]
+            here.append(fit_preparation(cutout.x))
+            if not first:
+                raise BadInput("tells the scales of a new person's electrodes, and is no test")
+            self._prepared[source.path] = pooled(first)
+        return self._prepared[source.path]
+
+    def _answers(
+        self, source: Source, x: Samples, prepared: Preparation, there: NDArray[np.bool_]
+    ) -> tuple[Samples, Samples]:
+        subject = source.subject if self.knows(source.subject) else None
+        found = self.backbone.outputs(x, prepared, subject=subject, mask=there, model=self._model)
+        return found.embedding, found.logits
+
+
+def cut_out(source: Source, backbone: Backbone) -> Cutout:
+    """The windows of a run, from disk where pretraining left them, else from the recording."""
+    folder = backbone.path / "windows" if backbone.path is not None else None
+    name = f"{source.subject}_ses-{source.session:02d}_run-{source.run:02d}"
+    if folder is not None and (folder / f"{name}.json").exists():
+        try:
+            kept = cut(name, source.path, _not_there, network(backbone.dims.model), folder)
+        except _NotThere:
+            pass
+        else:
+            mark = fingerprint(kept.trials, kept.scale)
+            return _in_order(kept.microvolts(), kept.channels, kept.trials, mark, backbone, None)
+    recording = source.recording()
+    return cut_recording(recording, backbone)
+
+
+def cut_recording(recording: Recording, backbone: Backbone) -> Cutout:
+    """The windows of a continuous recording."""
+    channels = recording.eeg_channels
+    if not channels:
+        raise BadInput("has no EEG channel")
+    x, trials, rejected = windows_of(recording, backbone.recipe(recording.info.rate, channels))
+    if not len(x):
+        raise BadInput(f"has no whole window ({', '.join(rejected) or 'no marker'})")
+    mark = fingerprint(trials, np.maximum(robust_scale(x), 1e-3))
+    return _in_order(x, channels, trials, mark, backbone, recording)
+
+
+def noise_of(cutout: Cutout) -> Cutout:
+    """The same windows with random phases."""
+    x = controls.noise_windows(cutout.x)
+    return Cutout(x, cutout.there, cutout.trials, "", None)
+
+
+def before_onset(source: Source, cutout: Cutout, backbone: Backbone) -> Cutout:
+    """Windows that end at the onset; the recording is read again where it came from disk."""
+    recording = cutout.recording or source.recording()
+    length = round((WINDOW[1] - WINDOW[0]) * recording.info.rate)
+    moved = controls.earlier(recording, length)
+    found = cut_recording(moved, backbone)
+    gone = len(recording.markers) - len(moved.markers)  # the first ones
+    return replace(found, trials=found.trials + gone)
+
+
+def role_of(source: Source, mark: str, training: Mapping[str, Any]) -> str:
+    """What pretraining did with a run, by its name or by what it holds."""
+    runs = training.get("runs")
+    if not isinstance(runs, Mapping):
+        raise BadInput(
+            "the backbone does not say which runs it was trained on, so that nothing would be a "
+            "test; pretrain anew with this version"
+        )
+    name = f"{source.subject}_ses-{source.session:02d}_run-{source.run:02d}"
+    parts = {each["part"] for each in runs.values() if each["fingerprint"] == mark}
+    if name in runs:
+        parts.add(runs[name]["part"])
+    return next((role for role in (TRAINING, VALIDATION) if role in parts), CLEAN)
+
+
+class _NotThere(Exception):
+    """The windows on disk are of another recording."""
+
+
+def _not_there() -> Any:
+    raise _NotThere
+
+
+def _pace(recording: Recording | None) -> float | None:
+    """Seconds from onset to onset; None for epochs, which do not tell."""
+    if recording is None or recording.bridged is not None or len(recording.markers) < 2:
+        return None
+    onsets = np.array(sorted(marker.index for marker in recording.markers))
+    return float(np.median(np.diff(onsets))) / recording.info.rate
+
+
+def _named(recording: Recording | None) -> tuple[str, ...]:
+    """Class of each trial, where only the markers say so."""
+    if recording is None:
+        return ()
+    return tuple(m.label for m in sorted(recording.markers, key=lambda marker: marker.index))
+
+
+def _in_order(
+    x: Samples,
+    channels: tuple[str, ...],
+    trials: NDArray[np.int64],
+    mark: str,
+    backbone: Backbone,
+    recording: Recording | None,
+) -> Cutout:
+    wanted = backbone.dims.channels
+    there = np.array([name in channels for name in wanted])
+    if there.mean() < FEWEST_ELECTRODES:
+        raise BadInput(
+            f"has {int(there.sum())} of the {len(wanted)} electrodes of the backbone, at least "
+            f"{round(100 * FEWEST_ELECTRODES)} % are needed"
+        )
+    if channels != wanted:
+        full = np.zeros((len(x), len(wanted), x.shape[2]), np.float32)
+        full[:, there] = x[:, [channels.index(name) for name in wanted if name in channels]]
+        x = full
+    return Cutout(x, there, trials, mark, recording)

@@ -1,0 +1,247 @@
+"""From predictions to figures, and from figures to a verdict that a person can read.
+
+The verdict speaks of the people who were measured: p of balanced accuracy, labels shuffled within
+runs, and its interval over trials. The mean over people and its interval say what to expect of
+the next person. A control that is above chance overrules both.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from calibration.evaluation.values import Control, Evaluation, Overlap, Part, Table
+from rtbci.metrics import FEWEST_PEOPLE, TASK1, balanced_accuracy, measure, over_subjects
+from rtbci.predictions import Figure
+from rtbci.stats import FEWEST_FOR_GO, GO_P, wilson
+from rtbci.types import Array
+
+ABOVE, NOT_ABOVE, FAILED = "above chance", "not above chance", "a control failed"
+FEWEST = 20  # trials, below which a figure of seen pictures would say nothing
+WORDS = {  # what the figures are called in print
+    "accuracy": "Accuracy (top-1)",
+    "balanced_accuracy": "Balanced accuracy",
+    "top_3": "Top-3 accuracy",
+    "top_5": "Top-5 accuracy",
+    "macro_f1": "F1, mean over classes",
+    "kappa": "Cohen's kappa",
+    "itr_bits_per_trial": "Information, bits per trial",
+    "itr_bits_per_minute": "Information, bits per minute",
+    "log_loss": "Log loss, nats",
+    "calibration_error": "Calibration error",
+}
+HALF_UP = 1e-9  # added before rounding: two ways to sum one share must not differ in print
+SHARES = {"accuracy", "balanced_accuracy", "top_1", "top_3", "top_5", "calibration_error"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """Figures of one person, of one session of one person, or of one run (None: all)."""
+
+    subject: str
+    session: int | None
+    run: int | None
+    figures: dict[str, Figure]
+
+    @property
+    def name(self) -> str:
+        """As it is written beside a dot."""
+        if self.run is not None:
+            return f"session {self.session}, run {self.run}"
+        return self.subject if self.session is None else f"session {self.session}"
+
+    @property
+    def main(self) -> Figure:
+        """Balanced accuracy, which all verdicts speak of."""
+        return self.figures["balanced_accuracy"]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All figures of one part."""
+
+    part: Part
+    pooled: dict[str, Figure]  # over all trials
+    people: dict[str, Figure]  # mean over people
+    subjects: tuple[Row, ...]
+    sessions: tuple[Row, ...]
+    runs: tuple[Row, ...]  # of one person; of many nobody reads them
+    confusion: Array  # (classes, classes) trials, true class a row
+    reliability: tuple["Bin", ...]
+
+    @property
+    def main(self) -> Figure:
+        """Balanced accuracy: the mean over people, or of one or two people over their trials."""
+        return self.people["balanced_accuracy"] if self.many else self.trials
+
+    @property
+    def many(self) -> bool:
+        """Are there people enough to speak of people?"""
+        return len(self.subjects) >= FEWEST_PEOPLE
+
+    @property
+    def trials(self) -> Figure:
+        """Balanced accuracy over all trials."""
+        return self.pooled["balanced_accuracy"]
+
+    @property
+    def above(self) -> bool:
+        """Is it above chance by the rule of the house?"""
+        return is_above(self.trials)
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Trials of like confidence."""
+
+    confidence: float  # mean
+    share: float  # that were right
+    interval: tuple[float, float]  # Wilson, 95 %
+    n: int
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the headline says."""
+
+    word: str
+    reason: str  # sentences
+
+
+def measure_part(part: Part, trial_s: float | None) -> Measured:
+    """Every figure of a part: pooled, over people, per person, per session of a person."""
+    table, task = part.table, TASK1
+    pooled = table.predictions(trial_s)
+    subjects = [_row(table, trial_s, subject) for subject in table.subjects]
+    sessions = [
+        _row(table, trial_s, subject, session)
+        for subject in table.subjects
+        for session in table.sessions(subject)
+    ]
+    runs = sorted(set(zip(table.session.tolist(), table.run.tolist(), strict=True)))
+    found = measure(pooled, task)
+    return Measured(
+        part=part,
+        pooled=found,
+        people={name: over_subjects([row.figures[name] for row in subjects]) for name in found},
+        subjects=tuple(subjects),
+        sessions=tuple(sessions),
+        runs=tuple(_row(table, trial_s, table.subjects[0], *run) for run in runs)
+        if len(subjects) == 1
+        else (),
+        confusion=pooled.table,
+        reliability=bins(table),
+    )
+
+
+def _row(
+    table: Table,
+    trial_s: float | None,
+    subject: str,
+    session: int | None = None,
+    run: int | None = None,
+) -> Row:
+    rows = table.subject == subject
+    for values, wanted in ((table.session, session), (table.run, run)):
+        if wanted is not None:
+            rows = rows & (values == wanted)
+    return Row(subject, session, run, measure(table.where(rows).predictions(trial_s)))
+
+
+def bins(table: Table) -> tuple[Bin, ...]:
+    """Confidence against the share that was right, in bins of equal numbers of trials."""
+    from rtbci.metrics import bin_edges
+
+    confidence = table.probabilities.max(axis=1)
+    order = np.argsort(confidence, kind="stable")
+    right = (table.probabilities.argmax(axis=1) == table.true)[order]
+    found = []
+    for members in np.split(np.arange(len(table)), bin_edges(len(table))[1:]):
+        hits, n = int(right[members].sum()), len(members)
+        mean = float(confidence[order][members].mean())
+        found.append(Bin(mean, hits / n, wilson(hits, n), n))
+    return tuple(found)
+
+
+def is_above(figure: Figure) -> bool:
+    """The rule of the house: p and the interval both say so."""
+    return figure.p <= GO_P and figure.interval[0] > figure.chance
+
+
+def has_failed(control: Control, evaluation: Evaluation) -> bool:
+    """Is a control above chance? p is held against the number of controls that were made."""
+    made = sum(each.figure is not None for each in evaluation.controls)
+    figure = control.figure
+    return figure is not None and figure.p <= GO_P / max(1, made) and is_above(figure)
+
+
+def verdict(evaluation: Evaluation, first: Measured) -> Verdict:
+    """The headline of an evaluation, from its first part and its controls."""
+    failed = [each.name for each in evaluation.controls if has_failed(each, evaluation)]
+    figure = first.trials
+    found = f"{said_p(figure.p)}, {figure.n:,} trials"
+    if failed:
+        return Verdict(
+            FAILED,
+            f"the decoder finds the class where there is none ({', '.join(failed)}), so that its "
+            "other figures say nothing about the brain",
+        )
+    if figure.p > GO_P:
+        return Verdict(NOT_ABOVE, found + _who(first))
+    if figure.interval[0] <= figure.chance:
+        return Verdict(NOT_ABOVE, f"{found}, but the interval reaches down to chance{_who(first)}")
+    few = "; too few to rely on" if figure.n < FEWEST_FOR_GO else ""
+    return Verdict(ABOVE, found + few + _who(first))
+
+
+def _who(measured: Measured) -> str:
+    """How many of the people are above chance each for themselves."""
+    m = len(measured.subjects)
+    if m == 1:
+        return ""
+    above = sum(is_above(row.main) for row in measured.subjects)
+    return f"; {above} of {m} people above chance alone"
+
+
+def overlap(what: str, table: Table, seen: np.ndarray) -> Overlap:
+    """Trials of ``table`` that are ``seen`` (n,) bool in training too, and what they change."""
+
+    def figure(rows: np.ndarray) -> Figure | None:
+        if rows.sum() < FEWEST or len(np.unique(table.true[rows])) < 2:
+            return None
+        return balanced_accuracy(table.where(rows).predictions())
+
+    return Overlap(what, int(seen.sum()), len(table), figure(seen), figure(~seen))
+
+
+def shown(name: str, value: float) -> str:
+    """A figure's value as people read it: shares in percent."""
+    if not np.isfinite(value):
+        return "–"
+    if name in SHARES:
+        return f"{100 * value + HALF_UP:.1f} %"
+    digits = 3 if abs(value) < 1 else 2 if abs(value) < 10 else 1
+    text = f"{value + HALF_UP:.{digits}f}"
+    return text.replace("-", "−") if float(text) else text.removeprefix("-")
+
+
+def shown_interval(name: str, interval: tuple[float, float]) -> str:
+    """An interval as people read it."""
+    low, high = interval
+    if not (np.isfinite(low) and np.isfinite(high)):
+        return "–"
+    if name in SHARES:
+        return f"{100 * low:.1f} to {100 * high:.1f} %"
+    return f"{shown(name, low)} to {shown(name, high)}"
+
+
+def said_p(p: float) -> str:
+    """A p-value in a sentence."""
+    text = shown_p(p)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
+
+
+def shown_p(p: float) -> str:
+    """A p-value with three decimals; never 0."""
+    if not np.isfinite(p):
+        return "–"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"

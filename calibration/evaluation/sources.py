@@ -1,0 +1,122 @@
+"""The runs of a folder, whatever layout it has, each read when it is its turn.
+
+The 122-channel dataset's layout is found by its own reader; any other folder is searched for
+recordings whose path names a person (``sub-02_ses-01_run-2.xdf``, ``sub-02/...``).
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rtbci.bridge import bridge
+from rtbci.errors import BadInput
+from rtbci.formats import read
+from rtbci.formats.dataset import find_runs, is_dataset
+from rtbci.options import subject_of
+from rtbci.recording import Recording
+
+SUFFIXES = (".xdf", ".edf", ".bdf", ".gdf", ".vhdr", ".set", ".fif", ".npy")  # of recordings
+DATASET_TRIAL = 3.8  # s from onset to onset, mean of 400 runs (dataset_format.md, section 7)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One run that nobody has read yet."""
+
+    subject: str
+    session: int
+    run: int
+    path: Path
+    load: Callable[[], Recording]
+    names: tuple[str, ...] = ()  # class of each trial, where it is known before reading
+    images: tuple[str, ...] = ()  # likewise
+    captions: tuple[str | None, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Its file."""
+        return self.path.name
+
+    def recording(self) -> Recording:
+        """The run as one continuous signal; epochs are bridged."""
+        return bridge(self.load())
+
+
+def find_sources(folder: Path) -> list[Source]:
+    """Every run in ``folder`` in the order of subject, session and run.
+
+    Raises ``BadInput`` where there is none.
+    """
+    if not folder.is_dir():
+        raise BadInput(f"{folder} is no folder; name the one that holds the recordings")
+    found = _dataset(folder) or _recordings(folder)
+    if not found:
+        raise BadInput(
+            f"no recording of a person in {folder}: neither the dataset's layout (rtbci simulate "
+            "writes it) nor files such as sub-02_ses-01_run-1.xdf"
+        )
+    return sorted(found, key=lambda each: (each.subject, each.session, each.run, str(each.path)))
+
+
+def _dataset(folder: Path) -> list[Source]:
+    if not is_dataset(folder):
+        return []
+    return [
+        Source(
+            subject=run.subject,
+            session=run.session,
+            run=run.number,
+            path=run.array,
+            load=run.recording,
+            names=run.names,
+            images=run.images,
+            captions=run.captions,
+        )
+        for run in find_runs(folder)
+    ]
+
+
+def _recordings(folder: Path) -> list[Source]:
+    """Files that name a person; runs without a number are counted by name in their session."""
+    files = sorted(each for each in folder.rglob("*") if each.suffix.lower() in SUFFIXES)
+    found: list[Source] = []
+    counted: dict[tuple[str, int], int] = {}
+    for path in files:
+        subject = subject_of(path.relative_to(folder.parent))
+        if subject is None or path.name.startswith("."):
+            continue
+        session = number_in(str(path.relative_to(folder)), "ses") or 1
+        place = (subject, session)
+        counted[place] = number_in(path.name, "run") or counted.get(place, 0) + 1
+        found.append(Source(subject, session, counted[place], path, lambda at=path: read(at)))
+    return found
+
+
+def number_in(text: str, what: str) -> int | None:
+    """3 of ``ses-03`` or ``run3``; None where ``text`` does not say."""
+    found = re.findall(rf"(?<![a-z]){what}(?:sion)?[-_]?(\d+)", text.lower())
+    return int(found[-1]) if found else None
+
+
+def trained_on(source: Source, files: Sequence[Mapping[str, object]]) -> str | None:
+    """The training file that holds this run by its name, or None.
+
+    A merged file of a session (``sub-02_ses-01.npy``) holds all its runs, though its bytes are
+    not theirs; that is why hashes do not suffice.
+    """
+    for each in files:
+        name = str(each.get("name", ""))
+        if name == source.name:
+            return name
+        session, run = number_in(name, "ses"), number_in(name, "run")
+        if subject_of(Path(name)) != source.subject or session is None:
+            continue
+        if session == source.session and run in (None, source.run):
+            return name
+    return None
+
+
+def is_simulated(data: Path, subject: str = "") -> bool:
+    """Do the data say that nobody was measured?"""
+    return (data / "simulated.json").exists() or subject.startswith("sim-")

@@ -1,0 +1,122 @@
+"""What an evaluation found, as plain values: the report needs nothing else.
+
+An ``Evaluation`` can be made from any predictions, also invented ones; nothing here knows models,
+files or plots.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtbci.judge import softmax
+from rtbci.predictions import SHUFFLES, Figure, Predictions
+from rtbci.types import Array, Samples
+
+
+@dataclass(frozen=True)
+class Table:
+    """Decoded test trials, a row each."""
+
+    subject: NDArray[np.str_]  # (n,) pseudonyms
+    session: NDArray[np.int64]  # (n,)
+    run: NDArray[np.int64]  # (n,) number in its session
+    trial: NDArray[np.int64]  # (n,) number in its run
+    true: NDArray[np.int64]  # (n,) class index
+    probabilities: Array  # (n, classes)
+    image: NDArray[np.str_]  # (n,) name of the picture, "" where it is not known
+
+    def __len__(self) -> int:
+        return len(self.true)
+
+    def where(self, rows: np.ndarray) -> Self:
+        """The rows chosen by a mask or by numbers."""
+        return replace(self, **{each.name: getattr(self, each.name)[rows] for each in fields(self)})
+
+    def with_logits(self, logits: Samples | Array) -> Self:
+        """The same trials with the probabilities of log-odds (n, classes)."""
+        return replace(self, probabilities=softmax(np.asarray(logits, np.float64)))
+
+    def narrowed(self, classes: list[int]) -> Self:
+        """Only ``classes``, which hold all true ones; probabilities again add up to 1."""
+        p = self.probabilities[:, classes]
+        total = np.maximum(p.sum(axis=1, keepdims=True), 1e-30)
+        return replace(self, true=np.searchsorted(classes, self.true), probabilities=p / total)
+
+    @property
+    def blocks(self) -> NDArray[np.int64]:
+        """(n,) number of the run: labels are shuffled inside one run of one person."""
+        _, people = np.unique(self.subject, return_inverse=True)
+        keys = np.stack([people, self.session, self.run], axis=1)
+        _, which = np.unique(keys, axis=0, return_inverse=True)
+        return which.reshape(-1)
+
+    @property
+    def subjects(self) -> list[str]:
+        """Pseudonyms in order."""
+        return sorted(set(self.subject.tolist()))
+
+    def sessions(self, subject: str) -> list[int]:
+        """Session numbers of one person."""
+        return sorted(set(self.session[self.subject == subject].tolist()))
+
+    def predictions(self, trial_s: float | None = None, shuffles: int = SHUFFLES) -> Predictions:
+        """As metrics take them."""
+        return Predictions(self.true, self.probabilities, self.blocks, trial_s, shuffles)
+
+
+def joined(tables: list[Table]) -> Table:
+    """All rows of ``tables``, which have the same classes; at least one."""
+    names = [each.name for each in fields(Table)]
+    return Table(**{n: np.concatenate([getattr(each, n) for each in tables]) for n in names})
+
+
+@dataclass(frozen=True)
+class Part:
+    """One question that was asked of the model, and its predictions."""
+
+    name: str  # for programs: "test_sessions", "cross_session", "other_subjects", "new_runs"
+    title: str  # for people
+    how: str  # what was held out, and what the model has seen all the same; sentences
+    table: Table
+
+
+@dataclass(frozen=True)
+class Control:
+    """The same decoder where there is nothing to decode: a figure at chance, or a reason."""
+
+    name: str
+    how: str  # what was fed to it
+    figure: Figure | None  # balanced accuracy
+    reason: str = ""  # why there is no figure
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Test trials whose picture or caption the person, or anybody, saw in training too."""
+
+    what: str  # "the same picture, the same person", ...
+    n: int  # test trials
+    of: int
+    seen: Figure | None  # balanced accuracy on these; None where too few
+    unseen: Figure | None  # on the others
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All of it; the first part is the one that the headline speaks of."""
+
+    model: str  # what was evaluated, in words
+    data: str  # on what, in words
+    made: str  # ISO date and time
+    classes: tuple[str, ...]
+    parts: tuple[Part, ...]
+    controls: tuple[Control, ...] = ()
+    overlaps: tuple[Overlap, ...] = ()
+    refused: tuple[tuple[str, str], ...] = ()  # what was left out, and why
+    notes: tuple[str, ...] = ()  # what looks wrong, or has to be known; sentences
+    trial_s: float | None = None  # from onset to onset
+    simulated: bool = False
+    details: Mapping[str, object] | None = None  # of the model, for programs

@@ -1,0 +1,160 @@
+"""``rtbci evaluate``: how good a model is on trials that it has never seen, with its controls."""
+
+import argparse
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rtbci.errors import BadInput, Missing
+from rtbci.options import progress_bar, say, stages
+
+if TYPE_CHECKING:
+    from calibration.evaluation.document import Report
+    from calibration.evaluation.values import Evaluation
+    from rtbci.predictions import Figure
+
+HELP = """Test a model on recordings that it was not trained on, with controls.
+
+  rtbci evaluate --data recordings --model bundles/sub-02
+  rtbci evaluate --data dataset --model backbone --json
+
+A person's bundle is tested on that person's other runs, a pretrained backbone
+on the sessions that its split kept back, on other sessions and with other
+people's heads. A folder of several people's bundles tests each on its own.
+
+Writes report.html and report.json; a folder that holds them is left alone and
+a numbered one is made. Refused: class blocks, missing classes, runs that were
+trained on."""
+OUT = Path("evaluation")  # where reports lie unless told otherwise
+LONGEST_TRIAL = 600.0  # s
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Fill the parser of the command."""
+    parser.add_argument(
+        "--data", type=Path, required=True, metavar="DIR",
+        help="recordings by person (the dataset's layout, or sub-02_ses-01_run-1.xdf)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--model", type=Path, required=True, metavar="DIR",
+        help="a bundle, a folder of bundles, or a pretrained backbone",
+    )  # fmt: skip
+    parser.add_argument(
+        "--out", type=Path, default=OUT, metavar="DIR", help="where the report goes [evaluation]"
+    )
+    parser.add_argument(
+        "--trial", type=seconds, metavar="S",
+        help="from onset to onset, for bits per minute [measured; 3.8 for epochs]",
+    )  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="the report as one JSON object")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate, write both reports, show what was found."""
+    from calibration.evaluation.document import check_out, report, write
+    from rtbci.messages import line
+
+    check_out(args.out)
+    if not args.model.is_dir():
+        raise BadInput(
+            f"no folder {args.model}; --model names a bundle, a folder of bundles or a backbone"
+        )
+    if not args.data.is_dir():
+        raise BadInput(f"no folder {args.data}; --data names the one that holds the recordings")
+    made = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
+    with progress_bar() as bar:
+        progress = stages(bar)
+        evaluation = evaluate(args, made, progress)
+        progress("counting", 0, 1)
+        found = report(evaluation)
+        progress("counting", 1, 1)
+    folder = write(args.out, found)
+    if args.json:
+        print(line(found.values()))
+    else:
+        show(found)
+    say(f"report: {folder / 'report.html'}")
+    return 0
+
+
+def evaluate(
+    args: argparse.Namespace, made: str, progress: "Callable[[str, int, int], None]"
+) -> "Evaluation":
+    """What kind of model it is decides how it is tested."""
+    if (args.model / "backbone.json").exists():
+        try:
+            from calibration.evaluation.pretrained import evaluate_backbone
+        except ImportError as error:
+            raise Missing(
+                f"a backbone needs torch, which does not load ({error}); pip install 'rtbci[deep]'"
+            ) from error
+        return evaluate_backbone(args.model, args.data, args.trial, made, progress)
+    from calibration.evaluation.bundles import evaluate_bundles
+
+    return evaluate_bundles(args.model, args.data, args.trial, made, progress)
+
+
+def show(found: "Report") -> None:
+    """The headline, one line a part, the controls."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.panel import Panel
+    from rich.table import Table
+
+    from calibration.evaluation.figures import ABOVE, FAILED
+
+    console, said = Console(highlight=False), found.verdict
+    colour = {ABOVE: "green", FAILED: "red"}.get(said.word, "yellow")
+    console.print(
+        Panel(
+            f"[bold]{said.word.capitalize()}[/]  {escape(said.reason)}",
+            border_style=colour,
+            width=80,
+        )
+    )
+    table = Table(box=None, padding=(0, 2))
+    for name in ("", "balanced accuracy", "95 %", "chance", "p"):
+        table.add_column(
+            name, justify="right" if name else "left", header_style="dim", no_wrap=not name
+        )
+    for each in found.measured:
+        table.add_row(escape(each.part.title), *cells(each.trials))
+    for control in found.evaluation.controls:
+        table.add_row(f"control: {escape(control.name.lower())}", *cells(control.figure))
+    console.print(table)
+    for control in found.evaluation.controls:
+        if control.figure is None:
+            say(f"control not made: {control.name.lower()}: {control.reason}")
+    for what, why in found.evaluation.refused:
+        say(f"left out: {what}: {why}")
+    for note in found.evaluation.notes:
+        say(f"worth a look: {note}")
+
+
+def cells(figure: "Figure | None") -> tuple[str, ...]:
+    """A figure as a row of the table."""
+    from calibration.evaluation.figures import shown, shown_interval, shown_p
+
+    if figure is None:
+        return ("–", "–", "–", "–")
+    name = figure.name
+    return (
+        shown(name, figure.value),
+        shown_interval(name, figure.interval),
+        shown(name, figure.chance),
+        shown_p(figure.p),
+    )
+
+
+def seconds(text: str) -> float:
+    """A duration above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= LONGEST_TRIAL:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no duration in seconds, e.g. 3.8 (at most {LONGEST_TRIAL:g})"
+        )
+    return value
