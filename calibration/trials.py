@@ -1,24 +1,23 @@
 """Recordings to trials, through the same front as live; recordings without a signal are named."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rtbci.judge import peak_to_peak
+from rtbci.bridge import bridge
+from rtbci.errors import BadInput
+from rtbci.judge import TOLERANT, within
 from rtbci.quality import dead_electrodes, implausible
 from rtbci.recipe import Recipe
 from rtbci.recording import Recording
+from rtbci.spare import spared
 from rtbci.types import Samples, Window
 from rtbci.windows import Windows
 
 FEWEST_MARKERS = 10  # of the labelled classes in one recording
 KEPT_SHARE = 0.5  # of the trials within the limit, below: bad contact
-EPOCHS = (
-    "holds epochs without the signal between them, where causal filters cannot settle; "
-    "use the continuous recording"
-)
 GROSS = 1000.0  # uV peak to peak; the limit for bad contact where no trial is to be rejected
 
 
@@ -31,6 +30,9 @@ class Trials:
     onset: np.ndarray  # (trials,) sample index in its recording
     run: np.ndarray  # (trials,) number of the recording
     kept: np.ndarray  # (trials,) bool, within the amplitude limit: used for training
+    missing: list[
+        np.ndarray | None
+    ]  # (channels,) bool, electrodes that carry nothing; None: all do
     rejected: Mapping[str, int]  # why trials are not there, or not used for training
 
     def __len__(self) -> int:
@@ -63,8 +65,10 @@ def collect(
             refused.append(Refused(name, f"is byte for byte the same file as {seen[digest]}"))
             continue
         seen[digest] = name
-        trials = cut(recording, recipe, labels, classes, run=len(used))
-        reason = unusable(recording, recipe, trials, labels, frequencies)
+        dead = dead_in(recording, recipe, frequencies)
+        known = dead if len(dead) <= spared(len(recipe.channels)) else {}
+        trials = cut(recording, recipe, labels, classes, len(used), known)
+        reason = unusable(recording, recipe, trials, labels, dead)
         if reason:
             refused.append(Refused(name, reason))
         else:
@@ -80,6 +84,7 @@ def collect(
         onset=np.concatenate([empty, *(part.onset for part in parts)]),
         run=np.concatenate([empty, *(part.run for part in parts)]),
         kept=np.concatenate([empty, *(part.kept for part in parts)]).astype(bool),
+        missing=[each for part in parts for each in part.missing],
         rejected=dict(rejected),
     )
     return joined, used, refused
@@ -91,16 +96,25 @@ def cut(
     labels: Mapping[str, str],
     classes: tuple[str, ...],
     run: int = 0,
+    dead: Collection[str] = (),
 ) -> Trials:
-    """The trials of one recording."""
+    """The trials of one recording; electrodes in ``dead`` count as missing.
+
+    Epochs are bridged here, one recording at a time, so that no more than one bridge is in memory.
+    """
+    recording = bridge(recording)
     columns = recording.info.columns(recipe.channels)
-    front = Windows(recipe, columns, frozenset(labels))
+    columns = [
+        -1 if name in dead else at for name, at in zip(recipe.channels, columns, strict=True)
+    ]
+    most = spared(len(columns))
+    front = Windows(recipe, columns, frozenset(labels), spare=most)
     windows = [own(window) for item in recording.items() for window in front.push(item)]
     windows += front.finish()
     whole = [w for w in windows if w.x is not None and w.marker is not None]
     rejected = Counter(_plain(w.rejected) for w in windows if w.rejected)
     limit = recipe.reject
-    kept = [limit is None or peak_to_peak(recipe, w.x) <= limit for w in whole if w.x is not None]
+    kept = [within(recipe, w.x, limit) for w in whole if w.x is not None]
     if not all(kept):
         rejected[f"over {limit:g} uV"] = kept.count(False)
     return Trials(
@@ -109,8 +123,17 @@ def cut(
         onset=np.array([w.index for w in whole], int),
         run=np.full(len(whole), run),
         kept=np.array(kept, bool),
+        missing=[w.missing for w in whole],
         rejected=dict(rejected),
     )
+
+
+def dead_in(
+    recording: Recording, recipe: Recipe, frequencies: tuple[float, ...] = ()
+) -> dict[str, str]:
+    """Electrodes without a reliable signal, each with the reason."""
+    band = (min(low for low, _ in recipe.bands), recipe.bands[0][1])
+    return dead_electrodes(recording, recipe.channels, band, frequencies)
 
 
 def own(window: Window) -> Window:
@@ -123,9 +146,9 @@ def unusable(
     recipe: Recipe,
     trials: Trials,
     labels: Mapping[str, str],
-    frequencies: tuple[float, ...] = (),
+    dead: Mapping[str, str],
 ) -> str | None:
-    """Why a recording cannot be calibrated on, or None."""
+    """Why a recording cannot be calibrated on, or None; ``dead`` electrodes with the reason."""
     there = Counter(marker.label for marker in recording.markers)
     wanted = sum(there[label] for label in labels)
     if not wanted:
@@ -133,31 +156,47 @@ def unusable(
         return f"has no markers named {', '.join(labels)}; found: {found}"
     if wanted < FEWEST_MARKERS:
         return f"has almost no markers: {wanted}, at least {FEWEST_MARKERS} are needed"
-    if recording.epoch_rows is not None:
-        return EPOCHS
-    band = (min(low for low, _ in recipe.bands), recipe.bands[0][1])
-    dead = dead_electrodes(recording, recipe.channels, band, frequencies)
     named = ", ".join(f"{name} {why}" for name, why in list(dead.items())[:6])
     wrong = implausible(recording, recipe.channels)
     if wrong:
         return wrong
-    band = (min(low for low, _ in recipe.bands), recipe.bands[0][1])
-    dead = dead_electrodes(recording, recipe.channels, band, frequencies)
-    named = ", ".join(f"{name} {why}" for name, why in list(dead.items())[:6])
     if len(trials):
         limit = recipe.reject if recipe.reject is not None else GROSS
-        within = float(np.mean([peak_to_peak(recipe, x) <= limit for x in trials.x]))
-        if within < KEPT_SHARE:
+        tolerant = len(recipe.channels) >= TOLERANT
+        most = " in nine electrodes of ten" if tolerant else ""
+        share = float(np.mean([within(recipe, x, limit) for x in trials.x]))
+        if share < KEPT_SHARE:
             return (
-                f"has bad contact: {100 * within:.0f} % of its {len(trials)} trials stay below "
-                f"{limit:g} uV peak to peak, at least {100 * KEPT_SHARE:.0f} % are needed"
+                f"has bad contact: {100 * share:.0f} % of its {len(trials)} trials stay below "
+                f"{limit:g} uV peak to peak{most}, at least {100 * KEPT_SHARE:.0f} % are needed"
                 + (f" ({named})" if dead else "")
             )
-    if dead:
+    if len(dead) > spared(len(recipe.channels)):
         return f"has no reliable signal: {named}. Leave it out, or name the others with --channels"
     if not len(trials):
         return f"has no whole trial ({_listed(trials.rejected)})"
     return None
+
+
+def epoch_labels(recordings: Sequence[Recording]) -> dict[str, str]:
+    """Every label of arrays of epochs, as a class; raises ``BadInput`` where that makes no sense.
+
+    A continuous recording may hold markers of anything: its classes have to be named.
+    """
+    example = "name the classes with --labels, e.g. --labels 1=house,2=face"
+    for each in recordings:
+        if each.epoch_rows is None:
+            raise BadInput(
+                f"{each.provenance.paths[0]} does not say which markers count; {example}"
+            )
+    found = sorted({marker.label for each in recordings for marker in each.markers})
+    if len(found) < 2:
+        name = recordings[0].provenance.paths[0]
+        raise BadInput(
+            f"the epochs of {name} are all {', '.join(found) or 'without a label'}: nothing says "
+            'which class each is; put a JSON file beside it with "labels", one an epoch'
+        )
+    return {label: label for label in found}
 
 
 def _plain(reason: str | None) -> str:

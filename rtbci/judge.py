@@ -5,12 +5,17 @@ out, in onset order.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
+from rtbci.alignment import Alignment
 from rtbci.latency import LatencyGate, Template
 from rtbci.recipe import Recipe
+from rtbci.spare import Spare
 from rtbci.types import Array, Decoder, Samples
+
+TOLERANT = 10  # one electrode in so many may swing beyond the limit
 
 
 def decoder_input(recipe: Recipe, x: Samples, lag: int, first: int | None = None) -> Array:
@@ -26,8 +31,20 @@ def decoder_input(recipe: Recipe, x: Samples, lag: int, first: int | None = None
     return x[: recipe.streams, :, start : stop : recipe.decimation].astype(np.float64, "C")
 
 
-def peak_to_peak(recipe: Recipe, x: Samples, first: int | None = None) -> float:
-    """The largest range of any electrode in the look window of the check stream, microvolts."""
+class Judged(NamedTuple):
+    """What came of one window."""
+
+    logits: Array  # (classes,)
+    lag: int  # samples, by which the latency gate shifted it
+    kept: bool  # within the amplitude limit
+    missing: np.ndarray | None = None  # (channels,) bool, electrodes estimated from the others
+
+
+def swings(recipe: Recipe, x: Samples, first: int | None = None) -> Samples:
+    """The range of each electrode (channels,) in the look window of the check stream, microvolts.
+
+    Empty where nothing of the window is there.
+    """
     first = recipe.first if first is None else first
     start = recipe.samples(recipe.look[0]) - first
     stop = recipe.samples(recipe.look[1]) - first
@@ -35,51 +52,120 @@ def peak_to_peak(recipe: Recipe, x: Samples, first: int | None = None) -> float:
     finite = np.isfinite(look[0])  # a margin that is not there is missing in all electrodes
     if not finite.all():
         look = look[:, finite]
-    return float((look.max(axis=1) - look.min(axis=1)).max()) if look.size else float("nan")
+    return look.max(axis=1) - look.min(axis=1) if look.size else np.zeros(0, np.float32)
+
+
+def within(
+    recipe: Recipe,
+    x: Samples,
+    limit: float | None,
+    first: int | None = None,
+    peak: float | None = None,
+) -> bool:
+    """Whether ``x`` swings no further than ``limit`` microvolts; always true without one.
+
+    One electrode in ``TOLERANT`` may: among 122 electrodes some are bad in every trial, and a
+    blink still moves more of them. None of a montage below ten. ``peak`` is the largest of
+    ``swings``, or a bound of it that is within the limit, where it is known.
+    """
+    if limit is None:
+        return True
+    tolerated = len(recipe.channels) // TOLERANT
+    if peak is not None and (peak <= limit or not tolerated):
+        return peak <= limit
+    found = swings(recipe, x, first)
+    return bool(len(found)) and int((found > limit).sum()) <= tolerated
 
 
 class Judge:
     """Windows in onset order in, log-odds out; holds the state that adapts, and nothing else.
 
-    Calibration uses it on the windows of a test block, ``Pipeline`` on those of a stream.
+    Calibration uses it on the windows of a test block, ``Pipeline`` on those of a stream. With
+    ``spare`` electrodes that are missing or wild are estimated from the others first. With
+    ``then``, the ``alignment.reference`` of the calibration, trials are brought back to it.
     """
 
-    def __init__(self, recipe: Recipe, decoder: Decoder, template: Template | None) -> None:
-        self._recipe, self._decoder = recipe, decoder
+    def __init__(
+        self,
+        recipe: Recipe,
+        decoder: Decoder,
+        template: Template | None,
+        spare: Spare | None = None,
+        then: Array | None = None,
+    ) -> None:
+        self._recipe, self._decoder, self._spare = recipe, decoder, spare
         self._gate = LatencyGate(recipe, template) if template is not None else None
+        self._alignment = Alignment(then) if then is not None else None
         self._lesson: Samples | None = None  # window of the last decision, for the gate
+        self._trial: Array | None = None  # the same as the decoder sees it, for the alignment
+
+    @property
+    def lag(self) -> int:
+        """The shift in use, samples."""
+        return self._gate.lag if self._gate else 0
 
     def __call__(
-        self, x: Samples, *, locked: bool = True, peak: float | None = None
-    ) -> tuple[Array, int, bool]:
-        """Log-odds (classes,), the shift used in samples, and whether ``x`` is within limits.
+        self,
+        x: Samples,
+        *,
+        locked: bool = True,
+        peak: float | None = None,
+        missing: np.ndarray | None = None,
+    ) -> Judged:
+        """Log-odds of ``x`` (streams, channels, times) as cut, and what was done to it.
 
         A window that is not ``locked`` to an event has no latency: it neither asks nor tells
-        the gate. ``peak`` is ``peak_to_peak``, where it is known. What a window teaches the
-        gate waits for ``learn``, or for the next window.
+        the gate. ``peak`` is the largest of ``swings``, where known; ``missing`` (channels,) says
+        which electrodes are absent or flat. What a window teaches the gate waits for ``learn``,
+        or for the next window.
         """
         self.learn()
         recipe = self._recipe
         gate = self._gate if locked else None
         lag = gate.before() if gate else 0
         first = recipe.first if locked else recipe.unlocked_first
+        if self._spare is not None:
+            x, missing, peak = whole(recipe, self._spare, x, first, peak, missing)
         window = decoder_input(recipe, x, lag, first)
         if lag and not np.isfinite(window).all():
             lag, window = 0, decoder_input(recipe, x, 0, first)
-        logits = self._decoder.logits(window)
-        limit = recipe.reject
-        if limit is not None and peak is None:
-            peak = peak_to_peak(recipe, x, first)
-        kept = limit is None or peak is None or peak <= limit
+        alignment = self._alignment
+        logits = self._decoder.logits(alignment.apply(window) if alignment else window)
+        kept = within(recipe, x, recipe.reject, first, peak)
         if gate and kept:
             self._lesson = x
-        return logits, lag, kept
+        if alignment and locked and kept:
+            self._trial = window
+        return Judged(logits, lag, kept, missing)
 
     def learn(self) -> None:
         """Adapt to the last window, now that its decision is out and while it is still valid."""
         if self._gate and self._lesson is not None:
             self._gate.after(self._lesson)
-        self._lesson = None
+        if self._alignment and self._trial is not None:
+            self._alignment.after(self._trial)
+        self._lesson = self._trial = None
+
+
+def whole(
+    recipe: Recipe,
+    spare: Spare,
+    x: Samples,
+    first: int,
+    peak: float | None,
+    missing: np.ndarray | None,
+) -> tuple[Samples, np.ndarray | None, float | None]:
+    """``x`` with missing and wild electrodes estimated, which these are, and its peak if known."""
+    if missing is None and peak is not None and peak <= spare.limit:
+        return x, None, peak
+    swing = swings(recipe, x, first)
+    wild = spare.wild(swing)
+    found = wild if missing is None else missing | wild
+    if missing is not None and found.sum() > spare.most:
+        found = missing
+    if not found.any():
+        return x, None, peak
+    return spare.fill(x, found), found, None
 
 
 def softmax(logits: Array) -> Array:

@@ -96,7 +96,8 @@ def _one(
     running.start(decode_child(setup.bus, where))
     recording, after = read()
     dead = check(recording, bundle, tally, after)
-    played.collector.begin(after, dead, **more)
+    spared = bundle.can_spare(recording.info, dead)
+    played.collector.begin(after, {} if spared else dead, **more)
     if dead:
         crew.tell("decode", "dead", standing=True, electrodes=dead)
     running.said = {key: event for key, event in running.said.items() if key[0] == "record"}

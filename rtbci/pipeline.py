@@ -9,19 +9,25 @@ decisions at any speed and in any cut.
 import math
 from collections.abc import Iterable, Mapping
 
+import numpy as np
+from numpy.typing import NDArray
+
+from rtbci import shifts
 from rtbci.bundle import Bundle
 from rtbci.judge import Judge, probabilities_of
 from rtbci.types import Chunk, Decision, Gap, Marker, StreamInfo, Window
 from rtbci.windows import MARKER_WAIT, Windows
 
+MOST_NAMES = 3  # electrodes that a flag names
+
 
 class Pipeline:
     """Chunks, markers and gaps in, decisions out, in onset order. One thread.
 
-    ``info`` says what the chunks hold (default: exactly the bundle's channels); another rate,
-    unit or a missing electrode raises ``BadBundle``. ``every`` adds sliding windows, seconds
-    apart. ``dead`` names electrodes known to carry no signal, each with the reason: windows are
-    then rejected instead of decoded.
+    ``info`` says what the chunks hold (default: exactly the bundle's channels); another rate or
+    unit, or more missing electrodes than can be spared, raise ``BadBundle``. ``every`` adds sliding
+    windows, seconds apart. ``dead`` names electrodes known to carry no signal, each with the
+    reason: they are estimated from the others where that can be, else windows are rejected.
     """
 
     def __init__(
@@ -33,13 +39,19 @@ class Pipeline:
         wait: float = MARKER_WAIT,
         dead: Mapping[str, str] | None = None,
     ) -> None:
-        recipe = bundle.recipe
+        recipe, spare = bundle.recipe, bundle.spare
         columns = bundle.resolve(info) if info else list(range(len(recipe.channels)))
-        self.bundle = bundle
-        self.windows = Windows(recipe, columns, frozenset(bundle.labels), wait, every)
-        self._judge = Judge(recipe, bundle.decoder, bundle.template)
-        reasons = [f"{name} {why}" for name, why in (dead or {}).items() if name in recipe.channels]
+        dead = {name: why for name, why in (dead or {}).items() if name in recipe.channels}
+        most = spare.most if spare else 0
+        named_columns = zip(recipe.channels, columns, strict=True)
+        without = [-1 if name in dead else column for name, column in named_columns]
+        reasons = [f"{name} {why}" for name, why in dead.items()]
         self._dead = f"no reliable signal: {', '.join(reasons)}" if reasons else None
+        if reasons and without.count(-1) <= most:
+            self._dead, columns = None, without
+        self.bundle = bundle
+        self.windows = Windows(recipe, columns, frozenset(bundle.labels), wait, every, most)
+        self._judge = Judge(recipe, bundle.decoder, bundle.template, spare, bundle.align)
 
     def push(self, item: Chunk | Marker | Gap) -> list[Decision]:
         """The decisions that ``item`` completes."""
@@ -49,6 +61,11 @@ class Pipeline:
     def learn(self) -> None:
         """Adapt to what was decided last; a live loop calls it once its decisions are out."""
         self._judge.learn()
+
+    @property
+    def shift_ms(self) -> float:
+        """How much later than in the calibration responses come after their markers, so far."""
+        return 1000 * self._judge.lag / self.bundle.recipe.rate
 
     def finish(self) -> list[Decision]:
         """The stream has ended; one decision for every event that still waits."""
@@ -66,7 +83,9 @@ class Pipeline:
         rejected = window.rejected or self._dead
         if rejected or window.x is None:
             return Decision(window.index, onset, true, None, {}, window.flags, rejected)
-        found, lag, kept = self._judge(window.x, locked=window.marker is not None, peak=window.peak)
+        found, lag, kept, missing = self._judge(
+            window.x, locked=window.marker is not None, peak=window.peak, missing=window.missing
+        )
         logits = found.tolist()
         if not all(map(math.isfinite, logits)):
             rejected = "decoder gave no number"
@@ -75,8 +94,10 @@ class Pipeline:
         flags = list(window.flags)
         if not kept:
             flags.append("amplitude")
+        if missing is not None:
+            flags.append(f"without {named(bundle.recipe.channels, missing)}")
         if lag:
-            flags.append(f"lag {1000 * lag / bundle.recipe.rate:+.0f} ms")
+            flags.append(shifts.flag(1000 * lag / bundle.recipe.rate))
         if max(probabilities) < bundle.sure:
             flags.append("unsure")
         classes = bundle.decoder.classes
@@ -88,3 +109,11 @@ class Pipeline:
             probabilities=dict(zip(classes, probabilities, strict=True)),
             flags=tuple(flags),
         )
+
+
+def named(channels: tuple[str, ...], missing: NDArray[np.bool_]) -> str:
+    """``P7, PO8``, or how many electrodes where they are many."""
+    found = np.flatnonzero(missing)
+    if len(found) > MOST_NAMES:
+        return f"{len(found)} electrodes"
+    return ", ".join(channels[i] for i in found)

@@ -72,13 +72,17 @@ def make_recipe(
     window: tuple[float, float],
     gate: bool,
     reject: float | None,
+    look: tuple[float, float] | None = None,
     line: float | None = None,
     reference: str | tuple[str, ...] | None = None,
+    held: tuple[float, float] | None = None,
 ) -> Recipe:
     """Design the filters of a recipe; raises ``BadInput`` for what does not fit the rate.
 
     With ``gate`` a stream of ``CHECK_BAND`` is added behind the decoder's, else the first stream
-    serves the amplitude limit.
+    serves the amplitude limit. Both see ``look`` (s after the onset; default: the window, and
+    with ``gate`` 0.1 s before it). ``held`` is what epochs hold, s around the marker: nothing
+    beyond is looked at, and the gate has no room to shift.
     """
     if not window[0] < window[1]:
         raise BadInput(f"window {window[0]:g} to {window[1]:g} s is empty; give begin and end")
@@ -90,6 +94,9 @@ def make_recipe(
         filters = tuple(design(low, high, rate, line) for low, high in all_bands)
     except ValueError as error:
         raise BadInput(f"{error}; choose another --band") from error
+    look = look or ((window[0] - 0.1, window[1]) if gate else window)
+    if held is not None:
+        look = (max(look[0], held[0]), min(look[1], held[1]))
     return Recipe(
         rate=rate,
         channels=channels,
@@ -100,8 +107,8 @@ def make_recipe(
         streams=len(bands),
         check=len(bands) if gate else 0,
         window=window,
-        look=(window[0] - 0.1, window[1]) if gate else window,
-        lag=LONGEST_LAG if gate else 0.0,
+        look=look,
+        lag=LONGEST_LAG if gate and held is None else 0.0,
         decimation=max(1, int(rate // max(DECODER_RATE, 2.5 * max(high for _, high in bands)))),
         reject=reject,
         settle=settling(filters, rate),

@@ -34,8 +34,9 @@ class Segment:
 class Windows:
     """Chunks, markers and gaps in, windows out. One thread.
 
-    ``columns`` are the recipe's channels in the chunks; ``labels`` the marker texts that get a
-    window (None: all). ``every`` seconds a sliding window is cut as well, where it is given.
+    ``columns`` are the recipe's channels in the chunks, -1 for one that is not there; ``labels``
+    the marker texts that get a window (None: all). ``every`` seconds a sliding window is cut as
+    well, where it is given. ``spare`` electrodes may be absent or flat: their windows say which.
     """
 
     def __init__(
@@ -45,16 +46,21 @@ class Windows:
         labels: frozenset[str] | None = None,
         wait: float = MARKER_WAIT,
         every: float | None = None,
+        spare: int = 0,
     ) -> None:
         self.recipe = recipe
         self.duplicates = 0  # markers that repeated the one before
         self.hurry = False  # behind: sliding windows are skipped and counted, events never
         self.skipped = 0
-        self._columns, self._labels = columns, labels
-        reference = recipe.reference
-        if isinstance(reference, tuple):
-            reference = [recipe.channels.index(name) for name in reference]
+        self._columns, self._labels = np.maximum(columns, 0), labels
+        self._absent = np.array(columns) < 0  # (channels,)
+        self._gone, self._spare = bool(self._absent.any()), spare
         n = len(columns)
+        reference = recipe.reference
+        if reference == "average" and self._absent.any():
+            reference = np.flatnonzero(~self._absent).tolist()
+        elif isinstance(reference, tuple):
+            reference = [recipe.channels.index(name) for name in reference]
         self._flat = recipe.samples(FLAT)
         self._span = (recipe.samples(recipe.window[0]), recipe.samples(recipe.window[1]))
         self._whole = (recipe.first, recipe.last)
@@ -108,6 +114,8 @@ class Windows:
         x = item.x
         if not (self._all and x.shape[1] == len(self._columns)):
             x = np.take(x, self._columns, axis=1)  # C order; x[:, columns] would not be
+            if self._gone:
+                x[:, self._absent] = 0
         for row in range(0, len(x), self._piece):
             # what is cut is a view of the rings, which the next piece writes over
             out = [replace(each, x=None if each.x is None else each.x.copy()) for each in out]
@@ -189,6 +197,8 @@ class Windows:
         changed = np.empty(x.shape, np.bool_)
         changed[0] = True if self._previous is None else x[0] != self._previous
         np.not_equal(x[1:], x[:-1], out=changed[1:])
+        if self._gone:
+            changed[:, self._absent] = True  # nobody asks
         if changed.all():  # as in nearly every chunk of a living brain
             self._carry = 0
             return None
@@ -251,8 +261,9 @@ class Windows:
             return Window(onset, None, None, rejected="late marker")
         inside = slice(need[0] + shift, max(need[0], min(need[1], end)) + shift)
         dead = self._dead(inside)
-        if dead and (need[1] <= end or not is_last):
-            return Window(onset, None, None, rejected=f"no reliable signal: {dead} flat")
+        if dead is not None and dead.sum() > self._spare and (need[1] <= end or not is_last):
+            names = ", ".join(self.recipe.channels[i] for i in np.flatnonzero(dead))
+            return Window(onset, None, None, rejected=f"no reliable signal: {names} flat")
         if need[1] > end:
             rejected = "gap" if not is_last else self._nothing() if self._waiting else "incomplete"
             return Window(onset, None, None, rejected=rejected)
@@ -271,22 +282,22 @@ class Windows:
             look = max(onset + self._look[0], first), min(onset + self._look[1], last)
             peak = self._extremes.range(look[0] + shift, look[1] + shift, limit)
         width = stop - start
-        if last - first == width:
-            return Window(onset, None, rows_of.transpose(1, 2, 0), tuple(flags), peak=peak)
-        x = np.full((*rows_of.shape[1:], width), np.nan, np.float32)
-        at = first - onset - start
-        x[..., at : at + last - first] = rows_of.transpose(1, 2, 0)
-        return Window(onset, None, x, tuple(flags), peak=peak)
+        x = rows_of.transpose(1, 2, 0)
+        if last - first != width:
+            x = np.full((*rows_of.shape[1:], width), np.nan, np.float32)
+            at = first - onset - start
+            x[..., at : at + last - first] = rows_of.transpose(1, 2, 0)
+        return Window(onset, None, x, tuple(flags), peak=peak, missing=dead)
 
-    def _dead(self, rows: slice) -> str:
-        """Names of the electrodes that stand still in these rows, or nothing."""
+    def _dead(self, rows: slice) -> np.ndarray | None:
+        """Which electrodes (channels,) are absent or stand still in these rows; None: no one."""
         if not self._still:
-            return ""
-        still = np.zeros(len(self.recipe.channels), np.bool_)
+            return self._absent if self._gone else None
+        still = self._absent.copy()
         for first, stop, flat in self._still:
             if first < rows.stop and stop > rows.start:
                 still |= flat[max(rows.start - first, 0) : rows.stop - first].any(axis=0)
-        return ", ".join(self.recipe.channels[i] for i in np.flatnonzero(still))
+        return still if still.any() else None
 
     def _nothing(self) -> str:
         """Why there is no sample at all where one is needed."""
