@@ -5,7 +5,8 @@ and xDAWN of the true labels frozen, refitted heads spread less than the decoder
 noise with four classes: 0.040 against 0.048, too many false alarms.) Refitting all covariances a
 thousand times would take many minutes. So the p-value of the evoked decoder is that of its heads
 on features without labels: the grand average and its xDAWN filters in the place of the classes',
-LDA with the covariance of all trials; true and shuffled labels are treated alike. The oscillation
+LDA with the covariance of all trials; true and shuffled labels are treated alike. A stacked
+network adds a head on its embedding, which saw other people only. The oscillation
 decoder's features need no labels: everything else is repeated, the choice between covariances
 and CCA included.
 """
@@ -17,15 +18,14 @@ import numpy as np
 from sklearn.covariance import ledoit_wolf
 
 from calibration import evoked
+from calibration.logistic import refit_least_squares, refit_logistic
 from calibration.oscillation import Prepared
-from rtbci.decoders.evoked import EvokedDecoder
 from rtbci.decoders.oscillation import OscillationDecoder
 from rtbci.stats import SEED, balanced_accuracy, p_from_null, shuffle_within
-from rtbci.types import Array
+from rtbci.types import Array, Decoder
 
 HEADS = 1000  # shuffles of refitted heads
 REPEATS = 200  # shuffles of the whole choice
-ROUNDS = 60  # accelerated gradient steps; log-odds then agree with scikit-learn's to about 1 %
 
 Progress = Callable[[int, int], None]
 
@@ -38,8 +38,11 @@ class Part:
     test: np.ndarray
     x_train: Array  # decoder windows, shifts applied
     x_test: Array
-    decoder: EvokedDecoder | OscillationDecoder
+    decoder: Decoder
     prepared: Prepared | None = None
+    # where a network is stacked: its (embedding, log-odds people share) of training and test
+    network: tuple[tuple[Array, Array], tuple[Array, Array]] | None = None
+    old: Array | None = None  # (test trials, classes) log-odds of an earlier decoder
 
 
 def permutation_test(
@@ -100,54 +103,29 @@ def _heads(
     filters = evoked.XDAWN_PER_CLASS * min(k, evoked.XDAWN_CLASSES)
     blank = evoked.embed(part.x_train, nothing, classes, rate, filters)
     train, test = blank.limited(part.x_train), blank.limited(part.x_test)
+    refit = refit_logistic if k <= evoked.XDAWN_CLASSES else refit_least_squares
     members = []
     for features in (blank.erp_features, blank.xdawn_features):
-        members.append(refit_logistic(features(train[:, 0]), labels, features(test[:, 0]), k))
+        members.append(refit(features(train[:, 0]), labels, features(test[:, 0]), k))
         step(len(members) / 3)
     z_train, z_test = blank.mean_features(train[:, 1]), blank.mean_features(test[:, 1])
     members.append(_refit_lda(z_train, labels, z_test, k))
     step(1.0)
-    return np.mean(members, axis=0).argmax(axis=2)
+    logits = np.mean(members, axis=0)
+    if part.network is not None:
+        (z, _), (z_test, prior) = part.network
+        level = float(z.std()) or 1.0
+        own = refit(z / level, labels, z_test / level, k) + prior
+        logits = _alike(logits) + _alike(own)
+    if part.old is not None:
+        logits = _alike(logits) + _alike(part.old[None])
+    return logits.argmax(axis=2)
 
 
-def refit_logistic(train: Array, y: np.ndarray, test: Array, k: int) -> Array:
-    """Log-odds (shuffles, test trials, classes) of balanced logistic regressions with C = 1.
-
-    ``train`` (trials, features), ``y`` (shuffles, trials), ``test`` (trials, features). All
-    shuffles share the features, so that one set of matrix products serves them all: accelerated
-    gradient descent on principal axes, scaled by a bound of the curvature (Boehning 1992).
-    """
-    mean = train.mean(axis=0)
-    u, s, vt = np.linalg.svd(train - mean, full_matrices=False)
-    rank = max(1, int((s > 1e-9 * s[0]).sum()))
-    z = (u[:, :rank] * s[:rank]).astype(np.float32)  # (trials, rank)
-    z_test = ((test - mean) @ vt[:rank].T).astype(np.float32)
-    n, shuffles = len(z), len(y)
-    target = (np.arange(k)[:, None, None] == y.T).astype(np.float32)  # (classes, trials, shuffles)
-    counts = np.maximum(target.sum(axis=1, keepdims=True), 1)
-    weight = (target / counts).sum(axis=0) * np.float32(n / k)  # (trials, shuffles)
-    penalty = 2.0 if k == 2 else 1.0  # scikit-learn penalises one row of two
-    bound = 0.5 * weight.max(axis=0)  # (shuffles,)
-    step_w = 1 / (bound * (s[:rank, None] ** 2) + penalty)  # (rank, shuffles)
-    step_w, step_b = step_w.astype(np.float32), (1 / (bound * n)).astype(np.float32)
-    w = np.zeros((k, rank, shuffles), np.float32)
-    b = np.zeros((k, 1, shuffles), np.float32)
-    ahead_w, ahead_b, momentum = w, b, 1.0
-    for _ in range(ROUNDS):
-        error = z @ ahead_w  # (classes, trials, shuffles), log-odds at first
-        error += ahead_b
-        error -= error.max(axis=0)
-        np.exp(error, out=error)
-        error /= error.sum(axis=0)
-        error -= target
-        error *= weight
-        new_w = ahead_w - step_w * (z.T @ error + np.float32(penalty) * ahead_w)
-        new_b = ahead_b - step_b * error.sum(axis=1, keepdims=True)
-        following = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
-        push = np.float32((momentum - 1) / following)
-        ahead_w, ahead_b = new_w + push * (new_w - w), new_b + push * (new_b - b)
-        w, b, momentum = new_w, new_b, following
-    return np.moveaxis((z_test @ w + b).astype(np.float64), 0, 2).swapaxes(0, 1)
+def _alike(logits: Array) -> Array:
+    """Log-odds (labellings, trials, classes), centred and of unit size, for a plain sum."""
+    centred = logits - logits.mean(axis=2, keepdims=True)
+    return centred / np.maximum(centred.std(axis=(1, 2), keepdims=True), 1e-12)
 
 
 def _refit_lda(train: Array, y: np.ndarray, test: Array, k: int) -> Array:

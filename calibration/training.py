@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from calibration import evoked, latency, oscillation
+from calibration import evoked, latency, oscillation, stacking, updating
 from calibration.permutation import Part, permutation_test
+from calibration.plan import Plan, check_plan, plan_recipe
+from calibration.spares import fit_spare
 from calibration.trials import Refused, Trials, collect
 from calibration.validation import (
     FEWEST_KEPT,
@@ -20,65 +22,35 @@ from calibration.validation import (
     outer_parts,
     time_blocks,
 )
-from rtbci.bundle import RATE_TOLERANCE, Bundle
-from rtbci.decoders.evoked import EvokedDecoder
-from rtbci.decoders.oscillation import OscillationDecoder
+from rtbci.alignment import reference
+from rtbci.bundle import Bundle
+from rtbci.decoders.stacked import StackedDecoder
+from rtbci.decoders.updated import UpdatedDecoder
 from rtbci.errors import BadInput, NoUsableSignal
-from rtbci.judge import Judge, decoder_input, softmax
+from rtbci.judge import Judge, decoder_input, softmax, whole
 from rtbci.latency import Template
-from rtbci.quality import mains_hum
-from rtbci.recipe import EVOKED_BANDS, EVOKED_WINDOW, Recipe, make_recipe
+from rtbci.recipe import Recipe
 from rtbci.recording import Recording
+from rtbci.spare import Spare
 from rtbci.stats import Scores, score, verdict
-from rtbci.types import Array
-
-LONG_WINDOW = 1.5  # s, from which a window is taken to hold an oscillation
-OSCILLATION_WINDOW = (0.15, 3.0)  # s
-OSCILLATION_BAND, FLICKER_BAND = (8.0, 30.0), (6.0, 55.0)  # Hz
-EARLIEST, LATEST = -5.0, 30.0  # s, of any window
-SHORTEST = {"evoked": 0.05, "oscillation": 0.25}  # s
-REJECT = 100.0  # uV peak to peak, in training
+from rtbci.types import Array, Decoder, Samples
 
 Progress = Callable[[str, int, int], None]  # stage, done, of
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a person asked for; None where the default is to be taken."""
-
-    subject: str
-    labels: Mapping[str, str]  # marker text to class, in the order given
-    channels: tuple[str, ...] | None = None
-    paradigm: str | None = None  # "evoked" or "oscillation"
-    window: tuple[float, float] | None = None
-    band: tuple[float, float] | None = None
-    frequencies: tuple[float, ...] = ()
-    reject: float | None = REJECT
-    line: float | str | None = "auto"  # Hz, "auto" or None
-    reference: str | tuple[str, ...] | None = None
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Class names without repeats, in the order given."""
-        return tuple(dict.fromkeys(self.labels.values()))
-
-    @property
-    def kind(self) -> str:
-        """The paradigm: as asked, else an oscillation for flicker and for long windows."""
-        long = self.window is not None and self.window[1] - self.window[0] >= LONG_WINDOW
-        return self.paradigm or ("oscillation" if self.frequencies or long else "evoked")
 
 
 @dataclass(frozen=True)
 class Fitted:
     """A decoder and all that was learnt beside it."""
 
-    decoder: EvokedDecoder | OscillationDecoder
+    decoder: Decoder
     template: Template | None
     prepared: oscillation.Prepared | None
     reason: str
     x: Array  # the decoder windows it was trained on
     shifts: dict[int, int]  # recording to shift, samples
+    spare: Spare | None = None
+    family: str = "evoked"  # a key of rtbci.decoders.FAMILIES
+    tuned: stacking.Tuned | None = None
 
 
 @dataclass(frozen=True)
@@ -133,13 +105,15 @@ def calibrate(
         bundle=Bundle(
             subject=plan.subject,
             paradigm=plan.kind,
-            family=plan.kind,
+            family=final.family,
             described=final.reason,
             labels=dict(plan.labels),
             frequencies=plan.frequencies,
             recipe=recipe,
             decoder=final.decoder,
             template=final.template,
+            spare=final.spare,
+            align=then(final, plan),
             temperature=temperature,
             sure=float(np.median(probabilities.max(axis=1))),
             verdict=said,
@@ -157,80 +131,6 @@ def calibrate(
             for run, shift in final.shifts.items()
         ],
         held_out=(trials.y, probabilities),
-    )
-
-
-def check_plan(plan: Plan) -> None:
-    """Raises ``BadInput`` for labels, windows or frequencies that contradict each other."""
-    if len(plan.classes) < 2:
-        raise BadInput(
-            f"--labels names {len(plan.classes)} class; a decoder needs two, e.g. 1=house,2=face"
-        )
-    if plan.frequencies and len(plan.frequencies) != len(plan.classes):
-        raise BadInput(
-            f"{len(plan.frequencies)} frequencies for {len(plan.classes)} classes "
-            f"({', '.join(plan.classes)}); give one for each, in the order of --labels"
-        )
-    if plan.window is not None:
-        a, b = plan.window
-        shortest = SHORTEST[plan.kind]
-        if not EARLIEST <= a < b <= LATEST or b - a < shortest:
-            raise BadInput(
-                f"window {a:g} to {b:g} s does not fit: begin and end lie between {EARLIEST:g} and "
-                f"{LATEST:g} s after the marker, {shortest:g} s or more apart"
-            )
-    if plan.frequencies and plan.kind == "evoked":
-        raise BadInput("--frequencies belong to --paradigm oscillation; leave one of them out")
-
-
-def plan_recipe(recordings: list[Recording], plan: Plan) -> Recipe:
-    """The label-free recipe for a plan; raises ``BadInput`` where recordings differ too much."""
-    if not recordings:
-        raise BadInput("no recording given; name one or more with --from")
-    first = recordings[0]
-    channels = plan.channels or first.eeg_channels
-    if not channels:
-        raise BadInput(
-            f"{first.provenance.paths[0]} has no EEG channel, only "
-            f"{', '.join(first.info.channels)}; name the electrodes with --channels"
-        )
-    for other in recordings:
-        if abs(other.info.rate / first.info.rate - 1) > RATE_TOLERANCE:
-            raise BadInput(
-                f"{other.provenance.paths[0]} runs at {other.info.rate:g} Hz, "
-                f"{first.provenance.paths[0]} at {first.info.rate:g} Hz; calibrate on one rate"
-            )
-        missing = [name for name in channels if name not in other.info.channels]
-        if missing:
-            raise BadInput(
-                f"{other.provenance.paths[0]} has no channel {', '.join(missing)}; it has "
-                f"{', '.join(other.info.channels)} (choose with --channels, map with --rename)"
-            )
-    if isinstance(plan.reference, tuple):
-        strange = [name for name in plan.reference if name not in channels]
-        if strange:
-            raise BadInput(f"reference {', '.join(strange)} is none of {', '.join(channels)}")
-    if plan.kind == "evoked":
-        bands = (plan.band, plan.band) if plan.band else EVOKED_BANDS
-        window = plan.window or EVOKED_WINDOW
-    else:
-        band = plan.band or (FLICKER_BAND if plan.frequencies else OSCILLATION_BAND)
-        bands = tuple(oscillation.filter_bank(band, plan.frequencies))
-        window = plan.window or OSCILLATION_WINDOW
-    line = plan.line
-    if line == "auto":
-        hum = mains_hum(first, first.info.columns(channels))
-        line = hum if hum is not None and hum <= max(high for _, high in bands) else None
-    assert not isinstance(line, str)
-    return make_recipe(
-        first.info.rate,
-        channels,
-        bands=bands,
-        window=window,
-        gate=plan.kind == "evoked",
-        reject=plan.reject,
-        line=line,
-        reference=plan.reference,
     )
 
 
@@ -257,10 +157,12 @@ def check_trials(trials: Trials, refused: list[Refused], plan: Plan) -> None:
 def fit(trials: Trials, chosen: np.ndarray, recipe: Recipe, plan: Plan) -> Fitted:
     """A decoder from the trials ``chosen`` (numbers, in time order)."""
     y = trials.y[chosen]
-    if recipe.lag == 0:
-        x = np.stack([decoder_input(recipe, trials.x[i], 0) for i in chosen])
+    spare = fit_spare(recipe, [trials.x[i] for i in chosen], [trials.missing[i] for i in chosen])
+    cut = [mended(recipe, spare, trials, i) for i in chosen]
+    unshifted = np.stack([decoder_input(recipe, each, 0) for each in cut])
+    if plan.kind == "oscillation":
         prepared = oscillation.prepare(
-            x,
+            unshifted,
             plan.classes,
             recipe.decoder_rate,
             recipe.bands[0],
@@ -268,21 +170,56 @@ def fit(trials: Trials, chosen: np.ndarray, recipe: Recipe, plan: Plan) -> Fitte
             recipe.channels,
         )
         decoder, reason = prepared.fit(y)
-        return Fitted(decoder, None, prepared, reason, x, {})
-    unshifted = np.stack([decoder_input(recipe, trials.x[i], 0) for i in chosen])
+        return Fitted(decoder, None, prepared, reason, unshifted, {}, spare, "oscillation")
+    x, template, shifts = aligned(trials, chosen, cut, unshifted, recipe)
+    if plan.update is not None:
+        new = updating.fit_updated(x, y, recipe, plan.update)
+        family, template = updating.family_of(plan.update), plan.update.template
+        return Fitted(new.decoder, template, None, new.reason, x, shifts, spare, family)
+    if plan.backbone is None:
+        decoder = evoked.fit(x, y, plan.classes, recipe.decoder_rate)
+        return Fitted(decoder, template, None, evoked.NAME, x, shifts, spare)
+    found = stacking.fit_stacked(
+        x, y, plan.classes, recipe, plan.backbone, member_spans(recipe, plan), plan.tune
+    )
+    return Fitted(
+        found.decoder, template, None, found.reason, x, shifts, spare, "stacked", found.tuned
+    )
+
+
+def aligned(
+    trials: Trials, chosen: np.ndarray, cut: list[Samples], unshifted: Array, recipe: Recipe
+) -> tuple[Array, Template | None, dict[int, int]]:
+    """Decoder windows with every recording shifted to the last one's latency, and its template."""
+    if recipe.lag == 0:
+        return unshifted, None, {}
     projection = evoked.fit_projection(np.clip(unshifted[:, 0], -evoked.CLIP, evoked.CLIP))
     runs = list(dict.fromkeys(trials.run[chosen].tolist()))
-    by_run = [[trials.x[i] for i in chosen if trials.run[i] == run] for run in runs]
+    by_run = [[x for x, i in zip(cut, chosen, strict=True) if trials.run[i] == r] for r in runs]
     shifts = dict(zip(runs, latency.align(recipe, by_run, projection), strict=True))
     lags = [shifts[int(trials.run[i])] for i in chosen]
     x = unshifted
     if any(lags):
-        x = np.stack(
-            [shifted(recipe, trials.x[i], lag) for i, lag in zip(chosen, lags, strict=True)]
-        )
-    decoder = evoked.fit(x, y, plan.classes, recipe.decoder_rate)
-    template = latency.fit_template(recipe, [trials.x[i] for i in chosen], lags, projection)
-    return Fitted(decoder, template, None, evoked.NAME, x, shifts)
+        x = np.stack([shifted(recipe, each, lag) for each, lag in zip(cut, lags, strict=True)])
+    return x, latency.fit_template(recipe, cut, lags, projection), shifts
+
+
+def then(fitted: Fitted, plan: Plan) -> Array | None:
+    """What recent trials are to be aligned to, where that is asked for."""
+    return reference(fitted.x) if plan.align else None
+
+
+def member_spans(recipe: Recipe, plan: Plan) -> Array:
+    """What closed form and network see of the decoder's window, ``(2, 2)`` samples."""
+    assert plan.backbone is not None
+    return stacking.spans(recipe, (recipe.look[0] + 0.1, recipe.look[1]), plan.backbone.window)
+
+
+def mended(recipe: Recipe, spare: Spare | None, trials: Trials, i: int) -> Samples:
+    """The window of trial ``i`` as cut, with bad electrodes estimated from the others."""
+    if spare is None:
+        return trials.x[i]
+    return whole(recipe, spare, trials.x[i], recipe.first, None, trials.missing[i])[0]
 
 
 def shifted(recipe: Recipe, x: np.ndarray, lag: int) -> Array:
@@ -308,16 +245,31 @@ def test_blocks(
                 "record more, with classes intermixed"
             )
         fitted = fit(trials, train, recipe, plan)
-        judge = Judge(recipe, fitted.decoder, fitted.template)
+        judge = Judge(recipe, fitted.decoder, fitted.template, fitted.spare, then(fitted, plan))
         windows = []
         for i in test:
-            logits[i], lag, _ = judge(trials.x[i])
-            windows.append(shifted(recipe, trials.x[i], lag))
-        parts.append(
-            Part(train, test, fitted.x, np.stack(windows), fitted.decoder, fitted.prepared)
-        )
+            logits[i], lag, *_ = judge(trials.x[i], missing=trials.missing[i])
+            windows.append(shifted(recipe, mended(recipe, fitted.spare, trials, i), lag))
+        parts.append(part_of(fitted, train, test, np.stack(windows)))
     progress("testing on unseen blocks", len(outer), len(outer))
     return parts, logits
+
+
+def part_of(fitted: Fitted, train: np.ndarray, test: np.ndarray, x: Array) -> Part:
+    """What the permutation test needs of one outer part; ``x`` the decoder windows of ``test``."""
+    decoder, tuned = fitted.decoder, fitted.tuned
+    if isinstance(decoder, UpdatedDecoder):
+        a, b = decoder.span.astype(int)
+        closed = [each[:, : stacking.STREAMS, :, a:b] for each in (fitted.x, x)]
+        old = np.stack([decoder.old.logits(each) for each in x])
+        return Part(train, test, closed[0], closed[1], decoder.fresh, None, None, old)
+    if tuned is None:
+        return Part(train, test, fitted.x, x, decoder, fitted.prepared)
+    assert isinstance(decoder, StackedDecoder)
+    a, b = decoder.spans.astype(int)
+    closed = [each[:, : stacking.STREAMS, :, a[0] : a[1]] for each in (fitted.x, x)]
+    unseen = tuned.look(x[:, -1, :, b[0] : b[1]])
+    return Part(train, test, closed[0], closed[1], decoder.closed, None, (tuned.known, unseen))
 
 
 def _provenance(

@@ -14,83 +14,27 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
-from rtbci.decoders import FAMILIES
+from rtbci.bundle_file import VERSION, SubjectFile, recipe_file, recipe_of
+from rtbci.decoders import FAMILIES, UPDATED, decoder_of, knows
 from rtbci.errors import BadBundle, BadInput
 from rtbci.judge import Judge
 from rtbci.latency import Template
-from rtbci.preprocess import Filter, steady_state
 from rtbci.recipe import Recipe
+from rtbci.spare import Spare
 from rtbci.types import Array, Decoder, StreamInfo
 
-VERSION = 1
 RATE_TOLERANCE = 0.005  # of the nominal rate
 LARGEST_JSON = 16 * 2**20  # bytes
 LARGEST_WEIGHTS = 2**30  # bytes
-LARGEST_COEFFICIENT = 1e3  # of a filter; a band-pass of order 4 stays below 10
 LARGEST_WINDOW = 2**24  # values, all streams together
-
-Name = Annotated[str, Field(min_length=1, max_length=200)]
-Pair = tuple[float, float]
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class FilterFile(_Model):
-    """Second-order sections (n, 6) and their start (n, 2)."""
-
-    sos: Annotated[tuple[tuple[float, ...], ...], Field(min_length=1, max_length=32)]
-    start: Annotated[tuple[Pair, ...], Field(min_length=1, max_length=32)]
-
-
-class RecipeFile(_Model):
-    """``Recipe`` as it lies on disk."""
-
-    rate: Annotated[float, Field(gt=0, le=50_000)]
-    channels: Annotated[tuple[Name, ...], Field(min_length=1, max_length=1024)]
-    reference: Literal["average"] | tuple[Name, ...] | None
-    line: Annotated[float, Field(gt=0, le=1000)] | None
-    bands: Annotated[tuple[Pair, ...], Field(min_length=1, max_length=32)]
-    filters: Annotated[tuple[FilterFile, ...], Field(min_length=1, max_length=32)]
-    streams: Annotated[int, Field(ge=1, le=32)]
-    check: Annotated[int, Field(ge=0, lt=32)]
-    window: tuple[Annotated[float, Field(ge=-10)], Annotated[float, Field(le=60)]]
-    look: tuple[Annotated[float, Field(ge=-10)], Annotated[float, Field(le=60)]]
-    lag: Annotated[float, Field(ge=0, le=1)]
-    decimation: Annotated[int, Field(ge=1, le=1000)]
-    reject: Annotated[float, Field(gt=0)] | None
-    settle: Annotated[float, Field(ge=0, le=600)]
-
-
-class SubjectFile(_Model):
-    """``subject.json``: all that is not an array."""
-
-    format: Literal["rtbci bundle"] = "rtbci bundle"
-    version: int = VERSION
-    subject: Name
-    created: Name
-    paradigm: Name
-    decoder: Name  # family, a key of rtbci.decoders.FAMILIES
-    described: str  # what was fitted or chosen, and why
-    classes: Annotated[tuple[Name, ...], Field(min_length=2, max_length=1000)]
-    labels: dict[Name, Name]  # marker text to class
-    frequencies: Annotated[tuple[float, ...], Field(max_length=1000)] = ()  # flicker, Hz
-    recipe: RecipeFile
-    temperature: Annotated[float, Field(ge=0.001, le=1e6)]
-    sure: Annotated[float, Field(ge=0, le=1)]
-    verdict: str
-    training: dict[str, object] = {}  # files by hash, trials, accuracy with interval and chance
-    weights_sha256: Name
 
 
 @dataclass(frozen=True)
@@ -106,6 +50,8 @@ class Bundle:
     decoder: Decoder
     frequencies: tuple[float, ...] = ()  # flicker of each class, Hz
     template: Template | None = None  # of the latency gate
+    spare: Spare | None = None  # where electrodes may be missing
+    align: Array | None = None  # ``alignment.reference``, where recent trials are aligned to it
     temperature: float = 1.0  # logits are divided by it
     sure: float = 0.0  # probability from which a decision counts as sure
     verdict: str = "not tested"
@@ -116,7 +62,8 @@ class Bundle:
     def resolve(self, info: StreamInfo) -> list[int]:
         """Columns of the bundle's electrodes in a stream; extra channels are ignored.
 
-        Raises ``BadBundle`` for another rate, another unit or electrodes that are not there.
+        -1 for an electrode that is not there, where the bundle can spare as many. Raises
+        ``BadBundle`` for another rate, another unit or more electrodes that are not there.
         """
         recipe = self.recipe
         if abs(info.rate / recipe.rate - 1) > RATE_TOLERANCE:
@@ -130,13 +77,21 @@ class Bundle:
                 "microvolts; state it with --unit"
             )
         missing = [name for name in recipe.channels if name not in info.channels]
-        if missing:
+        most = self.spare.most if self.spare else 0
+        if len(missing) > most:
+            spared = f" (it can spare {most})" if most else ""
             raise BadBundle(
                 f"{info.name} has no electrode {', '.join(missing)}, which the bundle of "
-                f"{self.subject} needs; it has {', '.join(info.channels)}. "
+                f"{self.subject} needs{spared}; it has {', '.join(info.channels)}. "
                 "Rename with --rename FILE, or calibrate anew with these"
             )
-        return info.columns(recipe.channels)
+        where = {name: column for column, name in enumerate(info.channels)}
+        return [where.get(name, -1) for name in recipe.channels]
+
+    def can_spare(self, info: StreamInfo, dead: Collection[str]) -> bool:
+        """Whether a stream without the electrodes ``dead`` can still be decoded."""
+        gone = [n for n in self.recipe.channels if n in dead or n not in info.channels]
+        return self.spare is not None and len(gone) <= self.spare.most
 
     def save(self, root: Path) -> Path:
         """Write ``root/subject/date_time/`` and return it; nothing is ever overwritten.
@@ -153,6 +108,12 @@ class Bundle:
         if self.template is not None:
             arrays["template.weights"] = self.template.weights
             arrays["template.projection"] = self.template.projection
+            arrays["template.strength"] = np.array([self.template.strength])
+        if self.spare is not None:
+            arrays["spare.covariance"] = self.spare.covariance
+            arrays["spare.swing"] = self.spare.swing
+        if self.align is not None:
+            arrays["align.reference"] = self.align
         blob = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
         document = SubjectFile(
             subject=self.subject,
@@ -163,7 +124,7 @@ class Bundle:
             classes=self.decoder.classes,
             labels=dict(self.labels),
             frequencies=self.frequencies,
-            recipe=_recipe_file(self.recipe),
+            recipe=recipe_file(self.recipe),
             temperature=self.temperature,
             sure=self.sure,
             verdict=self.verdict,
@@ -194,9 +155,8 @@ def load_bundle(path: str | Path) -> Bundle:
         raise BadBundle(f"no bundle in {path}; rtbci calibrate makes one")
     document = _document(folder)
     arrays = _arrays(folder, document)
-    family = FAMILIES.get(document.decoder)
-    if family is None:
-        known = ", ".join(FAMILIES)
+    if not knows(document.decoder):
+        known = ", ".join((*FAMILIES, f"{UPDATED}..."))
         raise BadBundle(f"{folder}: unknown decoder {document.decoder!r}; this rtbci has {known}")
     decoder_arrays = {
         name.removeprefix("decoder."): array
@@ -204,12 +164,17 @@ def load_bundle(path: str | Path) -> Bundle:
         if name.startswith("decoder.")
     }
     try:
-        recipe = _recipe(document.recipe)
-        decoder = family(document.classes, decoder_arrays)
+        recipe = recipe_of(document.recipe)
+        decoder = decoder_of(document.decoder, document.classes, decoder_arrays)
         template = None
         if "template.weights" in arrays:
-            template = Template(arrays["template.weights"], arrays["template.projection"])
-        _try_out(recipe, decoder, template)
+            strength = float(arrays["template.strength"][0])
+            template = Template(arrays["template.weights"], arrays["template.projection"], strength)
+        spare = None
+        if "spare.covariance" in arrays:
+            spare = Spare(arrays["spare.covariance"], arrays["spare.swing"])
+        align = arrays.get("align.reference")
+        _try_out(recipe, decoder, template, spare, align)
     except (KeyError, TypeError, ValueError, IndexError, AssertionError) as error:
         raise BadBundle(
             f"{folder}: its arrays do not fit its recipe ({type(error).__name__}: {error}); "
@@ -228,6 +193,8 @@ def load_bundle(path: str | Path) -> Bundle:
         recipe=recipe,
         decoder=decoder,
         template=template,
+        spare=spare,
+        align=align,
         temperature=document.temperature,
         sure=document.sure,
         verdict=document.verdict,
@@ -303,7 +270,13 @@ def _arrays(folder: Path, document: SubjectFile) -> dict[str, Array]:
     return arrays
 
 
-def _try_out(recipe: Recipe, decoder: Decoder, template: Template | None) -> None:
+def _try_out(
+    recipe: Recipe,
+    decoder: Decoder,
+    template: Template | None,
+    spare: Spare | None,
+    align: Array | None,
+) -> None:
     """Windows through the whole path, so that misfits show before a participant waits."""
     assert recipe.streams <= len(recipe.filters) == len(recipe.bands), "streams"
     assert recipe.check < len(recipe.filters), "check stream"
@@ -318,39 +291,22 @@ def _try_out(recipe: Recipe, decoder: Decoder, template: Template | None) -> Non
     shape = (len(recipe.filters), len(recipe.channels), recipe.last - recipe.first)
     assert math.prod(shape) <= LARGEST_WINDOW, "window too large"
     window = rng.standard_normal(shape).astype(np.float32)
-    judge = Judge(recipe, decoder, template)
+    missing = None
+    if spare is not None:
+        n = len(recipe.channels)
+        assert spare.covariance.shape == (len(recipe.filters), n, n), "spare"
+        assert spare.swing.shape == (n,), "spare"
+        missing = np.arange(n) < spare.most
+    if align is not None:
+        n = len(recipe.channels)
+        assert align.shape == (recipe.streams, n, n), "alignment"
+        assert (np.linalg.eigvalsh(align) > 0).all(), "alignment"
+    judge = Judge(recipe, decoder, template, spare, align)
     for amplitude in (1, 30, 1000):  # uV
         with np.errstate(all="ignore"):  # what is no number is refused just below
-            logits, _, _ = judge(amplitude * window)
+            logits = judge(amplitude * window, missing=missing).logits
         assert logits.shape == (len(decoder.classes),), "log-odds"
         assert np.isfinite(logits).all(), "log-odds"
-
-
-def _recipe_file(recipe: Recipe) -> RecipeFile:
-    values = {name: getattr(recipe, name) for name in RecipeFile.model_fields}
-    values["filters"] = [
-        {"sos": each.sos.tolist(), "start": each.start.tolist()} for each in recipe.filters
-    ]
-    return RecipeFile.model_validate(values)
-
-
-def _recipe(document: RecipeFile) -> Recipe:
-    filters = []
-    for each in document.filters:
-        sos, start = np.array(each.sos), np.array(each.start)
-        if sos.shape != (len(sos), 6) or start.shape != (len(sos), 2):
-            raise ValueError("filter sections must have six coefficients and two states")
-        if not ((abs(sos[:, 5]) < 1) & (abs(sos[:, 4]) < 1 + sos[:, 5])).all():
-            raise ValueError("a filter is not stable")
-        with np.errstate(all="ignore"):
-            expected = steady_state(sos)
-            if not (sos[:, 3] == 1).all() or not np.allclose(start, expected, 1e-3, 1e-3):
-                raise ValueError("the start of a filter does not fit its sections")
-        if abs(sos).max() > LARGEST_COEFFICIENT:
-            raise ValueError(f"a filter has a coefficient beyond {LARGEST_COEFFICIENT:g}")
-        filters.append(Filter(sos, start))
-    values = {name: getattr(document, name) for name in RecipeFile.model_fields}
-    return Recipe(**{**values, "filters": tuple(filters)})
 
 
 def _into_place(part: Path, home: Path) -> Path:

@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from calibration.evoked import COMPONENTS, XDAWN_CLASSES, fit, fit_projection
+from calibration.evoked import COMPONENTS, LARGE, XDAWN_CLASSES, fit, fit_projection
 from rtbci.decoders.evoked import CLIP, Z_LIMIT, EvokedDecoder, binned
 from rtbci.decoders.riemann import inverse_root, oas, tangent
 from rtbci.types import Array
@@ -53,6 +53,12 @@ def per_class(decision: Array) -> Array:
     return decision
 
 
+def space(rows: int) -> TangentSpace:
+    """Pyriemann's, at the Riemannian mean; at the log-Euclidean one where matrices are large."""
+    mean = "riemann" if rows <= LARGE else "logeuclid"
+    return TangentSpace(metric={"mean": mean, "map": "riemann"})  # pyright: ignore[reportArgumentType]
+
+
 @pytest.mark.parametrize(("k", "electrodes", "n"), CASES)
 def test_the_forward_pass_is_the_one_of_scikit_learn_and_pyriemann(k, electrodes, n):
     x, y = trials(k, electrodes, n)
@@ -68,13 +74,15 @@ def test_the_forward_pass_is_the_one_of_scikit_learn_and_pyriemann(k, electrodes
     svd = None if k * components <= COMPONENTS else max(1, COMPONENTS // k)
     heads = [LogisticRegression(C=1.0, class_weight="balanced", max_iter=2000) for _ in range(2)]
     erp = make_pipeline(
-        ERPCovariances(estimator="oas", svd=svd), TangentSpace(metric="riemann"), heads[0]
+        ERPCovariances(estimator="oas", svd=svd),
+        space(len(decoder.prototypes) + components),
+        heads[0],
     )
     expected = [per_class(erp.fit(limited[:, 0], y).decision_function(new_limited[:, 0]))]
     if k <= XDAWN_CLASSES:
         xdawn = make_pipeline(
             XdawnCovariances(nfilter=2, estimator="oas", xdawn_estimator="oas"),
-            TangentSpace(metric="riemann"),
+            space(len(decoder.xdawn_prototypes) + len(decoder.xdawn_filters)),
             heads[1],
         )
         expected.append(per_class(xdawn.fit(limited[:, 0], y).decision_function(new_limited[:, 0])))

@@ -6,7 +6,8 @@ from sklearn.covariance import ledoit_wolf
 from sklearn.linear_model import LogisticRegression
 
 from calibration import evoked, oscillation, permutation
-from calibration.permutation import Part, permutation_test, refit_logistic
+from calibration.logistic import refit_logistic
+from calibration.permutation import Part, permutation_test
 from rtbci.types import Array
 
 RATE = 128.0

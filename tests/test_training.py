@@ -293,8 +293,6 @@ def spoil(what: str) -> Recording:
         signal[:, 1] = 0
     elif what == "a line":
         signal[:, 2] += (20 * np.sin(2 * np.pi * 16 * t)).astype(np.float32)
-    elif what == "epochs":
-        return replace(named(recording, "/data/bad.npy"), epoch_rows=250)
     elif what == "nothing but gaps":
         gaps = tuple(Gap(marker.index + 20, 0) for marker in markers)
         return replace(named(recording, "/data/bad.npy"), gaps=gaps)
@@ -310,8 +308,6 @@ REASONS = {
     "flat": "has no reliable signal: Pz is flat. Leave it out, or name the others with --channels",
     "a line": "has no reliable signal: Oz hums at 16.0 Hz. Leave it out, or name the others with "
     "--channels",
-    "epochs": "holds epochs without the signal between them, where causal filters cannot settle; "
-    "use the continuous recording",
     "nothing but gaps": "has no whole trial (settling: 57, gap: 3)",
 }
 

@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rtbci.errors import BadInput
+from rtbci.errors import BadInput, Missing
 from rtbci.options import (
     add_reading_options,
     check_files,
@@ -14,13 +14,16 @@ from rtbci.options import (
     names,
     progress_bar,
     read_file,
+    same_subject,
     say,
     stages,
     subject_id,
 )
 
 if TYPE_CHECKING:
+    from calibration.pretraining import Backbone
     from calibration.training import Plan, Result
+    from rtbci.bundle import Bundle
     from rtbci.stats import Scores
 
 HELP = """Train a decoder for one person from recordings and count how good it is.
@@ -47,8 +50,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="recordings, in the order in which they were made",
     )  # fmt: skip
     parser.add_argument(
-        "--labels", type=labels, required=True, metavar="CODE=NAME,...", help="markers and classes"
-    )
+        "--labels", type=labels, metavar="CODE=NAME,...",
+        help="markers and classes; epochs with class names need none",
+    )  # fmt: skip
+    parser.add_argument(
+        "--backbone", type=Path, metavar="DIR",
+        help="a pretrained network (rtbci pretrain): fine-tuned, and stacked where it helps",
+    )  # fmt: skip
+    parser.add_argument(
+        "--tune", choices=("quick", "heads", "trunk"), default="quick",
+        help="of the backbone: a head at once; alignment and head by gradient (minutes); and the "
+             "trunk [quick]",
+    )  # fmt: skip
+    parser.add_argument(
+        "--update", type=Path, metavar="BUNDLE",
+        help="an earlier bundle of this person: brought up to date with these fresh trials",
+    )  # fmt: skip
+    parser.add_argument(
+        "--align", action="store_true",
+        help="follow gains and cap of a session by its recent trials, without labels [off]",
+    )  # fmt: skip
     add_decoder_options(parser)
     parser.add_argument(
         "--out", type=Path, default=BUNDLES, metavar="DIR", help="where bundles go [bundles]"
@@ -88,6 +109,11 @@ def plan_of(args: argparse.Namespace, subject: str, marker_labels: dict[str, str
     """The plan that the options ask for."""
     from calibration.training import Plan
 
+    backbone = update = None
+    if getattr(args, "backbone", None):
+        backbone = opened_backbone(args.backbone)
+    if getattr(args, "update", None):
+        update = earlier(args, subject)
     return Plan(
         subject=subject,
         labels=marker_labels,
@@ -99,19 +125,60 @@ def plan_of(args: argparse.Namespace, subject: str, marker_labels: dict[str, str
         reject=args.reject,
         line=args.line,
         reference=args.reference,
+        backbone=backbone,
+        update=update,
+        align=getattr(args, "align", False),
+        tune=getattr(args, "tune", "quick"),
     )
+
+
+def opened_backbone(folder: Path) -> "Backbone":
+    """The pretrained network in ``folder``; raises ``Missing`` where torch is not installed."""
+    try:
+        from calibration.pretraining import load_backbone
+    except ImportError as error:
+        raise Missing(
+            f"--backbone needs torch, which does not load ({error}); pip install 'rtbci[deep]'"
+        ) from error
+    return load_backbone(folder)
+
+
+def earlier(args: argparse.Namespace, subject: str) -> "Bundle":
+    """The bundle to update; raises ``BadInput`` for options that would change what it is."""
+    from rtbci.bundle import load_bundle
+
+    bundle = load_bundle(args.update)
+    if not same_subject(subject, bundle.subject):
+        raise BadInput(f"{args.update} is of {bundle.subject}, not of {subject}; calibrate anew")
+    given = {
+        "backbone": args.backbone, "channels": args.channels, "paradigm": args.paradigm,
+        "window": args.window, "band": args.band, "frequencies": args.frequencies,
+        "reference": args.reference,
+    }  # fmt: skip
+    wrong = [f"--{name}" for name, value in given.items() if value]
+    if wrong:
+        raise BadInput(
+            f"{', '.join(wrong)}: an update keeps how {args.update} decodes; leave them out, "
+            "or calibrate anew without --update"
+        )
+    return bundle
 
 
 def run(args: argparse.Namespace) -> int:
     """Calibrate, save the bundle, show the result."""
     from calibration.training import calibrate
+    from calibration.trials import epoch_labels
+    from rtbci.bundle import load_bundle
     from rtbci.messages import line
 
     check_files(args.files)
     check_out(args.out)
     recordings = [read_file(path, args) for path in args.files]
+    marker_labels = args.labels
+    if not marker_labels and args.update:
+        marker_labels = dict(load_bundle(args.update).labels)
+    plan = plan_of(args, args.subject, marker_labels or epoch_labels(recordings))
     with progress_bar() as bar:
-        plan = plan_of(args, args.subject, args.labels)
         result = calibrate(recordings, plan, stages(bar))
     left_out = {each.file for each in result.refused}
     for recording in recordings:

@@ -1,16 +1,41 @@
 """Decoders, forward pass only: from the arrays of a bundle to log-odds, in numpy.
 
 ``FAMILIES`` names every family; each entry builds a decoder from class names and arrays, and
-raises ``KeyError``, ``TypeError`` or ``ValueError`` where arrays are missing or do not fit.
+raises ``KeyError``, ``TypeError`` or ``ValueError`` where arrays are missing or do not fit. A
+family that begins with ``UPDATED`` holds a decoder of the family that follows.
 """
 
 from collections.abc import Callable
 
 from rtbci.decoders.evoked import EvokedDecoder
 from rtbci.decoders.oscillation import OscillationDecoder
+from rtbci.decoders.stacked import StackedDecoder
+from rtbci.decoders.updated import UpdatedDecoder
 from rtbci.types import Array, Decoder
 
 FAMILIES: dict[str, Callable[[tuple[str, ...], dict[str, Array]], Decoder]] = {
     "evoked": lambda classes, arrays: EvokedDecoder(classes, **arrays),
     "oscillation": lambda classes, arrays: OscillationDecoder.from_arrays(arrays, classes),
+    "stacked": StackedDecoder.from_arrays,
 }
+UPDATED = "updated "
+
+
+def decoder_of(family: str, classes: tuple[str, ...], arrays: dict[str, Array]) -> Decoder:
+    """The decoder that a bundle stored; ``KeyError`` for a family that is not known."""
+    if not family.startswith(UPDATED):
+        return FAMILIES[family](classes, arrays)
+    inside = {
+        name.removeprefix("old."): array
+        for name, array in arrays.items()
+        if name.startswith("old.")
+    }
+    old = decoder_of(family.removeprefix(UPDATED), classes, inside)
+    return UpdatedDecoder.from_arrays(classes, arrays, old)
+
+
+def knows(family: str) -> bool:
+    """Whether this rtbci can build a decoder of ``family``."""
+    while family.startswith(UPDATED):
+        family = family.removeprefix(UPDATED)
+    return family in FAMILIES

@@ -1,0 +1,78 @@
+"""Closed form and network together: a weighted sum of their log-odds, forward pass only.
+
+Both look at the same cut window, each at its own streams and its own part of the time. The weights
+are those with which unseen trials of the calibration were told best; 0 leaves a member out, and
+then it costs nothing. ``calibration/stacking.py`` fits it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rtbci.decoders.evoked import EvokedDecoder
+from rtbci.decoders.montagenet import MontageNet
+from rtbci.types import Array
+
+STREAMS = 2  # of the closed form: the first ones of a window; the network names its own
+
+
+@dataclass(frozen=True)
+class StackedDecoder:
+    """Two members and how much each counts; ``x`` (streams, channels, times)."""
+
+    classes: tuple[str, ...]
+    closed: EvokedDecoder
+    net: MontageNet
+    weights: Array  # (2,) of the closed form and of the network, on centred log-odds
+    spans: Array  # (2, 2) first sample and one behind the last that each member sees
+
+    def __post_init__(self) -> None:
+        if self.weights.shape != (2,) or self.spans.shape != (2, 2):
+            raise ValueError("two weights and two spans are needed")
+        if self.closed.classes != self.classes or self.net.classes != self.classes:
+            raise ValueError("the members have other classes")
+
+    def logits(self, x: Array) -> Array:
+        """Log-odds ``(classes,)``."""
+        found = np.zeros(len(self.classes))
+        for weight, logits in zip(self.weights, self.members(x), strict=True):
+            if weight and logits is not None:
+                found += weight * (logits - logits.mean())
+        return found
+
+    def members(self, x: Array) -> tuple[Array | None, Array | None]:
+        """Log-odds of each member; None for one that does not count."""
+        a, b = self.spans.astype(int)
+        closed = self.closed.logits(x[:STREAMS, :, a[0] : a[1]]) if self.weights[0] else None
+        net = self.net.logits(x[:, :, b[0] : b[1]]) if self.weights[1] else None
+        return closed, net
+
+    def text(self, x: Array) -> Array:
+        """Place of the window in the text space, of unit length; empty where there is none."""
+        b = self.spans[1].astype(int)
+        return self.net.text(x[:, :, b[0] : b[1]])
+
+    def arrays(self) -> dict[str, Array]:
+        """Everything but the class names, for ``weights.safetensors``."""
+        members = (("closed", self.closed), ("net", self.net))
+        return {
+            "weights": self.weights,
+            "spans": self.spans,
+            **{f"{n}.{name}": a for n, each in members for name, a in each.arrays().items()},
+        }
+
+    @classmethod
+    def from_arrays(cls, classes: tuple[str, ...], arrays: dict[str, Array]) -> "StackedDecoder":
+        """The decoder that ``arrays`` came from; ``KeyError`` or ``TypeError`` for others."""
+
+        def part(name: str) -> dict[str, Array]:
+            start = f"{name}."
+            return {k.removeprefix(start): v for k, v in arrays.items() if k.startswith(start)}
+
+        return cls(
+            classes,
+            EvokedDecoder(classes, **part("closed")),
+            MontageNet(classes, **part("net")),
+            np.asarray(arrays["weights"], float),
+            np.asarray(arrays["spans"], float),
+        )

@@ -1,0 +1,233 @@
+"""A network of other people, fine-tuned and stacked; last week's decoder, brought up to date."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from calibration import stacking
+from calibration.plan import Plan, plan_recipe
+from calibration.pretraining import Plan as Pretraining
+from calibration.pretraining import load_backbone, pretrain
+from calibration.pretraining.loop import Settings
+from calibration.training import calibrate, fit
+from calibration.trials import collect
+from rtbci import cli
+from rtbci.bridge import bridge
+from rtbci.bundle import load_bundle
+from rtbci.decoders.stacked import StackedDecoder
+from rtbci.decoders.updated import UpdatedDecoder
+from rtbci.errors import BadBundle, BadInput
+from rtbci.formats import read
+from rtbci.judge import Judge
+from rtbci.pipeline import Pipeline
+from sims import dataset
+
+CLASSES = ("bird", "bottle", "horse", "train")
+LABELS = {name: name for name in CLASSES}
+NEW = "sub-09"  # whom the backbone has never seen
+
+
+def silent(stage: str, done: int, of: int) -> None:
+    """No progress."""
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("people")
+    dataset.write(folder, subjects=4, sessions=2, runs=2, trials=60, strength="clear",
+                  channels=16, rate=250.0, classes=CLASSES, images=False)  # fmt: skip
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(data, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("backbone")
+    pretrain(Pretraining(data, out, sessions="2/0/0", leave_out=(NEW,), text=False,
+                         settings=Settings(epochs=12, batch=32)), silent)  # fmt: skip
+    return out
+
+
+@pytest.fixture(scope="module")
+def days(data):
+    return [read(data / f"{NEW}_ses-0{day}.npy") for day in (1, 2)]
+
+
+@pytest.fixture(scope="module")
+def cut(folder, days):
+    """Plan, recipe, trials of the first day, and the decoder that was fitted to them."""
+    plan = Plan(NEW, LABELS, backbone=load_backbone(folder))
+    recipe = plan_recipe(days[:1], plan)
+    trials, _, refused = collect(days[:1], recipe, LABELS, CLASSES)
+    assert not refused
+    return plan, recipe, trials, fit(trials, np.flatnonzero(trials.kept), recipe, plan)
+
+
+@pytest.fixture(scope="module")
+def bundle(folder, days, tmp_path_factory):
+    """A stacked bundle of the first day, as it comes back from disk."""
+    plan = Plan(NEW, LABELS, backbone=load_backbone(folder))
+    result = calibrate(days[:1], plan, silent, permute=False)
+    return load_bundle(result.bundle.save(tmp_path_factory.mktemp("bundles")))
+
+
+def informative(y: np.ndarray, strength: float, seed: int, k: int = 4) -> np.ndarray:
+    """Log-odds that know the class a little, beside noise."""
+    noise = np.random.default_rng(seed).standard_normal((len(y), k))
+    return strength * np.eye(k)[y] + noise
+
+
+def test_a_member_that_knows_nothing_is_left_out():
+    y = np.random.default_rng(0).integers(0, 4, 240)
+    left_out = 0
+    for seed in range(20):
+        weights, reason = stacking.weigh(
+            informative(y, 1.0, seed), informative(y, 0.0, 100 + seed), y
+        )
+        left_out += weights[1] == 0
+        assert ("did not help" in reason) == (weights[1] == 0)
+    assert left_out >= 17  # one in six helps by chance more than its standard error
+
+
+def test_members_that_both_know_something_are_better_together():
+    y = np.random.default_rng(0).integers(0, 4, 240)
+    a, b = informative(y, 1.0, 1), informative(y, 1.5, 2)
+    weights, _ = stacking.weigh(a, b, y)
+    assert weights[1] > weights[0] > 0.1
+    alone = max((each.argmax(axis=1) == y).mean() for each in (a, b))
+    new = np.random.default_rng(5).integers(0, 4, 4000)
+    a, b = informative(new, 1.0, 3), informative(new, 1.5, 4)
+    together = ((weights[0] * a + weights[1] * b).argmax(axis=1) == new).mean()
+    assert together > max((each.argmax(axis=1) == new).mean() for each in (a, b)) + 0.02
+    assert alone < 1
+
+
+def test_what_people_share_is_kept_where_it_is_right_and_forgotten_where_it_is_wrong():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 4, 120)
+    z = rng.standard_normal((120, 8))
+    keep, _, inner = stacking.choose_head(z, y, 4, informative(y, 3.0, 1))
+    assert keep == 1.0
+    assert (inner.argmax(axis=1) == y).mean() > 0.8
+    keep, *_ = stacking.choose_head(z, y, 4, informative((y + 1) % 4, 3.0, 1))
+    assert keep == 0.0
+
+
+def test_other_peoples_network_tells_classes_of_a_new_person(cut):
+    plan, _, trials, fitted = cut
+    decoder, spans = fitted.decoder, fitted.decoder.spans.astype(int)
+    assert isinstance(decoder, StackedDecoder)
+    assert fitted.family == "stacked"
+    assert "penalty" in fitted.reason
+    untouched = plan.backbone.embed(fitted.x[:, -1, :, slice(*spans[1])],
+                                    plan.backbone.preparations["sub-02"])  # fmt: skip
+    assert untouched.shape == (len(fitted.x), 64)
+    inner = fitted.tuned.inner  # every trial by a head that had not seen its block
+    y = trials.y[trials.kept]
+    assert (inner.argmax(axis=1) == y).mean() > 0.4  # chance .25, n about 115
+
+
+def test_streaming_gives_what_the_batch_gives(bundle, days, cut):
+    _, recipe, trials, _ = cut
+    judge = Judge(recipe, bundle.decoder, bundle.template, bundle.spare)
+    batch = np.array([judge(x, missing=m).logits
+                      for x, m in zip(trials.x, trials.missing, strict=True)])  # fmt: skip
+    signal = bridge(days[0])
+    for chunk in (7, 1000):
+        decisions = Pipeline(bundle, signal.info).run(signal.items(chunk))
+        odds = np.array([list(each.probabilities.values()) for each in decisions])
+        expected = np.exp(batch / bundle.temperature)
+        expected /= expected.sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(odds, expected, atol=1e-5)
+
+
+def test_a_bundle_comes_back_from_disk_as_it_was(cut):
+    _, _, _, fitted = cut
+    again = StackedDecoder.from_arrays(CLASSES, fitted.decoder.arrays())
+    for x in fitted.x[:5]:
+        np.testing.assert_array_equal(again.logits(x), fitted.decoder.logits(x))
+
+
+def test_three_electrodes_of_sixteen_can_go_and_four_cannot(bundle, days):
+    signal = bridge(days[1])
+    whole = Pipeline(bundle, signal.info).run(signal.items())
+    kept = tuple(name for name in signal.info.channels if name not in ("Oz", "PO7", "C3"))
+    short = signal.pick(tuple(name for name in kept if name in signal.info.channels))
+    gone = len(signal.info.channels) - len(short.info.channels)
+    decisions = Pipeline(bundle, short.info).run(short.items())
+    assert all(each.label is not None for each in decisions)
+    assert all(any(f.startswith("without") for f in each.flags) for each in decisions)
+    same = np.mean([a.label == b.label for a, b in zip(whole, decisions, strict=True)])
+    assert same > 0.6, gone
+    with pytest.raises(BadBundle, match=r"needs \(it can spare 3\)"):
+        Pipeline(bundle, signal.pick(signal.info.channels[4:]).info)
+
+
+def test_an_update_keeps_the_old_decoder_and_follows_the_fresh_trials(bundle, days, tmp_path):
+    plan = Plan(NEW, dict(bundle.labels), update=bundle)
+    result = calibrate(days[1:], plan, silent, permute=False)
+    updated = load_bundle(result.bundle.save(tmp_path))
+    assert isinstance(updated.decoder, UpdatedDecoder)
+    assert updated.family == "updated stacked"
+    assert updated.decoder.weights[0] > 0
+    again = calibrate(days[1:], Plan(NEW, dict(bundle.labels), update=updated), silent,
+                      permute=False)  # fmt: skip
+    twice = load_bundle(again.bundle.save(tmp_path))
+    assert twice.family == "updated updated stacked"
+    x = np.random.default_rng(0).standard_normal((3, 16, 125))
+    assert np.isfinite(twice.decoder.logits(x)).all()
+
+
+def test_an_update_refuses_what_would_be_another_decoder(bundle, data, capsys):
+    fresh = str(data / f"{NEW}_ses-02.npy")
+    base = ["calibrate", "--subject", "09", "--from", fresh, "--update", str(bundle.path)]
+    assert cli.main([*base, "--window", "0.1", "0.4"]) == 2
+    assert "an update keeps how" in capsys.readouterr().err
+    assert cli.main([*base[:2], "07", *base[3:]]) == 2
+    assert "is of sub-09, not of" in capsys.readouterr().err
+    with pytest.raises(BadInput, match="an update keeps the classes"):
+        plan_recipe([read(Path(fresh))], Plan(NEW, {"bird": "bird"}, update=bundle))
+
+
+def test_the_command_fine_tunes_a_backbone(folder, data, tmp_path, capsys):
+    words = ["calibrate", "--subject", "09", "--from", str(data / f"{NEW}_ses-01.npy"),
+             "--backbone", str(folder), "--out", str(tmp_path), "--json"]  # fmt: skip
+    assert cli.main(words) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert "network" in found["decoder"]
+    assert found["n"] == 120
+    assert found["bundle"].startswith(str(tmp_path))
+
+
+def test_a_folder_without_a_backbone_is_refused(data, tmp_path, capsys):
+    words = ["calibrate", "--subject", "09", "--from", str(data / f"{NEW}_ses-01.npy"),
+             "--backbone", str(tmp_path)]  # fmt: skip
+    assert cli.main(words) == 2
+    assert "no pretrained backbone in" in capsys.readouterr().err
+
+
+def test_a_backbone_of_other_classes_still_serves(folder):
+    backbone = load_backbone(folder)
+    other = replace(backbone, dims=replace(backbone.dims, classes=("a", "b", "c", "d")))
+    shared, bias, known = stacking.shared_head(other, CLASSES)
+    assert not known
+    assert not shared.any()
+    assert not bias.any()
+
+
+@pytest.mark.parametrize("how", ["heads", "trunk"])
+def test_fine_tuning_by_gradient_is_repeatable_and_moves_what_it_should(cut, how):
+    plan, recipe, trials, fitted = cut
+    y = trials.y[trials.kept]
+    windows = fitted.x[:, -1, :, slice(*fitted.decoder.spans[1].astype(int))]
+    first, second = (
+        stacking.tune(windows, y, CLASSES, recipe, plan.backbone, how).net for _ in range(2)
+    )
+    before = fitted.tuned.frozen
+    np.testing.assert_array_equal(first.class_head, second.class_head)
+    assert not np.array_equal(first.align, before.align)
+    assert np.array_equal(first.linear, before.linear) == (how == "heads")
+    said = np.array([first.logits(x).argmax() for x in windows])
+    assert (said == y).mean() > 0.6  # of the trials that it learnt from; chance .25
