@@ -20,15 +20,15 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from tests import fuzz, soak_live, soak_window
+from tests import fuzz, soak_deep, soak_live, soak_window
 from tests.soak_units import Result, Units, tell
 
 ROOT = Path(__file__).resolve().parent.parent
 STORE = ROOT / ".soak"
 BUDGET_S = 3600.0  # for all checks together
-LIVE = ("boxes_on_bus", "live_session", "long_run", "lsl_source", "record_box", "soak_live",
-        "soak_window", "test_kills", "test_live_loss", "test_record_crash", "test_same_over_lsl",
-        "xvfb")  # fmt: skip
+LIVE = ("boxes_on_bus", "live_session", "long_run", "lsl_source", "record_box", "soak_deep",
+        "soak_live", "soak_window", "test_kills", "test_live_loss", "test_record_crash",
+        "test_same_over_lsl", "xvfb")  # fmt: skip
 SOURCES = (
     "rtbci",
     "calibration",
@@ -38,42 +38,7 @@ SOURCES = (
     *(f"tests/{name}.py" for name in ("fuzz", "soak", "soak_units", *LIVE)),
 )
 
-NOISE_SEEDS = range(200)
-NOISE_CLASSES = ("1", "2", "3", "4")
-NOISE_TRIALS = 316  # eight minutes
-NOISE_LEVEL, NOISE_MOST = 0.01, 7  # more than 7 of 200 has a chance of 0.1 % at a true 1 %
 MUTATIONS, BATCH = 1000, 100  # of each format; files in a unit
-
-
-def noise_unit(seed: int) -> float:
-    """The p-value of a calibration on eight minutes of simulated noise."""
-    from calibration.training import Plan, calibrate
-    from sims.generate import generate
-
-    recording = generate(
-        seed,
-        n_trials=NOISE_TRIALS,
-        classes=NOISE_CLASSES,
-        channels=16,
-        rate=250.0,
-        strength="none",
-        person=seed,
-    )
-    plan = Plan(subject="noise", labels={name: name for name in NOISE_CLASSES})
-    result = calibrate([recording], plan, lambda *_: None)
-    assert result.scores is not None
-    return float(result.scores.p_value)
-
-
-def noise(units: Units) -> Result:
-    """Noise is called significant as rarely as it should be."""
-    whole = units.in_processes("noise", noise_unit, NOISE_SEEDS)
-    found = {s: units.done[f"noise/{s}"] for s in NOISE_SEEDS if f"noise/{s}" in units.done}
-    low = sorted(seed for seed, p in found.items() if p <= NOISE_LEVEL)
-    below = sum(p <= 0.05 for p in found.values())
-    figure = f"{len(low)} of {len(found)} seeds with p <= {NOISE_LEVEL:g} {low}, {below} <= 0.05"
-    good = None if not whole and len(low) <= NOISE_MOST else len(low) <= NOISE_MOST
-    return Result(figure, f"at most {NOISE_MOST} of {len(NOISE_SEEDS)}", good)
 
 
 def fuzzing(kind: str, units: Units) -> Result:
@@ -111,7 +76,7 @@ def fuzzing(kind: str, units: Units) -> Result:
 
 CHECKS: dict[str, Callable[[Units], Result]] = {
     **{f"fuzz {kind}": partial(fuzzing, kind) for kind in fuzz.SEEDS},
-    "noise": noise,
+    **soak_deep.CHECKS,
     **soak_live.CHECKS,
     "window": soak_window.window,
 }

@@ -95,15 +95,15 @@ class Units:
     def in_processes(
         self,
         check: str,
-        work: Callable[[int], object],
-        seeds: Sequence[int],
+        work: Callable[[Any], object],
+        seeds: Sequence[Any],
         at_once: int = PROCESSES,
     ) -> bool:
         """``work`` of the seeds that are not done, ``at_once`` together; whether all are done."""
         todo = [seed for seed in seeds if f"{check}/{seed}" not in self.done]
         spawn = multiprocessing.get_context("spawn")  # fork after threads of BLAS is undefined
         with ProcessPoolExecutor(at_once, spawn, end_with_parent) as pool:
-            running: dict[Future[object], int] = {}
+            running: dict[Future[object], Any] = {}
             while running or (todo and not self.late):
                 while todo and len(running) < at_once and not self.late:
                     seed = todo.pop(0)

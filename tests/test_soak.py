@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from tests import soak, soak_live
+from tests import soak, soak_deep, soak_live
 from tests.soak import Result, Units
 
 
@@ -47,7 +47,7 @@ def test_nothing_begins_when_the_time_is_used_up(tmp_path):
     units = Units(tmp_path / "a.jsonl", deadline=time.monotonic())
     assert not units.in_processes("square", square, range(4))
     assert units.done == {}
-    assert soak.noise(units).ok is None
+    assert soak_deep.noise("noise", False, units).ok is None
     assert soak.fuzzing("npy", units).ok is None
 
 
@@ -57,7 +57,7 @@ def test_nothing_begins_when_the_time_is_used_up(tmp_path):
 def test_noise_passes_only_when_whole_and_rarely_significant(tmp_path, p, n, ok):
     units = Units(tmp_path / "a.jsonl", deadline=time.monotonic())
     units.done = {f"noise/{seed}": p for seed in range(n)}
-    assert soak.noise(units).ok is ok
+    assert soak_deep.noise("noise", False, units).ok is ok
 
 
 def test_a_failure_of_the_fuzz_test_names_its_seeds(tmp_path):
