@@ -18,6 +18,7 @@ from calibration import evoked
 from calibration.logistic import fit_logistic
 from rtbci.decoders.evoked import EvokedDecoder
 from rtbci.decoders.montagenet import MontageNet
+from rtbci.decoders.network import WHO, NetworkMember, about
 from rtbci.decoders.stacked import STREAMS, StackedDecoder
 from rtbci.judge import softmax
 from rtbci.recipe import Recipe
@@ -25,6 +26,9 @@ from rtbci.types import Array
 
 if TYPE_CHECKING:
     from calibration.pretraining.folder import Backbone
+    from rtbci.networks.preparation import Preparation
+
+Member = MontageNet | NetworkMember
 
 INNER = 4  # blocks of the training part
 STRENGTHS = (3.0, 30.0, 300.0)  # penalties of the person's own head, features of unit rms
@@ -41,8 +45,8 @@ SEED = 5
 class Tuned:
     """A network with a person's head."""
 
-    net: MontageNet
-    frozen: MontageNet  # before it saw a label of this person
+    net: MontageNet | NetworkMember
+    frozen: MontageNet | NetworkMember  # before it saw a label of this person
     shared: tuple[Array, Array]  # weights (classes, d) and biases of what people share
     known: tuple[Array, Array]  # of the training trials, as ``look`` gives them
     inner: Array  # (trials, classes) of heads that had not seen the trial's block
@@ -115,31 +119,73 @@ def tune(
     prepared = fit_preparation(x.astype(np.float32))
     own_window = replace(recipe, window=backbone.window)
     stream = recipe.streams - 1
-    arrays = backbone.arrays(model, None, prepared, own_window, stream=stream)
     shared, bias, known = shared_head(backbone, classes)
-    arrays["class_head"], arrays["class_bias"] = shared, bias
-    net = MontageNet(classes, **arrays)
+
+    def member(model: Any, who: str | None, head: tuple[Array, Array] | None) -> Member:
+        return as_member(backbone, model, who, head, classes, prepared, own_window, stream)
+
+    net = member(model, None, (shared, bias))
     tuned = Tuned(net, net, (shared, bias), (shared, bias), shared, "")
     embedding, prior = tuned.look(x)
     tuned = replace(tuned, known=(embedding, prior))
     if how == "quick":
         return _quick_head(tuned, y, prior if known else None)
 
-    from calibration.tuning import WHO, tuned_model
+    from calibration.tuning import tuned_model
 
     z = (x @ net.grid if len(net.grid) else x).astype(np.float32)
 
-    def trained(rows: np.ndarray) -> MontageNet:
+    def trained(rows: np.ndarray) -> Member:
         model = tuned_model(backbone, recipe.channels, (shared, bias), prepared, z[rows], y[rows],
                             how == "trunk", SEED)  # fmt: skip
-        found = backbone.arrays(model, WHO, prepared, own_window, stream=stream)
-        return MontageNet(classes, **found)
+        return member(model, WHO, None)
 
     inner = np.zeros((len(x), len(classes)))
     for train, test in inner_blocks(len(x)):
         part = trained(train)
         inner[test] = [part.logits(each) for each in x[test]]
     return replace(tuned, net=trained(np.arange(len(x))), inner=inner, said=TUNINGS[how])
+
+
+def as_member(
+    backbone: "Backbone",
+    model: Any,
+    who: str | None,
+    head: tuple[Array, Array] | None,
+    classes: tuple[str, ...],
+    prepared: "Preparation",
+    recipe: Recipe,
+    stream: int,
+) -> Member:
+    """The trained ``model`` as a member of a decoder; ``who`` has the own parts (None: nobody).
+
+    ``head`` weights and biases replace the model's.
+    """
+    if backbone.dims.model == "montagenet":
+        arrays = backbone.arrays(model, who, prepared, recipe, stream=stream)
+        if head is not None:
+            arrays["class_head"], arrays["class_bias"] = head
+        return MontageNet(classes, **arrays)
+    from calibration.pretraining.windows import grid_of
+
+    if who is None:
+        model.add_subject(WHO)
+    if head is None:
+        parts = [_linear(each) for each in (model.shared, model.heads[WHO])]
+        head = parts[0][0] + parts[1][0], parts[0][1] + parts[1][1]
+    grid = grid_of(recipe)
+    return NetworkMember(
+        classes,
+        about=about(backbone.dims, recipe.channels),
+        stream=np.array([stream]),
+        grid=np.zeros((0, 0)) if grid is None else grid,
+        scale=prepared.scale,
+        covariance=prepared.covariance,
+        good=prepared.good.astype(np.float32),
+        class_head=head[0],
+        class_bias=head[1],
+        weights={n: v.numpy().copy() for n, v in model.backbone.state_dict().items()},
+    )
 
 
 def _quick_head(tuned: Tuned, y: np.ndarray, prior: Array | None) -> Tuned:

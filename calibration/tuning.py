@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from rtbci.decoders.network import WHO
 from rtbci.networks.layers import set_keys
 from rtbci.networks.model import Head, Model
 from rtbci.networks.preparation import Preparation
@@ -21,7 +22,6 @@ from rtbci.types import Array, Samples
 if TYPE_CHECKING:
     from calibration.pretraining.folder import Backbone
 
-WHO = "new"  # the person, inside the network
 EPOCHS, BATCH = 40, 64
 HEADS_RATE, TRUNK_RATE = 1e-3, 1e-4
 DECAY = 0.02

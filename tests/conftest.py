@@ -12,11 +12,16 @@ os.environ["MPLBACKEND"] = "Agg"
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
+def eeg_folder() -> Path:
+    """Where real recordings are looked for."""
+    folder = os.environ.get("RTBCI_EEG_DATA")
+    return Path(folder) if folder else CHECKOUT.parent / "shared" / "data" / "eeg"
+
+
 @pytest.fixture(scope="session")
 def eeg() -> Path:
     """The folder with real recordings; tests that need it are skipped where it is not."""
-    folder = os.environ.get("RTBCI_EEG_DATA")
-    path = Path(folder) if folder else CHECKOUT.parent / "shared" / "data" / "eeg"
+    path = eeg_folder()
     if not path.is_dir():
         pytest.skip(f"no recordings in {path}; RTBCI_EEG_DATA names the folder that holds them")
     return path

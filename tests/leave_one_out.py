@@ -20,6 +20,7 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ PEOPLE, SESSIONS, RUNS, TRIALS = 13, 2, 2, 100
 CALIBRATED = 290  # trials
 OTHERS = ("eegnet", "deep4", "electrode-transformer")
 ALONE_EPOCHS = 60  # at most, of networks that learn from one person; few trials, more rounds
+TUNINGS = ("quick", "heads")  # of calibration.stacking.TUNINGS
 FEW = 5  # people that the other networks learn from alone
 SEED = 0
 SOURCES = ("rtbci/networks", "rtbci/decoders", "rtbci/stimuli", "calibration", "sims/person",
@@ -62,11 +64,11 @@ def subjects() -> tuple[str, ...]:
     return Settings(PEOPLE, SESSIONS, RUNS, TRIALS).names
 
 
-def data(strength: str, store: Path = STORE) -> Path:
+def data(strength: str) -> Path:
     """The dataset of a strength; written where it is not there yet."""
     from sims import dataset
 
-    folder = store / f"data-{strength}"
+    folder = STORE / f"data-{strength}"
     dataset.write(folder, subjects=PEOPLE, sessions=SESSIONS, runs=RUNS, trials=TRIALS,
                   strength=strength, seed=SEED, merged=False, images=False)  # fmt: skip
     return folder
@@ -136,32 +138,29 @@ def learn(folder: Path, out: Path, model: str, shared: str, **chosen: Any) -> No
 
 
 def stacked(strength: str, who: str, backbone: Any) -> dict[str, Any]:
-    """The stacked decoder and the closed form inside it, on the same trials."""
+    """Stacked decoders, tuned in two ways, and the closed form inside them, on the same trials."""
     from calibration.training import fit
     from rtbci.decoders.stacked import STREAMS, StackedDecoder
     from rtbci.judge import decoder_input
 
     plan, recipe, trials = cut(strength, who, backbone)
     train, test = parts(trials)
-    began = time.perf_counter()
-    fitted = fit(trials, train, recipe, plan)
-    spent = time.perf_counter() - began
-    decoder = fitted.decoder
-    assert isinstance(decoder, StackedDecoder)
-    a, _ = decoder.spans.astype(int)
     windows = [decoder_input(recipe, trials.x[i], 0) for i in test]
-    closed_form = np.array([decoder.closed.logits(x[:STREAMS, :, a[0] : a[1]]) for x in windows])
-    network = np.array([decoder.net.logits(x[:, :, slice(*decoder.spans[1].astype(int))])
-                        for x in windows])  # fmt: skip
-    together = np.array([decoder.logits(x) for x in windows])
-    y = trials.y[test]
-    return {
-        **scores("closed", closed_form, y),
-        **scores("network", network, y),
-        **scores("stacked", together, y),
-        "weights": [round(float(w), 3) for w in decoder.weights],
-        "fit_s": round(spent, 1),
-    }
+    y, found = trials.y[test], {}
+    for how in TUNINGS:
+        began = time.perf_counter()
+        decoder = fit(trials, train, recipe, replace(plan, tune=how)).decoder
+        found[f"{how}_fit_s"] = round(time.perf_counter() - began, 1)
+        assert isinstance(decoder, StackedDecoder)
+        a, b = decoder.spans.astype(int)
+        alone = [decoder.closed.logits(x[:STREAMS, :, a[0] : a[1]]) for x in windows]
+        network = [decoder.net.logits(x[:, :, b[0] : b[1]]) for x in windows]
+        together = [decoder.logits(x) for x in windows]
+        found |= scores("closed", np.array(alone), y)
+        found |= scores(f"{how}_network", np.array(network), y)
+        found |= scores(f"{how}_stacked", np.array(together), y)
+        found[f"{how}_weight"] = round(float(decoder.weights[1]), 3)
+    return found
 
 
 def closed(strength: str, who: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.leave_one_out import CALIBRATED, FEW, OTHERS, PEOPLE, STRENGTHS, paired
+from tests.leave_one_out import CALIBRATED, FEW, OTHERS, PEOPLE, STRENGTHS, TUNINGS, paired
 
 COMMAND = "python -m tests.leave_one_out"
 CLASSES = {"clear": 8, "realistic": 20}
@@ -27,27 +27,32 @@ def summary(cells: Cells, strength: str) -> str:
     if len(folds) < 2:
         return ""
     chance = 1 / CLASSES[strength]
+    columns = [("closed", "closed form")]
+    for how in TUNINGS:
+        columns += [(f"{how}_network", f"network, {how}"), (f"{how}_stacked", f"stacked, {how}")]
     lines = [
         f"### `{strength}`: {CLASSES[strength]} classes, chance {chance:.1%}",
         "",
-        f"| new person | closed form | MontageNet, pretrained on {PEOPLE - 1} | stacked | "
-        "weights | pretraining | fine-tuning |",
-        "|---|---|---|---|---|---|---|",
+        f"| new person | {' | '.join(title for _, title in columns)} | weights of the network | "
+        "pretraining | fine-tuning |",
+        "|---|" + "---|" * (len(columns) + 3),
     ]
     for each in folds:
+        figures = " | ".join(f"{each[name]:.1%}" for name, _ in columns)
+        weights = ", ".join(f"{each[f'{how}_weight']:.2f}" for how in TUNINGS)
+        seconds = ", ".join(f"{each[f'{how}_fit_s']:.0f}" for how in TUNINGS)
         lines.append(
-            f"| {each['subject']} | {each['closed']:.1%} | {each['network']:.1%} | "
-            f"{each['stacked']:.1%} | {each['weights'][0]:g} / {each['weights'][1]:g} | "
-            f"{each['pretraining_s']:.0f} s | {each['fit_s']:.0f} s |"
+            f"| {each['subject']} | {figures} | {weights} | {each['pretraining_s']:.0f} s | "
+            f"{seconds} s |"
         )
-    means = [float(np.mean([f[name] for f in folds])) for name in ("closed", "network", "stacked")]
-    lines.append(f"| mean | {means[0]:.1%} | {means[1]:.1%} | {means[2]:.1%} | | | |")
-    mean, low, high = paired([each["stacked"] - each["closed"] for each in folds])
-    lines += [
-        "",
-        f"Stacked minus closed form, paired over {len(folds)} people: {100 * mean:+.1f} points, "
-        f"95 % interval [{100 * low:+.1f}, {100 * high:+.1f}].",
-    ]
+    means = " | ".join(f"{np.mean([f[name] for f in folds]):.1%}" for name, _ in columns)
+    lines += [f"| mean | {means} | | | |", ""]
+    for how in TUNINGS:
+        mean, low, high = paired([each[f"{how}_stacked"] - each["closed"] for each in folds])
+        lines.append(
+            f"Stacked ({how}) minus closed form, paired over {len(folds)} people: "
+            f"{100 * mean:+.1f} points, 95 % interval [{100 * low:+.1f}, {100 * high:+.1f}].  "
+        )
     return "\n".join(lines + others(cells, strength, folds))
 
 
@@ -75,7 +80,7 @@ def others(cells: Cells, strength: str, folds: list[Mapping[str, Any]]) -> list[
         f"{PEOPLE - 1}, {folds[0]['subject']} | time |",
         "|---|---|---|---|---|",
         f"| closed form (same people) | {reference:.1%} | | {folds[0]['closed']:.1%} | |",
-        f"| MontageNet (same people) | | | {folds[0]['network']:.1%} | "
+        f"| MontageNet (same people) | | | {folds[0]['quick_network']:.1%} | "
         f"{folds[0]['pretraining_s']:.0f} s |",
         *lines,
     ]

@@ -16,7 +16,8 @@ from calibration.training import calibrate, fit
 from calibration.trials import collect
 from rtbci import cli
 from rtbci.bridge import bridge
-from rtbci.bundle import load_bundle
+from rtbci.bundle import Bundle, load_bundle
+from rtbci.decoders.montagenet import MontageNet
 from rtbci.decoders.stacked import StackedDecoder
 from rtbci.decoders.updated import UpdatedDecoder
 from rtbci.errors import BadBundle, BadInput
@@ -226,8 +227,26 @@ def test_fine_tuning_by_gradient_is_repeatable_and_moves_what_it_should(cut, how
         stacking.tune(windows, y, CLASSES, recipe, plan.backbone, how).net for _ in range(2)
     )
     before = fitted.tuned.frozen
+    assert isinstance(first, MontageNet)
+    assert isinstance(before, MontageNet)
     np.testing.assert_array_equal(first.class_head, second.class_head)
     assert not np.array_equal(first.align, before.align)
     assert np.array_equal(first.linear, before.linear) == (how == "heads")
     said = np.array([first.logits(x).argmax() for x in windows])
     assert (said == y).mean() > 0.6  # of the trials that it learnt from; chance .25
+
+
+def test_another_network_is_stacked_saved_and_decodes_as_before(data, days, tmp_path):
+    out = tmp_path / "backbone"
+    pretrain(Pretraining(data, out, model="eegnet", sessions="2/0/0", leave_out=(NEW,), text=False,
+                         settings=Settings(epochs=3, batch=32)), silent)  # fmt: skip
+    plan = Plan(NEW, LABELS, backbone=load_backbone(out))
+    recipe = plan_recipe(days[:1], plan)
+    trials, *_ = collect(days[:1], recipe, LABELS, CLASSES)
+    fitted = fit(trials, np.flatnonzero(trials.kept), recipe, plan)
+    assert isinstance(fitted.decoder, StackedDecoder)
+    decoder = replace(fitted.decoder, weights=np.array([0.5, 0.5]))
+    bundle = Bundle(NEW, "evoked", "stacked", "", LABELS, recipe, decoder, spare=fitted.spare)
+    again = load_bundle(bundle.save(tmp_path / "bundles")).decoder
+    for x in fitted.x[:3]:
+        np.testing.assert_allclose(again.logits(x), decoder.logits(x), atol=1e-9)

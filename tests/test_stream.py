@@ -218,10 +218,3 @@ def test_what_cannot_be_is_refused_in_a_sentence(tmp_path, capsys, words, said):
     err = capsys.readouterr().err
     assert said in err
     assert err.count("\n") == 1
-
-
-def test_epochs_are_no_stream(tmp_path, capsys):
-    path = tmp_path / "epochs.npy"
-    np.save(path, np.random.default_rng(0).normal(0, 10, (4, 500, 122)).astype("f4"))
-    assert cli.main(["stream", str(path), "--rate", "1000"]) == 2
-    assert "holds epochs with nothing between them" in capsys.readouterr().err

@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 from rtbci.benchmark import BENCHES, Figure, machine
 from rtbci.errors import BadInput, Missing
+from rtbci.network_bench import network
 
 HELP = """How fast this computer decodes.
 
@@ -75,7 +76,7 @@ def live(seconds: float) -> Iterator[Figure]:
     yield from live_bench.live(seconds, lambda what: progress(f"live: {what}"))
 
 
-PARTS = {**BENCHES, "live": live}
+PARTS = {**BENCHES, "network": network, "live": live}
 
 
 def show(figures: list[Figure], about: dict[str, object]) -> None:

@@ -68,6 +68,11 @@ class MontageNet:
             raise ValueError(f"places and covariance are not those of {c} electrodes")
         if self.align.shape != (v, v) or self.linear.shape[1] != v * taps:
             raise ValueError(f"alignment and projection are not those of {v} virtual channels")
+        d = self.class_head.shape[1]
+        if self.grid.ndim != 2 or self.text_head.ndim != 2 or self.text_head.shape[1] != d:
+            raise ValueError(f"grid and text head are no matrices, or not of {d} numbers")
+        if len(self.text_bias) != len(self.text_head):
+            raise ValueError("the text head has other biases")
         for name, array in self.arrays().items():
             kind = np.float64 if name in ("scale", "covariance") else np.float32
             object.__setattr__(self, name, np.ascontiguousarray(array, kind))
@@ -137,6 +142,11 @@ class MontageNet:
         values, vectors = np.linalg.eigh(virtual)
         whitening = (vectors / np.sqrt(values)) @ vectors.T
         return (self.align @ whitening @ weights).astype(np.float32)
+
+    @classmethod
+    def from_arrays(cls, classes: tuple[str, ...], arrays: dict[str, Array]) -> "MontageNet":
+        """The network that ``arrays`` came from; ``TypeError`` or ``ValueError`` for others."""
+        return cls(classes, **arrays)
 
     def arrays(self) -> dict[str, Array]:
         """Everything but the class names, for ``weights.safetensors``."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from rtbci.decoders.evoked import EvokedDecoder
 from rtbci.decoders.montagenet import MontageNet
+from rtbci.decoders.network import NetworkMember
 from rtbci.types import Array
 
 STREAMS = 2  # of the closed form: the first ones of a window; the network names its own
@@ -22,7 +23,7 @@ class StackedDecoder:
 
     classes: tuple[str, ...]
     closed: EvokedDecoder
-    net: MontageNet
+    net: MontageNet | NetworkMember
     weights: Array  # (2,) of the closed form and of the network, on centred log-odds
     spans: Array  # (2, 2) first sample and one behind the last that each member sees
 
@@ -69,10 +70,12 @@ class StackedDecoder:
             start = f"{name}."
             return {k.removeprefix(start): v for k, v in arrays.items() if k.startswith(start)}
 
+        net = part("net")
+        kind = NetworkMember if "about" in net else MontageNet
         return cls(
             classes,
             EvokedDecoder(classes, **part("closed")),
-            MontageNet(classes, **part("net")),
+            kind.from_arrays(classes, net),
             np.asarray(arrays["weights"], float),
             np.asarray(arrays["spans"], float),
         )

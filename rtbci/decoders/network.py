@@ -1,0 +1,126 @@
+"""Any network of ``rtbci.networks`` as a member of a stacked decoder; torch is loaded at first use.
+
+MontageNet has a forward pass in numpy of its own; this is for the others. Everything is stored as
+arrays, the description of the network as the bytes of a JSON text.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtbci.networks import Dims, build
+from rtbci.networks.preparation import Preparation
+from rtbci.types import Array, Samples
+
+if TYPE_CHECKING:
+    from rtbci.networks.model import Model
+
+WEIGHTS = "weight:"  # before the names of the network's own arrays
+WHO = "new"  # the person, inside the network
+
+
+@dataclass(frozen=True)
+class NetworkMember:
+    """A network with one person's head; ``x`` is (channels, times) or (streams, ...), uV."""
+
+    classes: tuple[str, ...]
+    about: NDArray[np.uint8]  # (bytes,) JSON: dims, and the electrodes that are mounted
+    stream: Array  # (1,) which stream of the window is the network's
+    grid: Array  # (times of the window, times of the network); no rows where they are the same
+    scale: Array  # (channels,) uV
+    covariance: Array  # (channels, channels) of scaled windows
+    good: NDArray[np.floating]  # (channels,) 0 or 1
+    class_head: Array  # (classes, d)
+    class_bias: Array
+    weights: Mapping[str, Any]  # of the backbone, by name
+    _loaded: "list[Model]" = field(default_factory=list, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if len(self.class_head) != len(self.classes) or len(self.class_bias) != len(self.classes):
+            raise ValueError(f"weights are not those of {len(self.classes)} classes")
+        if self.class_head.shape[1] != self.dims().embedding:
+            raise ValueError("the head does not fit the embedding")
+        if len(self.mounted()) != len(self.scale):
+            raise ValueError(f"scales are not those of {len(self.mounted())} electrodes")
+
+    def dims(self) -> Dims:
+        """What the network was built with; raises ``ValueError`` for anything else."""
+        found = self._document()["dims"]
+        for name in ("channels", "classes", "subjects"):
+            found[name] = tuple(found[name])
+        return Dims(**found)
+
+    def mounted(self) -> tuple[str, ...]:
+        """Names of the electrodes of ``x``."""
+        return tuple(self._document()["mounted"])
+
+    def _document(self) -> dict[str, Any]:
+        found = json.loads(np.asarray(self.about, np.uint8).tobytes().decode("utf-8"))
+        if not isinstance(found, dict):
+            raise TypeError("the description of the network is no object")
+        return found
+
+    def logits(self, x: Samples | Array) -> Array:
+        """Log-odds ``(classes,)``."""
+        return (self.class_head @ self.embedding(x) + self.class_bias).astype(np.float64)
+
+    def text(self, x: Samples | Array) -> Array:
+        """Nothing: only MontageNet speaks in the text space live."""
+        return np.zeros(0)
+
+    def embedding(self, x: Samples | Array) -> Samples:
+        """The ``(d,)`` numbers that the head sees."""
+        import torch
+
+        from rtbci.networks.sites import sites_of
+
+        if x.ndim == 3:
+            x = x[int(self.stream[0])]
+        prepared = Preparation(self.scale, self.covariance, self.good > 0)
+        z = prepared.apply(x @ self.grid if len(self.grid) else x)
+        with torch.no_grad():
+            group = torch.zeros(1, dtype=torch.int64)
+            found = self._model().backbone(
+                torch.tensor(z)[None], sites_of([WHO], [prepared]), group
+            )
+        return found[0].numpy()
+
+    def _model(self) -> "Model":
+        if not self._loaded:
+            import torch
+
+            torch.set_num_threads(1)  # two threads are slower than one on the live path
+            model = build(self.dims())
+            model.backbone.mount(self.mounted())  # type: ignore[operator]
+            model.add_subject(WHO)
+            shapes = {name: value.shape for name, value in model.backbone.state_dict().items()}
+            model.backbone.load_state_dict(
+                {name: torch.tensor(a).reshape(shapes[name]) for name, a in self.weights.items()}
+            )  # a single number comes back from disk as an array of one
+            self._loaded.append(model.eval())
+        return self._loaded[0]
+
+    def arrays(self) -> dict[str, Array]:
+        """Everything but the class names, for ``weights.safetensors``."""
+        kept = [each.name for each in fields(self) if each.init]
+        own = {n: getattr(self, n) for n in kept if n not in ("classes", "weights")}
+        return own | {f"{WEIGHTS}{name}": array for name, array in self.weights.items()}
+
+    @classmethod
+    def from_arrays(cls, classes: tuple[str, ...], arrays: dict[str, Any]) -> "NetworkMember":
+        """The member that ``arrays`` came from; ``KeyError`` or ``TypeError`` for others."""
+        own = {n: array for n, array in arrays.items() if not n.startswith(WEIGHTS)}
+        weights = {
+            n.removeprefix(WEIGHTS): array for n, array in arrays.items() if n.startswith(WEIGHTS)
+        }
+        return cls(classes, weights=weights, **own)
+
+
+def about(dims: Dims, mounted: tuple[str, ...]) -> NDArray[np.uint8]:
+    """The description of a network as bytes in an array."""
+    document = {"dims": asdict(dims) | {"options": dict(dims.options)}, "mounted": list(mounted)}
+    return np.frombuffer(json.dumps(document).encode("utf-8"), np.uint8).copy()
