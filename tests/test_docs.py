@@ -19,6 +19,7 @@ from rtbci import cli
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = sorted((ROOT / "docs").glob("*.md"))
+FIGURES = {"latency", "leave_one_out", "real_rows"}  # pages without a program
 NAMED = re.compile(r"<!-- (\w+\.py) -->\n```python\n(.*?)```", re.DOTALL)
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 FAKE_BOARD = '''
@@ -156,7 +157,7 @@ def streams(lab: dict[str, str]) -> dict[str, dict[str, object]]:
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
 def test_every_program_in_the_documentation_compiles(path):
     blocks = BLOCK.findall(path.read_text(encoding="utf-8"))
-    assert blocks
+    assert blocks or path.stem in FIGURES
     for text in blocks:
         compile(text, path.name, "exec")
 

@@ -250,3 +250,20 @@ def test_another_network_is_stacked_saved_and_decodes_as_before(data, days, tmp_
     again = load_bundle(bundle.save(tmp_path / "bundles")).decoder
     for x in fitted.x[:3]:
         np.testing.assert_allclose(again.logits(x), decoder.logits(x), atol=1e-9)
+
+
+def test_another_montage_and_an_electrode_without_a_place_are_mounted(folder, days):
+    names = ("Pz", "PO7", "PO8", "O1", "O2", "P7", "P8", "Cz")
+    fewer = days[0].pick(names)
+    info = replace(fewer.info, channels=(*names[:-1], "EXG1"))
+    fewer = replace(fewer, info=info)
+    plan = Plan(NEW, LABELS, backbone=load_backbone(folder))
+    recipe = plan_recipe([fewer], plan)
+    trials, _, refused = collect([fewer], recipe, LABELS, CLASSES)
+    assert not refused
+    fitted = fit(trials, np.flatnonzero(trials.kept), recipe, plan)
+    y = trials.y[trials.kept]
+    assert fitted.tuned is not None
+    assert isinstance(fitted.tuned.net, MontageNet)
+    assert fitted.tuned.net.filters().shape == (32, 8)
+    assert (fitted.tuned.inner.argmax(axis=1) == y).mean() > 0.35  # chance .25, n about 115
