@@ -18,7 +18,7 @@ from calibration import evoked
 from calibration.logistic import fit_logistic
 from rtbci.decoders.evoked import EvokedDecoder
 from rtbci.decoders.montagenet import MontageNet
-from rtbci.decoders.network import WHO, NetworkMember, about
+from rtbci.decoders.network import NetworkMember, about
 from rtbci.decoders.stacked import STREAMS, StackedDecoder
 from rtbci.judge import softmax
 from rtbci.recipe import Recipe
@@ -132,6 +132,7 @@ def tune(
         return _quick_head(tuned, y, prior if known else None)
 
     from calibration.tuning import tuned_model
+    from rtbci.networks.member import WHO
 
     z = (x @ net.grid if len(net.grid) else x).astype(np.float32)
 
@@ -167,6 +168,7 @@ def as_member(
             arrays["class_head"], arrays["class_bias"] = head
         return MontageNet(classes, **arrays)
     from calibration.pretraining.windows import grid_of
+    from rtbci.networks.member import WHO
 
     if who is None:
         model.add_subject(WHO)

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rtbci.decoders.network import WHO
 from rtbci.networks.layers import set_keys
+from rtbci.networks.member import WHO
 from rtbci.networks.model import Head, Model
 from rtbci.networks.preparation import Preparation
 from rtbci.networks.sites import sites_of

@@ -168,7 +168,7 @@ def test_every_command_and_option_in_the_documentation_exists(path, capsys):
     commands = re.findall(r"`rtbci ([a-z]+)([^`]*)`", text)
     for block in re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
         commands += re.findall(r"^rtbci ([a-z]+)([^#\n]*)", block, re.MULTILINE)
-    assert commands
+    assert commands or path.stem in FIGURES
     for name, rest in commands:
         assert name in cli.COMMANDS, f"rtbci {name}"
         cli.main([name, "--help"])

@@ -257,7 +257,7 @@ def test_another_montage_and_an_electrode_without_a_place_are_mounted(folder, da
     fewer = days[0].pick(names)
     info = replace(fewer.info, channels=(*names[:-1], "EXG1"))
     fewer = replace(fewer, info=info)
-    plan = Plan(NEW, LABELS, backbone=load_backbone(folder))
+    plan = Plan(NEW, LABELS, backbone=load_backbone(folder), reject=300.0)
     recipe = plan_recipe([fewer], plan)
     trials, _, refused = collect([fewer], recipe, LABELS, CLASSES)
     assert not refused

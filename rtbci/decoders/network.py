@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbci.networks import Dims, build
+from rtbci.networks import Dims
 from rtbci.networks.preparation import Preparation
 from rtbci.types import Array, Samples
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from rtbci.networks.model import Model
 
 WEIGHTS = "weight:"  # before the names of the network's own arrays
-WHO = "new"  # the person, inside the network
 
 
 @dataclass(frozen=True)
@@ -74,35 +73,15 @@ class NetworkMember:
 
     def embedding(self, x: Samples | Array) -> Samples:
         """The ``(d,)`` numbers that the head sees."""
-        import torch
-
-        from rtbci.networks.sites import sites_of
+        from rtbci.networks import member
 
         if x.ndim == 3:
             x = x[int(self.stream[0])]
-        prepared = Preparation(self.scale, self.covariance, self.good > 0)
-        z = prepared.apply(x @ self.grid if len(self.grid) else x)
-        with torch.no_grad():
-            group = torch.zeros(1, dtype=torch.int64)
-            found = self._model().backbone(
-                torch.tensor(z)[None], sites_of([WHO], [prepared]), group
-            )
-        return found[0].numpy()
-
-    def _model(self) -> "Model":
         if not self._loaded:
-            import torch
-
-            torch.set_num_threads(1)  # two threads are slower than one on the live path
-            model = build(self.dims())
-            model.backbone.mount(self.mounted())  # type: ignore[operator]
-            model.add_subject(WHO)
-            shapes = {name: value.shape for name, value in model.backbone.state_dict().items()}
-            model.backbone.load_state_dict(
-                {name: torch.tensor(a).reshape(shapes[name]) for name, a in self.weights.items()}
-            )  # a single number comes back from disk as an array of one
-            self._loaded.append(model.eval())
-        return self._loaded[0]
+            self._loaded.append(member.restored(self.dims(), self.mounted(), self.weights))
+        prepared = Preparation(self.scale, self.covariance, self.good > 0)
+        seen = x @ self.grid if len(self.grid) else x
+        return member.embedding(self._loaded[0], seen, prepared)
 
     def arrays(self) -> dict[str, Array]:
         """Everything but the class names, for ``weights.safetensors``."""
