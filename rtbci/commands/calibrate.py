@@ -35,6 +35,7 @@ and xDAWN, shrinkage LDA, 0.1 to 0.8 s. Oscillations (with --frequencies, or
 a window of 1.5 s or more): filter-bank covariances and, for flicker,
 canonical correlation. Accuracy is counted on blocks of time that nothing has
 seen."""
+MOST_NAMES = 16  # electrodes that are listed one by one
 BUNDLES = Path("bundles")  # where bundles lie unless told otherwise
 
 
@@ -257,7 +258,7 @@ def show(result: "Result", folder: Path) -> None:
         ("trials", ", ".join(f"{name} {count}" for name, count in result.trials.items())),
         ("not trained on", ", ".join(f"{k}: {v}" for k, v in result.rejected.items()) or "none"),
         ("decoder", result.bundle.described),
-        ("electrodes", ", ".join(result.bundle.recipe.channels)),
+        ("electrodes", listed(result.bundle.recipe.channels)),
         ("settling", f"{result.bundle.recipe.settle:.1f} s after a gap"),
     ]
     for name, value in rows:
@@ -275,6 +276,13 @@ def show(result: "Result", folder: Path) -> None:
     }[result.verdict]
     console.print(f"\nnext: {advice}", style="dim")
     console.print(escape(f"  {command}"), soft_wrap=True)
+
+
+def listed(channels: tuple[str, ...]) -> str:
+    """All names of a small montage; how many, the first and the last of a large one."""
+    if len(channels) <= MOST_NAMES:
+        return ", ".join(channels)
+    return f"{len(channels)}: {', '.join(channels[:4])}, ..., {channels[-1]}"
 
 
 def chance(scores: "Scores") -> str:
