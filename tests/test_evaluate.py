@@ -345,10 +345,22 @@ def test_noisy_windows_turn_all_electrodes_alike():
     x = np.random.default_rng(0).standard_normal((30, 3, 125)).astype(np.float32)
     made = controls.noise_windows(x)
     spectra = [abs(np.fft.rfft(each, axis=2)) for each in (x, made)]
-    assert np.allclose(*spectra, atol=1e-3)
-    cross = [np.einsum("nct,ndt->ncd", each, each) for each in (x, made)]
+    source = [int(np.argmin([np.abs(s - each).sum() for s in spectra[0]])) for each in spectra[1]]
+    assert sorted(source) == list(range(30))  # every trial's spectrum, in another place
+    assert np.allclose(spectra[0][source], spectra[1], atol=1e-3)
+    cross = [np.einsum("nct,ndt->ncd", each, each) for each in (x[source], made)]
     assert np.allclose(*cross, atol=1e-2)
     assert abs(np.corrcoef(x.ravel(), made.ravel())[0, 1]) < 0.1
+
+
+def test_noisy_windows_do_not_tell_the_class_by_level_or_power():
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], 200)
+    x = rng.standard_normal((400, 2, 125)) * (1 + y)[:, None, None] + 5 * y[:, None, None]
+    made = controls.noise_windows(x.astype(np.float32))
+    for tells in (made.mean(axis=(1, 2)), made.std(axis=(1, 2))):
+        said = (tells > np.median(tells)).astype(int)
+        assert 0.4 < (said == y).mean() < 0.6
 
 
 def test_markers_move_to_before_the_onset():

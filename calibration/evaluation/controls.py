@@ -71,12 +71,13 @@ def noise(recording: Recording, seed: int = SEED) -> Recording:
 
 
 def noise_windows(x: Samples, seed: int = SEED) -> Samples:
-    """Windows (trials, channels, times) with random phases, other ones for every trial.
+    """Windows (trials, channels, times) with the spectra of other trials and random phases.
 
-    All electrodes of a trial turn alike, so that they stay as correlated as they were.
+    All electrodes of a trial turn alike, so that they stay as correlated as they were. The
+    spectra change places, because a trial's own level, power and correlations may tell its class.
     """
     rng = np.random.default_rng(seed)
-    spectrum = np.fft.rfft(x, axis=2)
+    spectrum = np.fft.rfft(x[rng.permutation(len(x))], axis=2)
     turn = np.exp(2j * np.pi * rng.random((len(x), 1, spectrum.shape[2])))
     turn[:, :, 0] = 1
     return np.fft.irfft(spectrum * turn, x.shape[2], axis=2).astype(np.float32)

@@ -278,7 +278,7 @@ def fit_head(
 def _controls(found: Found, clean: Sequence[Seen], first: Table, k: int) -> tuple[Control, ...]:
     """Noise, the time before the onset, and heads that were taught nonsense."""
     people = f"; one run of each of {len(found.controlled)} people"
-    noisy = "windows with the same spectra, random phases and the true labels"
+    noisy = "windows with the spectra of other trials, random phases and the true labels"
     before = controls.before_words(found.bridged)
     lied = _lied(found.runs, clean)
     control = controls.shuffled_labels(first.predictions())
