@@ -20,14 +20,21 @@ GONE, SETS = 20, 20  # electrodes that are removed, and how often
 LOSS = 1 / 3  # of the margin above chance, at most
 
 
-def noise_unit(epochs: bool, seed: int) -> float:
-    """The p-value of a calibration on eight minutes of a person without class information."""
+def noise_unit(epochs: bool, seed: int) -> float | None:
+    """The p-value of a calibration on eight minutes of a person without class information.
+
+    None where the recording was refused.
+    """
     from calibration.plan import Plan
     from calibration.training import calibrate
+    from rtbci.errors import NoUsableSignal
 
     recording = nobody(seed, epochs)
     plan = Plan("noise", {name: name for name in CLASSES})
-    result = calibrate([recording], plan, lambda *_: None)
+    try:
+        result = calibrate([recording], plan, lambda *_: None)
+    except NoUsableSignal:  # a loud head, or a bad cap: refused, and so not called significant
+        return None
     assert result.scores is not None
     return float(result.scores.p_value)
 
@@ -86,9 +93,12 @@ def noise(name: str, epochs: bool, units: Units) -> Result:
     """Noise is called significant as rarely as it should be."""
     whole = units.in_processes(name, partial(noise_unit, epochs), SEEDS)
     found = {s: units.done[f"{name}/{s}"] for s in SEEDS if f"{name}/{s}" in units.done}
-    low = sorted(seed for seed, p in found.items() if p <= LEVEL)
-    below = sum(p <= 0.05 for p in found.values())
-    figure = f"{len(low)} of {len(found)} seeds with p <= {LEVEL:g} {low}, {below} <= 0.05"
+    decided = {seed: p for seed, p in found.items() if p is not None}
+    low = sorted(seed for seed, p in decided.items() if p <= LEVEL)
+    below = sum(p <= 0.05 for p in decided.values())
+    figure = f"{len(low)} of {len(decided)} seeds with p <= {LEVEL:g} {low}, {below} <= 0.05"
+    if len(decided) < len(found):
+        figure += f"; {len(found) - len(decided)} refused"
     good = None if not whole and len(low) <= MOST else len(low) <= MOST
     return Result(figure, f"at most {MOST} of {len(SEEDS)}", good)
 

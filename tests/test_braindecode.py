@@ -144,7 +144,7 @@ def test_a_pair_that_does_not_load_is_a_sentence(monkeypatch, error):
         raise error("libc10_cuda.so: cannot open shared object file")
 
     monkeypatch.setattr(others, "find_spec", lambda _: object())
-    monkeypatch.setattr(others, "_without_compiled_audio", lambda: None)
+    monkeypatch.setattr(others, "without_compiled_audio", lambda: None)
     monkeypatch.setattr(others, "import_module", import_module)
     with pytest.raises(Missing, match=r"does not load \(libc10_cuda.so.*versions that fit"):
         small()
@@ -153,7 +153,7 @@ def test_a_pair_that_does_not_load_is_a_sentence(monkeypatch, error):
 def test_torchaudio_that_is_loaded_is_left_alone(monkeypatch):
     monkeypatch.setitem(sys.modules, "torchaudio", others)
     monkeypatch.delitem(sys.modules, "torchaudio._extension", raising=False)
-    others._without_compiled_audio()
+    others.without_compiled_audio()
     assert "torchaudio._extension" not in sys.modules
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,10 @@ def encoder() -> MiniLM:
 def original() -> NDArray[np.float32]:
     """TEXTS through transformers' own BertModel, padded in one batch, torch."""
     torch = pytest.importorskip("torch")
+    if find_spec("torchaudio"):  # transformers looks at it, and its library may not load
+        from rtbci.networks.others import without_compiled_audio
+
+        without_compiled_audio()
     transformers = pytest.importorskip("transformers")
     transformers.utils.logging.disable_progress_bar()
     folder = minilm._installed()

@@ -191,14 +191,14 @@ def _braindecode() -> ModuleType:
         raise Missing(f"models of braindecode need braindecode, which is not installed; {INSTALL}")
     with _alone():
         try:
-            _without_compiled_audio()
+            without_compiled_audio()
             return import_module("braindecode.models")
         except Exception as error:
             # torchaudio raises OSError, RuntimeError or ImportError as its version pleases
             raise Missing(f"braindecode does not load ({_said(error)}); {INSTALL}") from error
 
 
-def _without_compiled_audio() -> None:
+def without_compiled_audio() -> None:
     """Let torchaudio work without its compiled library; does nothing where it is loaded already."""
     name = "torchaudio._extension"
     if "torchaudio" in sys.modules or name in sys.modules:
