@@ -31,7 +31,8 @@ def fit_spare(
     count = np.zeros((n, n))
     found = np.full((len(used), n), np.nan)
     for row, i in enumerate(used):
-        good = np.ones(n) if missing[i] is None else (~missing[i]).astype(float)  # type: ignore[operator]
+        gone = missing[i]
+        good = np.ones(n) if gone is None else (~gone).astype(float)
         signal = _centred(x[i][:, :, ::stride]) * good[:, None]
         total += signal @ signal.transpose(0, 2, 1) / signal.shape[2]
         count += np.outer(good, good)

@@ -16,10 +16,10 @@ import numpy as np
 
 from calibration import evoked
 from calibration.logistic import fit_logistic
-from rtbci.decoders.evoked import EvokedDecoder
+from rtbci.decoders.evoked import STREAMS
 from rtbci.decoders.montagenet import MontageNet
 from rtbci.decoders.network import NetworkMember, about
-from rtbci.decoders.stacked import STREAMS, StackedDecoder
+from rtbci.decoders.stacked import StackedDecoder
 from rtbci.judge import softmax
 from rtbci.recipe import Recipe
 from rtbci.types import Array
@@ -303,10 +303,3 @@ def losses(logits: Array, y: np.ndarray) -> Array:
     weights = 1 / np.bincount(y, minlength=logits.shape[1])[y]
     p = softmax(logits)[np.arange(len(y)), y]
     return -np.log(np.maximum(p, 1e-12)) * weights * len(y) / weights.sum()
-
-
-def members_of(decoder: object) -> EvokedDecoder | None:
-    """The closed form inside a decoder for evoked responses, None for other decoders."""
-    if isinstance(decoder, StackedDecoder):
-        return decoder.closed
-    return decoder if isinstance(decoder, EvokedDecoder) else None

@@ -13,7 +13,8 @@ import numpy as np
 from calibration import evoked, stacking
 from rtbci.bundle import Bundle
 from rtbci.decoders import UPDATED
-from rtbci.decoders.updated import STREAMS, UpdatedDecoder
+from rtbci.decoders.evoked import STREAMS
+from rtbci.decoders.updated import UpdatedDecoder
 from rtbci.errors import BadInput
 from rtbci.recipe import Recipe
 from rtbci.types import Array

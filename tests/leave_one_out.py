@@ -140,7 +140,8 @@ def learn(folder: Path, out: Path, model: str, shared: str, **chosen: Any) -> No
 def stacked(strength: str, who: str, backbone: Any) -> dict[str, Any]:
     """Stacked decoders, tuned in two ways, and the closed form inside them, on the same trials."""
     from calibration.training import fit
-    from rtbci.decoders.stacked import STREAMS, StackedDecoder
+    from rtbci.decoders.evoked import STREAMS
+    from rtbci.decoders.stacked import StackedDecoder
     from rtbci.judge import decoder_input
 
     plan, recipe, trials = cut(strength, who, backbone)

@@ -15,6 +15,7 @@ from rtbci.types import Array
 
 CLIP = 30.0  # uV; every sample of every window, in training and live
 MEANS_RATE = 64.0  # Hz; the LDA sees means over 1 / 64 s
+STREAMS = 2  # A and B: the first ones of a window
 Z_LIMIT = 3.0  # z-scored means beyond this count as this
 
 

@@ -9,12 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rtbci.decoders.evoked import EvokedDecoder
+from rtbci.decoders.evoked import STREAMS, EvokedDecoder
 from rtbci.decoders.montagenet import MontageNet
 from rtbci.decoders.network import NetworkMember
 from rtbci.types import Array
-
-STREAMS = 2  # of the closed form: the first ones of a window; the network names its own
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rtbci.decoders.evoked import EvokedDecoder
+from rtbci.decoders.evoked import STREAMS, EvokedDecoder
 from rtbci.types import Array, Decoder
-
-STREAMS = 2  # of the fresh closed form: the first ones of a window
 
 
 @dataclass(frozen=True)

@@ -15,15 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from rtbci.formats.dataset import CLASSES
+
 if TYPE_CHECKING:
     from rtbci.stimuli.compose import Layout
 
 DATA = Path(__file__).parent / "data"
-CATEGORIES = (
-    *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
-    *("diningtable", "dog", "flower", "horse", "motorbike", "person", "sheep", "sofa", "train"),
-    "tvmonitor",
-)  # number and spelling as in the dataset
+CATEGORIES = CLASSES  # number and spelling as in the dataset
 PER_CATEGORY = 100
 JPEG_SIZE, JPEG_QUALITY = 256, 85
 
