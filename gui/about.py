@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from rtbci.session import CONFIG
+from rtbci.session.folder import CONFIG
 
 ABOVE_CHANCE_P = 0.01  # permutation p of the calibration
 

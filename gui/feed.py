@@ -20,10 +20,10 @@ from pathlib import Path
 
 from gui.about import About, read_about
 from gui.signal_feed import SignalFeed
-from rtbci import control
-from rtbci.control import Entry
 from rtbci.errors import RtbciError
-from rtbci.session import last_event
+from rtbci.session import control
+from rtbci.session.control import Entry
+from rtbci.session.folder import last_event
 
 AGAIN_S = 0.3  # between two looks for a session that is gone
 FILE_S = 1.0  # between two looks at the recording's size

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from rtbci.cli import THREAD_LIMITS
 from rtbci.errors import BadInput, RtbciError
-from rtbci.screen import missing, unusable
-from rtbci.xdf_writer import write_recording
+from rtbci.recorder.xdf_writer import write_recording
+from rtbci.session.screen import missing, unusable
 from sims.generate import generate
 
 FOLDER = Path("demo")

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbci.errors import BadInput
+from rtbci.recorder.xdf_writer import marker_text
 from rtbci.recording import Recording
 from rtbci.types import Array, Marker, Samples
-from rtbci.xdf_writer import marker_text
 
 CHUNK_S = 0.02
 LOOP_HOLE_S = 1.0  # between the end and the next beginning, so that every reader sees a gap

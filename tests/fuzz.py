@@ -354,9 +354,9 @@ def csv_seed() -> tuple[Files, str]:
 
 def xdf_seed() -> tuple[Files, str]:
     """Signal and markers of one session, as we write them."""
+    from rtbci.recorder.xdf_writer import write_recording
     from rtbci.recording import Recording
     from rtbci.types import Marker, Provenance, StreamInfo
-    from rtbci.xdf_writer import write_recording
 
     info = StreamInfo("amp", 250.0, ("C3", "Cz", "C4"), ("EEG",) * 3)
     x = signal_of(500, 3).astype(np.float32)
@@ -449,7 +449,7 @@ def eeglab_seed() -> tuple[Files, str]:
 
 def bundle_seed() -> tuple[Files, str]:
     """A bundle with random weights."""
-    from rtbci.benchmark import synthetic_bundle
+    from rtbci.bench.offline import synthetic_bundle
 
     bundle = synthetic_bundle(100.0, ("C3", "Cz", "C4"), ("a", "b"))
     bundle = replace(bundle, created="2026-01-01T12:00:00+00:00")  # the same on any day

@@ -16,7 +16,7 @@ from itertools import pairwise
 from gui.feed import Answer, Feed, FileSize, Link, News, Status, age_of
 from gui.signal_feed import Drawn, Item, Mark, Opened, Quality
 from gui.state import Knowledge
-from rtbci.control import find, running
+from rtbci.session.control import find, running
 
 
 def tell(event: str, **values: object) -> None:

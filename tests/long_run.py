@@ -16,7 +16,7 @@ import numpy as np
 import psutil
 import pyxdf
 
-from rtbci.benchmark import synthetic_bundle
+from rtbci.bench.offline import synthetic_bundle
 from rtbci.bundle import Bundle
 from tests.boxes_on_bus import Event
 from tests.live_session import Box
@@ -37,7 +37,7 @@ from rtbci.cli import THREAD_LIMITS, main
 
 os.environ.update(dict.fromkeys(THREAD_LIMITS, "1"))  # numpy reads them now, before main sets them
 import numpy as np
-from rtbci.delays import Delays
+from rtbci.live.delays import Delays
 
 whole = Delays.summary
 

@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from rtbci import screen
-from rtbci.benchmark import synthetic_bundle
+from rtbci.bench.offline import synthetic_bundle
+from rtbci.session import screen
 from tests.boxes_on_bus import Box
 from tests.live_session import only
 from tests.long_run import EVERY_S, RATE, WINDOW_S, counter_file, electrodes

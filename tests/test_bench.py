@@ -8,14 +8,15 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from rtbci import benchmark, cli, live_bench
-from rtbci.benchmark import Figure
+from rtbci import cli
+from rtbci.bench import live, offline
+from rtbci.bench.live import Child, Turn
+from rtbci.bench.offline import Figure
+from rtbci.bench.receivers import Tape
 from rtbci.bundle import load_bundle
 from rtbci.commands import bench
 from rtbci.errors import BadInput, Missing
 from rtbci.formats import read
-from rtbci.live_bench import Child, Turn
-from rtbci.live_receivers import Tape
 from rtbci.pipeline import Pipeline
 
 
@@ -33,7 +34,7 @@ def test_without_a_bound_there_is_no_verdict():
 
 @pytest.mark.slow
 def test_every_figure_is_one_line_of_json(capsys):
-    for part in benchmark.BENCHES:
+    for part in offline.BENCHES:
         assert cli.main(["bench", "--json", "--seconds", "6", "--only", part]) == 0
         out, err = capsys.readouterr()
         lines = [json.loads(line) for line in out.splitlines()]
@@ -76,7 +77,7 @@ def test_ratios_are_over_the_better_setting_of_the_other():
         "StreamLSL 1 ms": turns(2.5, 30.0),
         "StreamLSL 20 ms": turns(10.5, 10.0),
     }
-    figures = {each.what: each for each in live_bench.figures(found, [])}
+    figures = {each.what: each for each in live.figures(found, [])}
     cpu = figures["less CPU than StreamLSL at its better setting"]
     latency = figures["less latency over pylsl than StreamLSL at its better setting"]
     assert (cpu.figure, cpu.ok) == (5.0, False)
@@ -87,7 +88,7 @@ def test_ratios_are_over_the_better_setting_of_the_other():
 
 def test_without_the_other_its_lines_say_how_to_get_it():
     found = {name: [Turn((0.5, 0.6), 1.0, 1000.0, 0)] for name in ("rtbci", "pylsl")}
-    figures = list(live_bench.figures(found, ["StreamLSL 1 ms"]))
+    figures = list(live.figures(found, ["StreamLSL 1 ms"]))
     assert any("not installed (pip install mne-lsl)" in each.what for each in figures)
     assert not any("better setting" in each.what for each in figures)
 
@@ -117,8 +118,8 @@ def test_what_was_measured_is_shown_although_lsl_fails(monkeypatch, capsys):
     def broken(*_: object) -> None:
         raise Missing("no loopback (rtbci doctor)")
 
-    monkeypatch.setattr(live_bench, "live", broken)
-    monkeypatch.setattr(bench, "PARTS", {"ring": benchmark.ring, "live": bench.live})
+    monkeypatch.setattr(live, "live", broken)
+    monkeypatch.setattr(bench, "PARTS", {"ring": offline.ring, "live": bench.live})
     assert cli.main(["bench", "--seconds", "6"]) == 3
     out, err = capsys.readouterr()
     assert "np.roll" in out
@@ -140,7 +141,7 @@ def test_a_length_without_sense_is_refused(seconds, capsys):
 
 def test_ours_and_the_other_take_turns():
     turns: list[str] = []
-    one, other, ratio = benchmark.side_by_side(
+    one, other, ratio = offline.side_by_side(
         lambda: turns.append("a"), lambda: turns.append("b"), repeats=2, calls=3
     )
     assert "".join(turns) == "aaabbb" * 4
@@ -151,8 +152,8 @@ def test_ours_and_the_other_take_turns():
 def test_the_bundle_of_the_benchmark_is_one_that_loads_and_decodes(channels, classes, tmp_path):
     names = tuple(f"E{i}" for i in range(channels))
     labels = tuple(f"{i}" for i in range(classes))
-    bundle = benchmark.synthetic_bundle(250.0, names, labels)
-    recording = benchmark.synthetic_recording(250.0, names, 20.0, 2.0, labels)
+    bundle = offline.synthetic_bundle(250.0, names, labels)
+    recording = offline.synthetic_recording(250.0, names, 20.0, 2.0, labels)
     first = Pipeline(bundle, recording.info).run(recording.items())
     again = Pipeline(load_bundle(bundle.save(tmp_path)), recording.info).run(recording.items(7))
     assert len(first) == len(recording.markers)
@@ -161,8 +162,8 @@ def test_the_bundle_of_the_benchmark_is_one_that_loads_and_decodes(channels, cla
 
 
 def test_the_recording_of_a_headset_reads_back_as_it_was(tmp_path):
-    made = benchmark.synthetic_recording(256.0, benchmark.HEADSET, 10.0, 2.0, ("1", "2"))
-    benchmark.write_headset_csv(tmp_path / "a.csv", made)
+    made = offline.synthetic_recording(256.0, offline.HEADSET, 10.0, 2.0, ("1", "2"))
+    offline.write_headset_csv(tmp_path / "a.csv", made)
     found = read(tmp_path / "a.csv")
     np.testing.assert_allclose(found.signal, made.signal, atol=6e-4)
     assert [(m.index, m.label) for m in found.markers] == [(m.index, m.label) for m in made.markers]
@@ -171,9 +172,9 @@ def test_the_recording_of_a_headset_reads_back_as_it_was(tmp_path):
 
 def test_too_short_a_recording_is_refused():
     with pytest.raises(BadInput, match="hold no event"):
-        benchmark.synthetic_recording(256.0, benchmark.HEADSET, 1.0, 2.0, ("1", "2"))
+        offline.synthetic_recording(256.0, offline.HEADSET, 1.0, 2.0, ("1", "2"))
 
 
 def test_a_child_that_fails_is_reported_with_what_it_said():
     with pytest.raises(BadInput, match="no command 'reply'"):
-        benchmark._until(b"x", "reply")
+        offline._until(b"x", "reply")

@@ -19,8 +19,8 @@ from rtbci.bundle import load_bundle
 from rtbci.commands import calibrate
 from rtbci.messages import line
 from rtbci.options import labels, names, subject_id
+from rtbci.recorder.xdf_writer import write_recording
 from rtbci.recording import Recording
-from rtbci.xdf_writer import write_recording
 from sims.generate import generate
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from calibration import evoked, oscillation
+from rtbci.bench.network import random_montagenet
 from rtbci.bundle import Bundle, load_bundle
 from rtbci.decoders import FAMILIES, UPDATED, decoder_of
 from rtbci.decoders.montagenet import POOL
 from rtbci.decoders.stacked import StackedDecoder
 from rtbci.decoders.updated import UpdatedDecoder
 from rtbci.errors import BadBundle
-from rtbci.network_bench import random_montagenet
 from rtbci.recipe import EVOKED_BANDS, EVOKED_WINDOW, Recipe, make_recipe
 from rtbci.types import Array, Decoder
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from rtbci import check, doctor, doctor_disk, doctor_lsl, doctor_machine
-from rtbci.check import Check, NoAnswer, Place, Task, TooSlow, ask, exit_code, run_all
+from rtbci.doctor import all_checks, check, disk, lsl, machine
+from rtbci.doctor.check import Check, NoAnswer, Place, Task, TooSlow, ask, exit_code, run_all
 
 NAMES = {
     "Python", "Python and PySide6", "packages", "disk", "power", "display", "OpenGL", "GPU",
@@ -105,7 +105,7 @@ def test_a_broken_lsl_library_is_one_clean_failure(tmp_path):
 
 def test_a_library_that_is_not_where_it_is_said_to_be_is_named(place, monkeypatch):
     monkeypatch.setenv("PYLSL_LIB", "/nonexistent")
-    first = doctor_lsl.library(place)[0]
+    first = lsl.library(place)[0]
     assert first.level == "warn"
     assert "/nonexistent, which is no file" in first.found
     assert "PYLSL_LIB" in first.next_step
@@ -113,7 +113,7 @@ def test_a_library_that_is_not_where_it_is_said_to_be_is_named(place, monkeypatc
 
 def test_the_doctor_loads_neither_windows_nor_networks_nor_lsl():
     code = (
-        "import sys, rtbci.doctor; "
+        "import sys, rtbci.doctor.all_checks; "
         "print(*{'PySide6', 'torch', 'pylsl', 'scipy', 'mne', 'rich'} & set(sys.modules))"
     )
     done = subprocess.run(
@@ -189,7 +189,7 @@ def test_a_child_that_cannot_do_it_says_why():
 
 
 def test_every_task_has_a_name_of_its_own():
-    names = [task.name for task in doctor.TASKS]
+    names = [task.name for task in all_checks.TASKS]
     assert len(set(names)) == len(names)
 
 
@@ -206,14 +206,14 @@ def test_every_task_has_a_name_of_its_own():
     ],
 )
 def test_the_pair_that_aborts_is_known(python, pyside, level):
-    found = doctor_machine.pair(python, pyside)
+    found = machine.pair(python, pyside)
     assert found.level == level
     if level == "fail":
         assert "'PySide6>=6.10,<6.12'" in found.next_step
 
 
 def test_a_package_that_cannot_be_imported_is_named():
-    answer = doctor_machine.import_all("json", "no_such_package")
+    answer = machine.import_all("json", "no_such_package")
     assert "json" in str(answer["versions"])
     assert "ModuleNotFoundError" in str(answer["broken"])
 
@@ -222,35 +222,35 @@ def test_packages_that_import_slowly_are_told_from_missing_ones(place, monkeypat
     def slow(*_: object, **__: object) -> None:
         raise TooSlow("did not answer within 1 s")
 
-    monkeypatch.setattr(doctor_machine, "ask", slow)
-    assert doctor_machine.packages(place)[0].level == "warn"
-    monkeypatch.setattr(doctor_machine, "NEEDED", ("no_such_package",))
+    monkeypatch.setattr(machine, "ask", slow)
+    assert machine.packages(place)[0].level == "warn"
+    monkeypatch.setattr(machine, "NEEDED", ("no_such_package",))
     with pytest.raises(TooSlow):
-        doctor_machine.packages(place)
+        machine.packages(place)
 
 
 def test_a_changed_weight_is_found(place, monkeypatch, tmp_path):
     (tmp_path / "w.bin").write_bytes(b"right")
-    monkeypatch.setattr(doctor_machine, "PACKAGE", tmp_path)
+    monkeypatch.setattr(machine, "PACKAGE", tmp_path)
     right = hashlib.sha256(b"right").hexdigest()
-    monkeypatch.setattr(doctor_machine, "WEIGHTS", {"w.bin": right})
-    assert doctor_machine.weights(place)[0].level == "ok"
-    monkeypatch.setattr(doctor_machine, "WEIGHTS", {"w.bin": right, "gone.bin": right})
-    assert "missing or changed: gone.bin" in doctor_machine.weights(place)[0].found
+    monkeypatch.setattr(machine, "WEIGHTS", {"w.bin": right})
+    assert machine.weights(place)[0].level == "ok"
+    monkeypatch.setattr(machine, "WEIGHTS", {"w.bin": right, "gone.bin": right})
+    assert "missing or changed: gone.bin" in machine.weights(place)[0].found
     (tmp_path / "w.bin").write_bytes(b"wrong")
-    assert "w.bin, gone.bin" in doctor_machine.weights(place)[0].found
+    assert "w.bin, gone.bin" in machine.weights(place)[0].found
 
 
 def test_a_folder_that_is_not_there_yet_is_measured_above_it(tmp_path):
-    assert doctor_disk.existing(tmp_path / "a" / "b") == tmp_path.resolve()
-    answer = doctor_disk.measure(str(tmp_path / "a" / "b"))
-    assert answer["written_mb"] == doctor_disk.TOTAL_MB
+    assert disk.existing(tmp_path / "a" / "b") == tmp_path.resolve()
+    answer = disk.measure(str(tmp_path / "a" / "b"))
+    assert answer["written_mb"] == disk.TOTAL_MB
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs a folder that refuses files")
 def test_a_folder_that_refuses_files_fails():
-    found = doctor_machine.disk(Place(Path("/proc")))[0]
+    found = machine.disk(Place(Path("/proc")))[0]
     assert found.level == "fail"
     assert "cannot be written to" in found.found
     assert found.next_step
@@ -268,33 +268,33 @@ def test_a_folder_that_refuses_files_fails():
 )
 def test_a_full_or_slow_disk_is_told(place, monkeypatch, changes, level):
     answer = {"free": 1.0e11, "mb_s": 300.0, "worst_sync": 0.01, "written_mb": 50} | changes
-    monkeypatch.setattr(doctor_machine, "ask", lambda *_, **__: answer)
-    assert doctor_machine.disk(place)[0].level == level
+    monkeypatch.setattr(machine, "ask", lambda *_, **__: answer)
+    assert machine.disk(place)[0].level == level
 
 
 def test_saved_power_is_told_where_it_matters(place, monkeypatch, tmp_path):
     cpu, supply = tmp_path / "cpu", tmp_path / "power"
     (cpu / "cpu0" / "cpufreq").mkdir(parents=True)
     (supply / "BAT0").mkdir(parents=True)
-    monkeypatch.setattr(doctor_machine, "CPU", cpu)
-    monkeypatch.setattr(doctor_machine, "POWER", supply)
-    assert doctor_machine.power(place)[0].found.startswith("not checked")
+    monkeypatch.setattr(machine, "CPU", cpu)
+    monkeypatch.setattr(machine, "POWER", supply)
+    assert machine.power(place)[0].found.startswith("not checked")
     (cpu / "cpu0" / "cpufreq" / "scaling_governor").write_text("powersave\n")
-    assert doctor_machine.power(place)[0].level == "warn"
+    assert machine.power(place)[0].level == "warn"
     (cpu / "cpu0" / "cpufreq" / "scaling_driver").write_text("intel_pstate\n")
-    assert doctor_machine.power(place)[0].level == "ok"
+    assert machine.power(place)[0].level == "ok"
     (supply / "BAT0" / "status").write_text("Discharging\n")
-    assert "on battery" in doctor_machine.power(place)[0].found
+    assert "on battery" in machine.power(place)[0].found
 
 
 def test_what_was_not_measured_is_not_a_figure(place, monkeypatch):
     for variable in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(variable, raising=False)
-    by_name = {each.name: each for each in doctor_machine.screen(place)}
+    by_name = {each.name: each for each in machine.screen(place)}
     assert by_name["OpenGL"].found.startswith("not checked")
     assert "none" in by_name["display"].found
     monkeypatch.setenv("PATH", "/nonexistent")
-    assert doctor_machine.gpu(place)[0].found == "none found, none needed"
+    assert machine.gpu(place)[0].found == "none found, none needed"
 
 
 @contextlib.contextmanager
@@ -316,7 +316,7 @@ def amplifiers(session: str) -> Iterator[None]:
 def test_twins_and_nameless_streams_of_the_lab_are_told(place):
     assert place.session is not None
     with amplifiers(place.session):
-        found = doctor_lsl.lab(place)[0]
+        found = lsl.lab(place)[0]
     assert found.level == "warn"
     assert "4 in LSL session" in found.found
     assert "source_id 'a' twice (amp copy on " in found.found
@@ -332,8 +332,8 @@ def test_loss_slowness_and_a_silent_clock_are_told(place, monkeypatch):
     }  # fmt: skip
 
     def said(**changes: object) -> dict[str, str]:
-        monkeypatch.setattr(doctor_lsl, "ask", lambda *_, **__: good | changes)
-        return {each.name: each.level for each in doctor_lsl.loopback(place)}
+        monkeypatch.setattr(lsl, "ask", lambda *_, **__: good | changes)
+        return {each.name: each.level for each in lsl.loopback(place)}
 
     assert set(said().values()) == {"ok"}
     assert said(lost=3)["LSL loopback"] == "fail"
@@ -347,8 +347,8 @@ def test_loss_slowness_and_a_silent_clock_are_told(place, monkeypatch):
 
 def test_too_few_visible_outlets_name_the_setting(place, monkeypatch):
     answer = {"made": 40, "seen": 17, "seconds": 1.0, "failed": ""}
-    monkeypatch.setattr(doctor_lsl, "ask", lambda *_, **__: answer)
-    found = doctor_lsl.outlets(place)[0]
+    monkeypatch.setattr(lsl, "ask", lambda *_, **__: answer)
+    found = lsl.outlets(place)[0]
     assert found.level == "warn"
     assert "17 of 40" in found.found
     assert "PortRange = 128" in found.next_step
@@ -357,8 +357,8 @@ def test_too_few_visible_outlets_name_the_setting(place, monkeypatch):
 def test_a_discovery_port_that_somebody_holds_is_told(place, monkeypatch):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as held:
         held.bind(("", 0))  # without sharing
-        monkeypatch.setattr(doctor_lsl, "DISCOVERY_PORT", held.getsockname()[1])
-        found = doctor_lsl.network(place)[0]
+        monkeypatch.setattr(lsl, "DISCOVERY_PORT", held.getsockname()[1])
+        found = lsl.network(place)[0]
     assert found.level == "warn"
     assert "cannot be opened" in found.found
     assert "ss -lunp" in found.next_step
@@ -366,11 +366,11 @@ def test_a_discovery_port_that_somebody_holds_is_told(place, monkeypatch):
 
 def test_a_firewall_without_a_rule_for_lsl_is_told(monkeypatch, tmp_path):
     switch = tmp_path / "ufw.conf"
-    monkeypatch.setattr(doctor_lsl, "FIREWALLS", {switch: ("ufw", "ENABLED=yes", "allow it")})
-    assert doctor_lsl.firewall() == ("", "")
+    monkeypatch.setattr(lsl, "FIREWALLS", {switch: ("ufw", "ENABLED=yes", "allow it")})
+    assert lsl.firewall() == ("", "")
     switch.write_text("ENABLED=no\n")
-    assert doctor_lsl.firewall() == ("", "")
+    assert lsl.firewall() == ("", "")
     switch.write_text("ENABLED=yes\n")
-    assert doctor_lsl.firewall() == ("ufw", "allow it")
+    assert lsl.firewall() == ("ufw", "allow it")
     (tmp_path / "user.rules").write_text("-A ufw-user-input -p udp --dport 16571 -j ACCEPT\n")
-    assert doctor_lsl.firewall() == ("", "")
+    assert lsl.firewall() == ("", "")

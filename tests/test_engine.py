@@ -12,11 +12,11 @@ import pytest
 
 from calibration.training import Plan, calibrate
 from rtbci.bundle import Bundle
-from rtbci.child import Control, Reporter
-from rtbci.engine import Engine
-from rtbci.guarded import FAILURES
+from rtbci.live.engine import Engine
+from rtbci.live.guarded import FAILURES
 from rtbci.pipeline import Pipeline
 from rtbci.recording import Recording
+from rtbci.session.child import Control, Reporter
 from rtbci.types import Array, Chunk, Decoder, Gap, Marker
 from sims.generate import generate
 

@@ -32,8 +32,8 @@ from gui import palette
 from rtbci import cli
 from rtbci.errors import BadInput
 from rtbci.metrics import balanced_accuracy
+from rtbci.recorder.xdf_writer import write_recording
 from rtbci.recording import Recording
-from rtbci.xdf_writer import write_recording
 from sims.generate import generate
 
 NASTY = "tool & <script>alert(1)</script>"

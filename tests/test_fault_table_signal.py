@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from rtbci.bundle import Bundle
-from rtbci.live_timebase import LiveTimeBase, Rows
+from rtbci.live.timebase import LiveTimeBase, Rows
+from rtbci.recorder.verify import look
 from rtbci.types import Gap
-from rtbci.verify import look
 from tests.boxes_on_bus import (
     RATE,
     Played,

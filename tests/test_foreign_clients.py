@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import pyxdf
 
-from rtbci.benchmark import HEADSET, HEADSET_RATE, synthetic_recording, write_headset_csv
+from rtbci.bench.offline import HEADSET, HEADSET_RATE, synthetic_recording, write_headset_csv
 from rtbci.formats import read
 from rtbci.recording import Recording
 

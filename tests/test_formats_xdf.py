@@ -10,8 +10,8 @@ import pytest
 from rtbci.commands import info
 from rtbci.errors import BadInput
 from rtbci.formats import read
+from rtbci.recorder.xdf_writer import write_recording
 from rtbci.types import Gap
-from rtbci.xdf_writer import write_recording
 from sims.generate import generate
 from tests.lsl_source import session
 from tests.lsl_stream import streams

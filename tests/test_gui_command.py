@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rtbci import cli, screen
+from rtbci import cli
+from rtbci.session import screen
 
 NO_DISPLAY = "there is no display (DISPLAY is not set)"
 

@@ -18,7 +18,7 @@ import pytest
 
 pytest.importorskip("PySide6", reason="the window needs PySide6")
 
-from rtbci.control import running
+from rtbci.session.control import running
 from tests.boxes_on_bus import Box, recorded, simulated, small_bundle, write
 from tests.live_session import only, pids, until
 from tests.lsl_source import session

@@ -29,7 +29,7 @@ FENCES = {  # library -> the only places that import it
     "pyriemann": ("calibration/", "rtbci/stats.py"),
     "mne": ("rtbci/formats/", "rtbci/mne_bridge.py"),
     "mne_realtime": ("rtbci/mne_bridge.py",),
-    "mne_lsl": ("rtbci/live_receivers.py",),
+    "mne_lsl": ("rtbci/bench/receivers.py",),
     "mne_bids": ("rtbci/formats/",),
     "braindecode": ("rtbci/networks/",),
     "tokenizers": ("rtbci/text/",),
@@ -49,8 +49,8 @@ FORBIDDEN_NAMES = ("utils", "helpers", "manager", "common", "misc")
 LONGEST = 400  # lines of one module
 LIGHT = (  # what every child on the live path loads
     "rtbci/*.py",
-    "rtbci/decoders/*.py",
-    "rtbci/formats/*.py",
+    *("rtbci/live/*.py", "rtbci/session/*.py", "rtbci/recorder/*.py", "rtbci/doctor/*.py"),
+    *("rtbci/bench/*.py", "rtbci/decoders/*.py", "rtbci/formats/*.py"),
 )
 NOT_LIGHT = {"rtbci/stats.py", "rtbci/mne_bridge.py", "rtbci/__main__.py"}
 HEAVY = (

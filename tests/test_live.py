@@ -17,10 +17,10 @@ import psutil
 import pytest
 
 from calibration.training import Plan, calibrate
-from rtbci.boxes import Bus, decode_child, private_bus
-from rtbci.session import verify_events
+from rtbci.recorder.xdf_writer import write_recording
+from rtbci.session.boxes import Bus, decode_child, private_bus
+from rtbci.session.folder import verify_events
 from rtbci.types import Gap
-from rtbci.xdf_writer import write_recording
 from sims.generate import generate
 
 pytestmark = [pytest.mark.lsl, pytest.mark.slow]

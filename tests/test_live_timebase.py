@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from rtbci.live_timebase import RESTARTED, LiveTimeBase, Rows
+from rtbci.live.timebase import RESTARTED, LiveTimeBase, Rows
 from rtbci.timebase import CLOCK_RESET, from_stamps
 from rtbci.types import Gap
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rtbci import mne_bridge
-from rtbci.benchmark import HEADSET, HEADSET_RATE, synthetic_recording, write_headset_csv
+from rtbci.bench.offline import HEADSET, HEADSET_RATE, synthetic_recording, write_headset_csv
 from rtbci.errors import BadInput, Missing
 from rtbci.formats import read
 from rtbci.mne_bridge import Client, mne_info, rt_epochs
@@ -233,7 +233,8 @@ def test_without_mne_realtime_a_sentence_says_what_to_install(monkeypatch):
 
 def test_nothing_else_of_the_core_loads_the_bridge():
     code = (
-        "import sys, rtbci.engine, rtbci.lsl.signal; print([m for m in sys.modules if 'mne' in m])"
+        "import sys, rtbci.live.engine, rtbci.lsl.signal\n"
+        "print([m for m in sys.modules if 'mne' in m])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

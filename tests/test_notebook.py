@@ -10,7 +10,7 @@ import pytest
 
 import rtbci
 from calibration.training import Plan, calibrate
-from rtbci.xdf_writer import write_recording
+from rtbci.recorder.xdf_writer import write_recording
 from sims.generate import generate
 
 ROOT = Path(__file__).resolve().parent.parent

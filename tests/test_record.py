@@ -346,5 +346,5 @@ atexit.register(lambda: print(sorted(heavy & set(sys.modules)), file=sys.stderr)
 
 
 def test_pylsl_tells_what_we_build_on():
-    # an inlet that LSL takes over to another outlet says so; see rtbci/recorder_streams.py
+    # an inlet that LSL takes over to another outlet says so; see rtbci/recorder/streams.py
     assert hasattr(pylsl.StreamInlet, "was_clock_reset")

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 import pyxdf
 
-from rtbci import xdf_pack
 from rtbci.formats.xdf_salvage import Salvage, Span, salvage, stamps
-from rtbci.verify import look, recover
+from rtbci.recorder import xdf_pack
+from rtbci.recorder.verify import look, recover
 from tests.lsl_source import session, source, stop
 from tests.record_box import Recorder
 

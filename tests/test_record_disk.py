@@ -16,12 +16,13 @@ import numpy as np
 import pytest
 import pyxdf
 
-from rtbci import recorder_disk, xdf_pack
-from rtbci.child import Reporter
 from rtbci.errors import BadInput
-from rtbci.recorder_disk import Piece, Spool, parts, prepare
-from rtbci.recorder_space import Space
-from rtbci.verify import holes, look
+from rtbci.recorder import disk as recorder_disk
+from rtbci.recorder import xdf_pack
+from rtbci.recorder.disk import Piece, Spool, parts, prepare
+from rtbci.recorder.space import Space
+from rtbci.recorder.verify import holes, look
+from rtbci.session.child import Reporter
 
 ROOT = Path(__file__).resolve().parent.parent
 HEADER = (

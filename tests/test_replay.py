@@ -18,10 +18,10 @@ from rtbci import cli
 from rtbci.commands.replay import guess_labels
 from rtbci.errors import BadInput
 from rtbci.options import subject_of
+from rtbci.recorder.xdf_writer import write_recording
 from rtbci.recording import Recording
 from rtbci.replay import speed_reached
 from rtbci.types import Gap
-from rtbci.xdf_writer import write_recording
 from sims.generate import generate
 
 ROOT = Path(__file__).resolve().parent.parent

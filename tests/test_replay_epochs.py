@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from rtbci import cli
-from rtbci.xdf_writer import write_recording
+from rtbci.recorder.xdf_writer import write_recording
 from sims.generate import generate
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -155,7 +155,7 @@ def test_muse_files_and_xdf_keep_the_stamps_they_have(tmp_path):
     recording = read(path)
     assert recording.stamps is not None
     np.testing.assert_allclose(recording.stamps, stamps, atol=1e-5)
-    from rtbci.xdf_writer import write_recording
+    from rtbci.recorder.xdf_writer import write_recording
 
     write_recording(tmp_path / "a.xdf", counted())
     again = read(tmp_path / "a.xdf")

@@ -18,10 +18,10 @@ from typing import Any
 import psutil
 import pytest
 
-from rtbci import control, session
-from rtbci.control import Entry, Server
 from rtbci.errors import BadInput, InUse, Missing
-from rtbci.session import EventLog, Folder, create, last_event, verify_events
+from rtbci.session import control
+from rtbci.session.control import Entry, Server
+from rtbci.session.folder import EventLog, Folder, create, last_event, load_config, verify_events
 
 ROOT = Path(__file__).resolve().parent.parent
 NOON = datetime(2026, 11, 21, 12, 0, 0)
@@ -51,7 +51,7 @@ def test_a_session_has_a_folder_that_only_its_owner_reads(tmp_path):
         files = [path for path in folder.path.iterdir() if path.is_file()]
         assert {path.name for path in files} == {"session.json", "events.jsonl", "session.lock"}
         assert {mode(path) for path in files} == {0o600}
-    assert session.load_config(folder.path)["bundle"] == "bundles/sub-02"
+    assert load_config(folder.path)["bundle"] == "bundles/sub-02"
 
 
 def test_an_existing_session_is_never_overwritten(tmp_path):
@@ -72,7 +72,7 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
 
 def test_the_second_user_is_told_who_holds_the_session(tmp_path):
     with create(tmp_path, "sub-02") as folder:
-        code = f"from pathlib import Path; from rtbci.session import Folder\n" \
+        code = f"from pathlib import Path; from rtbci.session.folder import Folder\n" \
                f"Folder(Path({str(folder.path)!r}))"  # fmt: skip
         other = subprocess.run(
             [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
@@ -87,7 +87,7 @@ def test_the_second_user_is_told_who_holds_the_session(tmp_path):
 def test_the_lock_of_a_killed_holder_is_recognised_and_taken(tmp_path):
     (tmp_path / "s").mkdir()
     code = (
-        "from pathlib import Path; from rtbci.session import Folder; import os, time\n"
+        "from pathlib import Path; from rtbci.session.folder import Folder; import os, time\n"
         f"held = Folder(Path({str(tmp_path / 's')!r}))\n"
         "print(os.getpid(), flush=True); time.sleep(60)"
     )

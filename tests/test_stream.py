@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from rtbci import cli
+from rtbci.recorder.xdf_writer import write_recording
 from rtbci.types import Gap
-from rtbci.xdf_writer import write_recording
 from tests.counted import CHANNELS, TYPES, counted, counted_file
 from tests.lsl_reader import Reader
 from tests.lsl_source import ROOT, session

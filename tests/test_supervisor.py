@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from rtbci.supervisor import Child, Crew, Failure, last_line, run
+from rtbci.session.supervisor import Child, Crew, Failure, last_line, run
 
 ROOT = Path(__file__).resolve().parent.parent
 GOOD = """
@@ -174,7 +174,7 @@ def test_a_box_that_does_not_listen_is_ended_by_force(crew):
 
 
 def test_a_frozen_box_is_noticed_and_one_that_hangs_is_replaced(crew, heard, monkeypatch):
-    monkeypatch.setattr("rtbci.supervisor.QUIET", 0.3)
+    monkeypatch.setattr("rtbci.session.supervisor.QUIET", 0.3)
     chatty = 'import time\nprint(\'{"event": "ready"}\', flush=True)\n' + (
         'while True:\n time.sleep(0.05)\n print(\'{"event": "status"}\', flush=True)'
     )
@@ -208,7 +208,7 @@ def test_boxes_see_the_end_of_stdin_when_the_supervisor_is_killed(tmp_path):
     code = f"""
 import sys, time
 from pathlib import Path
-from rtbci.supervisor import Child, Crew
+from rtbci.session.supervisor import Child, Crew
 with Crew(lambda box, event: print(event["pid"], flush=True) if event["event"] == "started"
           else None, Path({str(tmp_path)!r})) as crew:
     program = ("-c", "NAME = 'x'" + {GOOD!r})

@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 import pyxdf
 
-from rtbci import cli, xdf_pack
+from rtbci import cli
 from rtbci.errors import BadInput
 from rtbci.formats import read
 from rtbci.formats.xdf_salvage import salvage
+from rtbci.recorder import xdf_pack
+from rtbci.recorder.verify import holes, look, recover
+from rtbci.recorder.xdf_writer import XdfWriter
 from rtbci.types import StreamInfo
-from rtbci.verify import holes, look, recover
-from rtbci.xdf_writer import XdfWriter
 
 EEG = StreamInfo("cap", 250.0, ("Cz", "Pz"), ("EEG", "EEG"))
 EVENTS = StreamInfo("events", 0.0, ("marker",), ("MARKER",), unit="")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from rtbci.child import Reporter
-from rtbci.watchdog import Watchdog
+from rtbci.live.watchdog import Watchdog
+from rtbci.session.child import Reporter
 
 
 class Stream:

@@ -13,9 +13,9 @@ import pyxdf
 
 from rtbci.errors import BadInput
 from rtbci.formats import read
+from rtbci.recorder.xdf_writer import SYNC_S, XdfWriter, marker_text, write_recording
 from rtbci.recording import Recording
 from rtbci.types import Gap, Marker, Provenance, StreamInfo
-from rtbci.xdf_writer import SYNC_S, XdfWriter, marker_text, write_recording
 
 EEG = StreamInfo("cap", 250.0, ("Cz", "Pz µ<&>"), ("EEG", "EEG"))
 EVENTS = StreamInfo("cap-markers", 0.0, ("marker",), ("MARKER",), unit="")
@@ -205,7 +205,7 @@ WRITE_FOR_EVER = textwrap.dedent("""
     import itertools, sys
     import numpy as np
     from rtbci.types import StreamInfo
-    from rtbci.xdf_writer import XdfWriter
+    from rtbci.recorder.xdf_writer import XdfWriter
     writer = XdfWriter(sys.argv[1])
     eeg = writer.add_stream(StreamInfo("cap", 250.0, ("a", "b"), ("EEG", "EEG")))
     for n in itertools.count(0, 10):
@@ -250,7 +250,7 @@ import resource, sys
 import numpy as np
 from rtbci.errors import BadInput
 from rtbci.types import StreamInfo
-from rtbci.xdf_writer import XdfWriter
+from rtbci.recorder.xdf_writer import XdfWriter
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 writer = XdfWriter(sys.argv[1])
 eeg = writer.add_stream(StreamInfo("cap", 250.0, ("a", "b"), ("EEG", "EEG")))

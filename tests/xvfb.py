@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rtbci import screen
+from rtbci.session import screen
 
 NEEDED = ("Xvfb", "openbox", "xdotool")
 START_S = 15.0

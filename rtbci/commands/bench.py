@@ -6,9 +6,9 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from rtbci.benchmark import BENCHES, Figure, machine
+from rtbci.bench.network import network
+from rtbci.bench.offline import BENCHES, Figure, machine
 from rtbci.errors import BadInput, Missing
-from rtbci.network_bench import network
 
 HELP = """How fast this computer decodes.
 
@@ -71,7 +71,7 @@ def progress(what: str) -> None:
 
 def live(seconds: float) -> Iterator[Figure]:
     """The live part."""
-    from rtbci import live_bench
+    from rtbci.bench import live as live_bench
 
     yield from live_bench.live(seconds, lambda what: progress(f"live: {what}"))
 

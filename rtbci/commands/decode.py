@@ -6,14 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rtbci.child import add_child_options
 from rtbci.options import add_lsl_options
+from rtbci.session.child import add_child_options
 
 if TYPE_CHECKING:
     from rtbci.bundle import Bundle
-    from rtbci.child import Control, Reporter
     from rtbci.lsl.description import Description
     from rtbci.lsl.signal import Layout
+    from rtbci.session.child import Control, Reporter
 
 HELP = """Decode a live EEG stream with a person's bundle, until told to stop.
 
@@ -52,8 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Find the streams, decode, tell."""
     from rtbci.bundle import load_bundle
-    from rtbci.child import Control, Reporter
     from rtbci.lsl.config import configure
+    from rtbci.session.child import Control, Reporter
 
     bundle = load_bundle(args.bundle)
     configure(args.lsl_session, args.lsl_scope)
@@ -68,11 +68,11 @@ def run(args: argparse.Namespace) -> int:
 def decode(args: argparse.Namespace, bundle: "Bundle", tell: "Reporter", control: "Control") -> int:
     """Everything between the first look and the last decision; returns the exit code."""
     from rtbci.bundle import load_bundle
-    from rtbci.engine import Engine
+    from rtbci.live.engine import Engine
+    from rtbci.live.watchdog import Watchdog
     from rtbci.lsl.inlet import clock
     from rtbci.lsl.pair import Pair, search
     from rtbci.lsl.results import Results
-    from rtbci.watchdog import Watchdog
 
     accept = acceptance(args, bundle)
     pair = Pair(tuple(args.markers))

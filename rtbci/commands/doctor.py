@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rtbci import messages
-from rtbci.check import Check, Place, exit_code
+from rtbci.doctor.check import Check, Place, exit_code
 from rtbci.options import add_lsl_options, say
 
 HELP = """Check Python, packages, the lab streaming layer, network, disk, power, screen,
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0 where all is well, 1 with warnings, 2 with failures."""
-    from rtbci.doctor import LONGEST_S, examine
+    from rtbci.doctor.all_checks import LONGEST_S, examine
 
     place = Place(args.folder.absolute(), args.lsl_session, args.lsl_scope)
     say(f"checking this computer and its network, {LONGEST_S:.0f} s at most")

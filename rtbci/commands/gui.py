@@ -39,8 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Open the window; returns when it is closed."""
-    from rtbci import screen
-    from rtbci.control import find, running
+    from rtbci.session import screen
+    from rtbci.session.control import find, running
 
     if args.screenshot and args.screenshot.suffix.lower() != ".png":
         raise BadInput(f"{args.screenshot} is no .png; the picture is one")

@@ -10,7 +10,7 @@ from rtbci.options import add_lsl_options, say
 
 if TYPE_CHECKING:
     from rtbci.bundle import Bundle
-    from rtbci.live import Played
+    from rtbci.session.over_bus import Played
 
 HELP = """Record every stream and decode the EEG, until ctrl-c, rtbci stop or --duration.
 
@@ -62,13 +62,13 @@ def run(args: argparse.Namespace) -> int:
         return attach(args)
     if args.bundle is None:
         raise BadInput("expected --bundle DIR, the decoder of this person (rtbci calibrate)")
-    from rtbci.boxes import Bus
     from rtbci.bundle import load_bundle
     from rtbci.commands.decode import acceptance
-    from rtbci.live import config_of
-    from rtbci.live_run import Setup, live
-    from rtbci.live_view import Lines
-    from rtbci.screen import wants_window
+    from rtbci.session.boxes import Bus
+    from rtbci.session.live import Setup, live
+    from rtbci.session.over_bus import config_of
+    from rtbci.session.screen import wants_window
+    from rtbci.session.view import Lines
 
     bundle = load_bundle(args.bundle)
     say(f"decoding with {bundle.path} of {bundle.subject} ({', '.join(bundle.decoder.classes)})")
@@ -85,10 +85,10 @@ def run(args: argparse.Namespace) -> int:
 
 def attach(args: argparse.Namespace) -> int:
     """Follow a running session, or take over what a killed supervisor left."""
-    from rtbci import control
-    from rtbci.live_run import follow, take_over
-    from rtbci.live_view import Lines
-    from rtbci.session import CONFIG
+    from rtbci.session import control
+    from rtbci.session.folder import CONFIG
+    from rtbci.session.live import follow, take_over
+    from rtbci.session.view import Lines
 
     folder = Path(args.attach)
     try:

@@ -5,9 +5,9 @@ import signal
 import threading
 from pathlib import Path
 
-from rtbci.child import add_child_options
 from rtbci.errors import BadInput
 from rtbci.options import add_lsl_options
+from rtbci.session.child import add_child_options
 
 HELP = """\
 Record streams of the lab into one XDF file: all of them, also those that come
@@ -50,9 +50,9 @@ def run(args: argparse.Namespace) -> int:
     if args.out.suffix.lower() != ".xdf":
         raise BadInput(f"--out {args.out} does not end in .xdf, the format it is written in")
 
-    from rtbci.child import Control, Reporter
     from rtbci.lsl.config import configure
-    from rtbci.recorder import Plan, Recorder
+    from rtbci.recorder.record import Plan, Recorder
+    from rtbci.session.child import Control, Reporter
 
     configure(args.lsl_session, args.lsl_scope)
     reporter = Reporter("record", args.json)

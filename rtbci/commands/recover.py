@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rtbci import messages
 from rtbci.formats.xdf_salvage import declared_samples
-from rtbci.verify import recover
+from rtbci.recorder.verify import recover
 
 HELP = """\
 Copy every whole chunk of an XDF file into FILE_recovered.xdf, with new footers.

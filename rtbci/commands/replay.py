@@ -28,10 +28,10 @@ from rtbci.options import (
 
 if TYPE_CHECKING:
     from rtbci.bundle import Bundle
-    from rtbci.live import Played
-    from rtbci.live_replay import Source
     from rtbci.recording import Recording
     from rtbci.replay import Tally
+    from rtbci.session.over_bus import Played
+    from rtbci.session.replay import Source
 
 HELP = """Decode recordings as if they were live, one after the other.
 
@@ -88,10 +88,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Replay every file, print decisions and the summary."""
-    from rtbci.live import failed
     from rtbci.messages import line
     from rtbci.outcome import show
     from rtbci.replay import Tally, scores_of, summary
+    from rtbci.session.over_bus import failed
 
     check_files(args.files)
     check_options(args)
@@ -178,11 +178,11 @@ def over_bus(
     args: argparse.Namespace, bundle: "Bundle", sources: "list[Source]", tally: "Tally"
 ) -> "Played":
     """Through the real processes."""
-    from rtbci.boxes import Bus, private_bus
-    from rtbci.live import config_of
-    from rtbci.live_replay import Setup, play
-    from rtbci.live_view import Lines
-    from rtbci.screen import wants_window
+    from rtbci.session.boxes import Bus, private_bus
+    from rtbci.session.over_bus import config_of
+    from rtbci.session.replay import Setup, play
+    from rtbci.session.screen import wants_window
+    from rtbci.session.view import Lines
 
     bus = private_bus(args.lsl_scope)
     if args.public or args.lsl_session:

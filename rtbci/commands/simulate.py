@@ -5,9 +5,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rtbci.child import add_child_options
 from rtbci.errors import BadInput
 from rtbci.options import add_lsl_options, names, progress_bar, say, stages
+from rtbci.session.child import add_child_options
 
 if TYPE_CHECKING:
     from sims.dataset import Written
@@ -153,8 +153,8 @@ def show(done: "Written") -> None:
 
 def participate(args: argparse.Namespace) -> None:
     """Be a participant on the bus."""
-    from rtbci.child import Control, Reporter
     from rtbci.lsl.config import configure
+    from rtbci.session.child import Control, Reporter
     from sims.participant import sentence, stream
     from sims.person import Person, montage
 

@@ -12,7 +12,7 @@ from rtbci.errors import InUse
 from rtbci.options import say
 
 if TYPE_CHECKING:
-    from rtbci.control import Entry
+    from rtbci.session.control import Entry
 
 HELP = """End a running session: the last decisions are made, the recording is closed.
 
@@ -34,8 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Stop it and say what was saved."""
-    from rtbci.control import find, running
     from rtbci.messages import line
+    from rtbci.session.control import find, running
 
     entry = find(args.session, running())
     if entry.alive:
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 
 def stop_supervisor(entry: "Entry") -> None:
     """Ask it over its socket, and wait; raises ``InUse`` where it does not end."""
-    from rtbci.control import ask, is_listed
+    from rtbci.session.control import ask, is_listed
 
     ask(entry, "stop")
     wait(lambda: not entry.alive or not is_listed(entry), entry, entry.pid)
@@ -70,7 +70,7 @@ def stop_supervisor(entry: "Entry") -> None:
 
 def stop_recorder(entry: "Entry") -> None:
     """The supervisor is gone, the recorder went on: SIGTERM closes its file."""
-    from rtbci.control import unregister
+    from rtbci.session.control import unregister
 
     assert entry.recorder_pid is not None
     say(f"the supervisor of {entry.id} is gone; its recorder is asked to end")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rtbci import messages
 from rtbci.errors import BadInput, RtbciError
-from rtbci.verify import FileReport, Hole, StreamReport, holes, look, recordings
+from rtbci.recorder.verify import FileReport, Hole, StreamReport, holes, look, recordings
 
 HELP = """\
 Check a recording byte by byte: its streams, how many samples they hold and
@@ -64,7 +64,7 @@ def _events(path: Path) -> tuple[int | None, tuple[str, ...]]:
     log = path / "events.jsonl"
     if not log.is_file():
         return None, ()
-    from rtbci.session import verify_events
+    from rtbci.session.folder import verify_events
 
     try:
         chain = verify_events(log)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rtbci.errors import RtbciError
-from rtbci.live_timebase import LiveTimeBase, Rows
+from rtbci.live.timebase import LiveTimeBase, Rows
 from rtbci.lsl.description import Description
 from rtbci.lsl.follow import Follower
 from rtbci.lsl.inlet import clock

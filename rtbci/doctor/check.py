@@ -87,7 +87,7 @@ def ask(module: str, function: str, *args: str, timeout: float) -> Answer:
     if timeout <= 0:
         raise TooSlow("was not asked: no time was left")
     child = subprocess.Popen(
-        [sys.executable, "-m", "rtbci.check", module, function, *args],
+        [sys.executable, "-m", "rtbci.doctor.check", module, function, *args],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

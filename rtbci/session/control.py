@@ -25,7 +25,7 @@ from pathlib import Path
 
 from rtbci import messages
 from rtbci.errors import BadInput, Missing
-from rtbci.session import runs, write_whole
+from rtbci.session.folder import runs, write_whole
 
 LONGEST_REQUEST = 65_536  # bytes
 LONGEST_ANSWER = 2**20  # bytes

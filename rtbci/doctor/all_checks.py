@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from rtbci import doctor_lsl, doctor_machine
-from rtbci.check import Check, Place, Task, run_all
+from rtbci.doctor import lsl, machine
+from rtbci.doctor.check import Check, Place, Task, run_all
 
-TASKS: tuple[Task, ...] = (*doctor_machine.TASKS, *doctor_lsl.TASKS)
+TASKS: tuple[Task, ...] = (*machine.TASKS, *lsl.TASKS)
 LONGEST_S = 15.0  # a whole run, also where something hangs
 
 

@@ -1,7 +1,7 @@
 """The decode process: chunks and markers from the bus into the pipeline, decisions out.
 
 One thread does it all: it blocks on the next chunk, pushes, decides, publishes. Two others only
-wait: one asks for clock offsets, one owns stdout (``rtbci.child``).
+wait: one asks for clock offsets, one owns stdout (``rtbci.session.child``).
 """
 
 import gc
@@ -12,10 +12,10 @@ from typing import Protocol
 
 from rtbci import messages, shifts
 from rtbci.bundle import Bundle
-from rtbci.child import Control, Reporter
-from rtbci.delays import Delays
-from rtbci.guarded import Guarded
+from rtbci.live.delays import Delays
+from rtbci.live.guarded import Guarded
 from rtbci.pipeline import Pipeline
+from rtbci.session.child import Control, Reporter
 from rtbci.types import Chunk, Decision, Decoder, Gap, Marker, StreamInfo
 from rtbci.windows import MARKER_WAIT
 

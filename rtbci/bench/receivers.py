@@ -1,6 +1,6 @@
 """The processes of the live benchmark: one sender, and receivers that do the same work.
 
-    python -m rtbci.live_receivers ROLE SESSION
+    python -m rtbci.bench.receivers ROLE SESSION
 
 Each says ``{"ready": true}`` once it could work, and then does what the lines on its stdin ask:
 ``{"seconds": S}`` subscribes, warms up, measures for S seconds, unsubscribes and answers with one

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from rtbci.child import Reporter
+from rtbci.session.child import Reporter
 
 RED_S = 1.5  # s without samples
 OFF_NOMINAL = 0.01  # share by which the measured rate may miss the nominal one

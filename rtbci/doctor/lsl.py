@@ -9,7 +9,7 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
-from rtbci.check import Answer, Check, NoAnswer, NotThere, Place, Task, TooSlow, ask
+from rtbci.doctor.check import Answer, Check, NoAnswer, NotThere, Place, Task, TooSlow, ask
 
 OUTLETS = 40  # made to see how many are found; a lab with several sessions has as many
 SLOW_MEDIAN_S, SLOW_P99_S = 0.002, 0.02  # outlet to inlet on one machine; usual: 0.0001 and 0.0003

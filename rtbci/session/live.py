@@ -9,14 +9,15 @@ from pathlib import Path
 
 import psutil
 
-from rtbci import control, session
-from rtbci.boxes import RECORDER_MERCY, Bus, decode_child, record_child
 from rtbci.bundle import Bundle, load_bundle
-from rtbci.control import Entry
 from rtbci.errors import BadInput
-from rtbci.live import Collector, Played, Session, View, signals
 from rtbci.replay import Tally
-from rtbci.screen import open_window
+from rtbci.session import control
+from rtbci.session.boxes import RECORDER_MERCY, Bus, decode_child, record_child
+from rtbci.session.control import Entry
+from rtbci.session.folder import Folder, create, load_config
+from rtbci.session.over_bus import Collector, Played, Session, View, signals
+from rtbci.session.screen import open_window
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Setup:
 def live(setup: Setup, bundle: Bundle, view: View, config: Mapping[str, object]) -> Played:
     """Run it until it is stopped, or for its duration."""
     assert bundle.path is not None
-    with session.create(setup.out, bundle.subject) as folder:
+    with create(setup.out, bundle.subject) as folder:
         collector = Collector(Tally())
         with Session(folder, setup.bus, view, collector) as running, signals(running):
             folder.write_config(
@@ -61,7 +62,7 @@ def take_over(
 
     Without an ``entry`` the recorder is gone too; a new one goes on in a new part.
     """
-    config = session.load_config(path)
+    config = load_config(path)
     if config.get("kind") != "live":
         raise BadInput(
             f"{path.name} was a replay: what it played ended with it; rtbci stop closes its file"
@@ -71,7 +72,7 @@ def take_over(
     bus = Bus(_text(config.get("lsl_session")), _text(config.get("lsl_scope")))
     decoding = config.get("decoding")
     words = tuple(map(str, decoding)) if isinstance(decoding, list) else ()
-    with session.Folder(path) as folder:
+    with Folder(path) as folder:
         if entry is not None:
             control.unregister(entry)
         collector = Collector(Tally())

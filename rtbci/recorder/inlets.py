@@ -10,7 +10,7 @@ from rtbci.errors import BadInput, Missing
 from rtbci.lsl.description import Description
 from rtbci.lsl.inlet import Inlet, clock
 from rtbci.lsl.resolve import Found
-from rtbci.recorder_track import Track
+from rtbci.recorder.track import Track
 
 OPEN_S = 5.0  # an outlet may take to answer
 AGAIN_S = 1.0  # until one that did not answer is asked again

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from rtbci.benchmark import CHANNELS, Figure, undisturbed
+from rtbci.bench.offline import CHANNELS, Figure, undisturbed
 from rtbci.decoders.montagenet import POOL, MontageNet
-from rtbci.delays import percentiles
+from rtbci.live.delays import percentiles
 from rtbci.networks import RATE, WINDOW
 
 VIRTUAL, KEYS, FEATURES, COSINES = 32, 64, 45, 24  # sizes of a trained one; the time is the same

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from rtbci import session
-from rtbci.boxes import Bus, decode_child, record_child, stream_child
 from rtbci.bundle import Bundle
-from rtbci.live import ENDS, HURRY, Collector, Played, Session, View, signals
 from rtbci.recording import Recording
 from rtbci.replay import Tally, check, done
-from rtbci.screen import open_window
+from rtbci.session.boxes import Bus, decode_child, record_child, stream_child
+from rtbci.session.folder import create
+from rtbci.session.over_bus import ENDS, HURRY, Collector, Played, Session, View, signals
+from rtbci.session.screen import open_window
 
 LEAD_IN = "1.5"  # s; more if the readers are not there in time
 LINGER = "60"  # s that an outlet stays behind its last sample; it is told to end before
@@ -50,7 +50,7 @@ def play(
     """
     collector = Collector(tally)
     sources = list(sources)
-    with session.create(setup.out, bundle.subject) as folder:
+    with create(setup.out, bundle.subject) as folder:
         played = Played(folder.path, collector)
         with Session(folder, setup.bus, view, collector) as running, signals(running):
             where = bundle.path or bundle.save(folder.path / "bundle")

@@ -20,15 +20,16 @@ from typing import Protocol
 
 import psutil
 
-from rtbci import __version__, control, messages
-from rtbci.boxes import Bus
+from rtbci import __version__, messages
 from rtbci.bundle import Bundle
-from rtbci.control import Entry, Request, Server
-from rtbci.delays import KEYS, Delays
 from rtbci.errors import RtbciError
+from rtbci.live.delays import KEYS, Delays
 from rtbci.replay import Tally, count
-from rtbci.session import RECORDING, Folder
-from rtbci.supervisor import TICK, Child, Crew, Event, Failure
+from rtbci.session import control
+from rtbci.session.boxes import Bus
+from rtbci.session.control import Entry, Request, Server
+from rtbci.session.folder import RECORDING, Folder
+from rtbci.session.supervisor import TICK, Child, Crew, Event, Failure
 
 ENDS = {"decode": 8.0, "record": 3.0, "stream": 1.0}  # s for what is still on its way, in order
 HURRY = {"decode": 1.2, "record": 1.4, "stream": 0.2}  # s, where a person wants to stop now
@@ -66,7 +67,7 @@ def config_of(args: argparse.Namespace, bus: Bus, bundle: Bundle) -> dict[str, o
 
 
 class View(Protocol):
-    """Where a session is shown; ``rtbci.live_view`` has the lines of a terminal."""
+    """Where a session is shown; ``rtbci.session.view`` has the lines of a terminal."""
 
     def decision(self, values: Event) -> None:
         """A decision as ``messages.decision_json`` gives it."""

@@ -5,7 +5,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from rtbci.supervisor import Child
+from rtbci.session.supervisor import Child
 
 CHILD = ("--control", "stdin", "--json")  # options of every box
 IDLE_VARIABLE = "RTBCI_RECORDER_IDLE"  # s of silence that end a recorder left alone, for tests

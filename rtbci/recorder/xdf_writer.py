@@ -20,12 +20,13 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rtbci import messages, xdf_pack
+from rtbci import messages
 from rtbci.errors import BadInput
 from rtbci.formats.events import from_value
+from rtbci.recorder import xdf_pack
+from rtbci.recorder.xdf_file import XdfFile
 from rtbci.recording import Recording
 from rtbci.types import Chunk, Marker, StreamInfo
-from rtbci.xdf_file import XdfFile
 
 SYNC_S = 1.0  # at most so often, and at most so much is lost in a power cut
 CHUNK_S = 1.0  # of a whole recording

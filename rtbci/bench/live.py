@@ -23,9 +23,8 @@ from typing import Any, Self
 import numpy as np
 import psutil
 
-from rtbci.benchmark import Figure, synthetic_bundle
-from rtbci.errors import Missing
-from rtbci.live_receivers import (
+from rtbci.bench.offline import Figure, synthetic_bundle
+from rtbci.bench.receivers import (
     CHANNELS,
     CHUNK,
     NAME,
@@ -34,6 +33,7 @@ from rtbci.live_receivers import (
     WARM_UP_S,
     names,
 )  # fmt: skip
+from rtbci.errors import Missing
 
 ROUNDS = 3
 LONG_S, SHORT_S = 3.0, 1.0  # of one turn
@@ -128,8 +128,8 @@ class Child:
 
 
 def receiver(role: str, session: str, environment: dict[str, str]) -> Child:
-    """A process of ``rtbci.live_receivers``."""
-    command = [sys.executable, "-m", "rtbci.live_receivers", role, session]
+    """A process of ``rtbci.bench.receivers``."""
+    command = [sys.executable, "-m", "rtbci.bench.receivers", role, session]
     return Child(f"{role} of the benchmark", command, environment)
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbci.live_index import Ledger, Line
+from rtbci.live.index import Ledger, Line
 from rtbci.timebase import BEHIND_S, EDGE_S, FARTHEST_S, FLOOR_S
 from rtbci.types import Array
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from rtbci.check import Answer, Check, NoAnswer, Place, Task, TooSlow, ask
+from rtbci.doctor.check import Answer, Check, NoAnswer, Place, Task, TooSlow, ask
 
 NEEDED = ("numpy", "scipy", "sklearn", "pyriemann", "mne", "pyxdf", "pydantic", "safetensors",
           "rich", "psutil", "matplotlib")  # fmt: skip
@@ -25,7 +25,7 @@ FEW_HOURS, HARDLY_ANY_HOURS = 2.0, 0.5
 LITTLE_MEMORY, HARDLY_ANY_MEMORY = 2**30, 2**28  # bytes
 BUSY = 1.5  # programs that want to compute, a processor
 WEIGHTS: dict[str, str] = {}  # path in the package -> its sha256; nothing is packaged yet
-PACKAGE = Path(__file__).resolve().parent
+PACKAGE = Path(__file__).resolve().parent.parent  # rtbci/
 CPU = Path("/sys/devices/system/cpu")
 POWER = Path("/sys/class/power_supply")
 CLOCK_SOURCE = Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")
@@ -64,7 +64,7 @@ def pair(version: tuple[int, int], pyside: str | None) -> Check:
 def packages(_: Place) -> list[Check]:
     """That everything rtbci needs can be imported."""
     try:
-        answer = ask("rtbci.doctor_machine", "import_all", *NEEDED, timeout=13)
+        answer = ask("rtbci.doctor.machine", "import_all", *NEEDED, timeout=13)
     except TooSlow as error:
         if any(importlib.util.find_spec(name) is None for name in NEEDED):
             raise
@@ -103,7 +103,7 @@ def disk(place: Place) -> list[Check]:
     """Speed and room where recordings go."""
     name, folder = "disk", place.folder
     try:
-        answer = ask("rtbci.doctor_disk", "measure", str(folder), timeout=11)
+        answer = ask("rtbci.doctor.disk", "measure", str(folder), timeout=11)
     except NoAnswer as error:
         step = "choose a folder on a local disk that you may write to"
         if isinstance(error, TooSlow):
@@ -159,7 +159,7 @@ def screen(_: Place) -> list[Check]:
     if not window:
         return [*checks, Check("OpenGL", "ok", "not checked: PySide6 is not installed")]
     try:
-        answer = ask("rtbci.doctor_machine", "opengl", timeout=9)
+        answer = ask("rtbci.doctor.machine", "opengl", timeout=9)
     except NoAnswer as error:
         step = "install the graphics driver; windows fall back to slow drawing"
         return [*checks, Check("OpenGL", "warn", str(error), step)]
@@ -245,7 +245,7 @@ def memory(_: Place) -> list[Check]:
 
 def sessions(_: Place) -> list[Check]:
     """Sessions of rtbci that run on this machine already."""
-    from rtbci.control import running
+    from rtbci.session.control import running
 
     entries = running()
     if not entries:

@@ -10,15 +10,15 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from rtbci import xdf_pack
-from rtbci.child import Control, Reporter
 from rtbci.errors import BadInput, Missing
 from rtbci.lsl.config import session_id
 from rtbci.lsl.inlet import BUFFER_S, clock
-from rtbci.recorder_disk import Piece, Spool
-from rtbci.recorder_space import Space
-from rtbci.recorder_streams import Streams
-from rtbci.recorder_track import Track
+from rtbci.recorder import xdf_pack
+from rtbci.recorder.disk import Piece, Spool
+from rtbci.recorder.space import Space
+from rtbci.recorder.streams import Streams
+from rtbci.recorder.track import Track
+from rtbci.session.child import Control, Reporter
 
 POLL_S = 0.025  # what a kill can cost, beside the sender's own chunk
 LOOK_S = 0.25  # between two looks at the list of streams

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rtbci import messages
 from rtbci.options import say
-from rtbci.supervisor import Event
+from rtbci.session.supervisor import Event
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from rtbci import xdf_pack
 from rtbci.errors import BadInput
 from rtbci.formats import xdf_salvage
 from rtbci.formats.session import RECOVERED
 from rtbci.formats.xdf_salvage import BOUNDARY_TAG, FILE_HEADER, Damage, Salvage
+from rtbci.recorder import xdf_pack
+from rtbci.recorder.xdf_file import XdfFile
 from rtbci.timebase import from_stamps
-from rtbci.xdf_file import XdfFile
 
 PART = re.compile(r"_part-(\d+)$")
 COPY_BYTES = 2**20  # at once

@@ -2,15 +2,15 @@
 
 Two ways. A stream that publishes ``t0`` and stamps every sample ``t0 + index / rate`` (ours do) is
 read exactly, row by row. Rows of anything else are counted, and a causal fit tells gaps from
-jitter (``rtbci.live_fit``), as ``rtbci.timebase`` does for whole recordings.
+jitter (``rtbci.live.fit``), as ``rtbci.timebase`` does for whole recordings.
 """
 
 from dataclasses import replace
 
 import numpy as np
 
-from rtbci.live_fit import FAR, CountedRows
-from rtbci.live_index import Ledger, Line, Rows
+from rtbci.live.fit import FAR, CountedRows
+from rtbci.live.index import Ledger, Line, Rows
 from rtbci.timebase import FARTHEST_S
 from rtbci.types import Array, Gap
 

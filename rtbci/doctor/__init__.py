@@ -1,0 +1,1 @@
+"""What this computer and network can do, before a participant arrives."""
