@@ -21,6 +21,7 @@ import numpy as np
 
 from rtbci import __version__, stimuli
 from rtbci.errors import BadInput
+from rtbci.formats.source import load_json
 from sims.files import header_size, put, whole, workers
 from sims.person import Person
 from sims.person.constants import CLEAR_CLASSES, EPOCH_MS, PATH_PREFIXES, SUBJECTS
@@ -199,7 +200,9 @@ def begin(out: Path, settings: Settings) -> None:
     if out.exists() and not out.is_dir():
         raise BadInput(f"{out} is a file; name a folder")
     if path.exists():
-        found = json.loads(path.read_text("utf-8"))
+        found = load_json(path)
+        if not isinstance(found, dict):
+            raise BadInput(f"{path} is no JSON object; it was not written by rtbci simulate")
         differ = [key for key in about if found.get(key) != about[key]]
         if differ:
             key = differ[0]

@@ -241,6 +241,14 @@ def test_a_folder_with_something_else_is_refused(tmp_path):
     assert [path.name for path in (tmp_path / "photos").iterdir()] == ["cat.jpg"]
 
 
+@pytest.mark.parametrize("content", ["", "{", "[]", "null"])
+def test_a_damaged_description_is_refused_and_nothing_is_written(tmp_path, content):
+    (tmp_path / "simulated.json").write_text(content)
+    with pytest.raises(BadInput, match=r"simulated\.json is no JSON"):
+        write(tmp_path, **SMALL)
+    assert [path.name for path in tmp_path.iterdir()] == ["simulated.json"]
+
+
 def test_two_processes_write_the_same_bytes(tmp_path):
     one = write(tmp_path / "one", sessions=2, **SMALL)
     two = write(tmp_path / "two", sessions=2, **SMALL, jobs=2)
