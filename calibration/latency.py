@@ -9,7 +9,7 @@ from rtbci.types import Array, Samples
 RIDGE = 1e-3  # of the mean variance, added to the noise
 FEWEST_TRIALS = 20  # of a template, and of a recording that is aligned
 PARTS = 5  # stretches of time that must agree on the mean response
-AGREEMENT = 0.3  # of its power that must return, or there is no template
+AGREEMENT = 0.5  # of its power that must return, or it is more noise than response: no template
 
 
 def fit_template(

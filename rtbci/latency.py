@@ -5,7 +5,8 @@ markers and signal were seen), and a headset that reconnects jumps. The gate hol
 probability for each lag that is tried, and one that the response is not there at all. Every trial's
 match with the calibration's mean response moves the belief; between two trials it widens a little,
 because lags drift and jump. A shift is made only where nearly all of the belief lies elsewhere than
-the lag in use, three times running.
+the lag in use, three times running. The lag of the calibration is left for one close by only where
+recent trials match the response less than they should.
 
 Every recording starts without a belief: a new recording is often a new connection, and a wrong
 lag is not inherited.
@@ -30,14 +31,15 @@ DOUBT = 0.05  # belief that the lag in use may keep when another one takes its p
 FADED = 0.05  # the same where lags drift, as a part of the belief in the new one
 RUNNING = 3  # estimates in a row that must ask for the same shift
 NEAR = 0.025  # s; lags so close count as the same
+SHORT = 2.0  # standard errors by which recent trials must match too little, for a lag close by
 # what is believed without evidence
 PRIOR = 0.06  # s, standard deviation of a lag that has jumped
 UNCHANGED = 0.7  # before any trial, that the lag is that of the calibration
 JUMP = 1e-3  # a jump between two trials: one in about ten minutes
 DRIFT = 0.004  # one step to either side between two trials
 ABSENT = 0.1  # before any trial, that the response of the calibration is not there at all
-RESEMBLES = 0.4  # of the response of the calibration: below, it rather is not there
-NOISE_TRIALS = 30  # over so many the noise of a recording is followed
+RESEMBLES = 0.5  # of the response of the calibration, half-way: below, it rather is not there
+RECENT = 30  # trials; over so many the noise of a recording and its match are followed
 OUTLIER = 4.0  # times the variance of a trial in the calibration; beyond, a trial counts less
 
 
@@ -95,6 +97,8 @@ class LatencyGate:
         self._jumped = np.append((1 - ABSENT) * jumped, ABSENT)
         self._belief = np.append((1 - ABSENT) * fresh, ABSENT)
         self._noise = 1.0  # variance of the match over lags; 1 in the calibration
+        self._match = np.zeros(len(self._lags))  # sum over recent trials
+        self._recent = 0.0  # how many these are
         self._kept = self._events = 0
         self._asked: list[int] = []  # lags that estimates in a row have asked for
 
@@ -120,9 +124,16 @@ class LatencyGate:
         if abs(best - used) <= 1 or self._belief[-1] > DOUBT:
             return self.lag
         if abs(best - used) <= self._near:  # the same lag, drifting
+            if self.lag == 0 and not self._short(used):
+                return 0
             return wanted if self._belief[used] < FADED * self._belief[best] else self.lag
         sure = self._around(best) > 1 - 2 * DOUBT and self._around(used) < DOUBT
         return wanted if sure else self.lag
+
+    def _short(self, place: int) -> bool:
+        """Whether recent trials match less at ``place`` than the response of the calibration."""
+        missing = self._template.strength - float(self._match[place]) / self._recent
+        return missing > SHORT * float(np.sqrt(max(1.0, self._noise) / self._recent))
 
     def _follow(self, wanted: int) -> None:
         """Drift is followed at once, a jump once several estimates in a row ask for it."""
@@ -144,7 +155,9 @@ class LatencyGate:
         if not np.isfinite(match).all():
             return
         variance = float(match.var())
-        self._noise += (variance - self._noise) / NOISE_TRIALS
+        self._noise += (variance - self._noise) / RECENT
+        self._match += match - self._match / RECENT
+        self._recent += 1 - self._recent / RECENT
         noise = max(1.0, self._noise, variance / OUTLIER)
         strength = self._template.strength
         evidence = TRUST * strength / noise * np.append(match, RESEMBLES * strength)  # nats

@@ -8,7 +8,6 @@ weights that the calibration chose. AUC of all events.
 """
 
 import argparse
-import math
 import os
 import sys
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from tests.conftest import eeg_folder
-from tests.test_real_recordings import ROWS, auc, quick, usable
+from tests.test_real_recordings import ROWS, auc, quick, split
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "docs" / "real_rows.md"
@@ -31,14 +30,8 @@ def row(eeg: Path, name: str, backbone: Any) -> dict[str, float]:
     from calibration.plan import Plan
     from rtbci.decoders.stacked import StackedDecoder
 
-    dataset, labels, first, second, _ = ROWS[name]
-    train = [path for where in first for path in usable(eeg, dataset, where)]
-    if second is None:
-        n = math.ceil(len(train) / 2)
-        train, test = train[:n], train[n:]
-    else:
-        test = usable(eeg, dataset, second)
-    bundle = quick(train, Plan("sub-00", labels, backbone=backbone))
+    train, test = split(eeg, name)
+    bundle = quick(train, Plan("sub-00", ROWS[name][1], backbone=backbone))
     decoder = bundle.decoder
     assert isinstance(decoder, StackedDecoder)
     weights = {

@@ -248,6 +248,31 @@ def test_a_trial_that_swings_wildly_counts_less_than_others(bundle):
     assert np.ptp(moved[1]) < np.ptp(moved[0])
 
 
+def taught(bundle: Bundle, ms: float, height: float, width: float) -> list[int]:
+    """The lag used for 120 trials that match ``ms`` later, ``height`` of what is expected."""
+    follower = gate(bundle)
+    assert bundle.template is not None
+    away = (1000 * lags(bundle.recipe) / RATE - ms) / width
+    match = height * bundle.template.strength * np.exp(-(away**2) / 2)
+    used = []
+    for _ in range(120):
+        used.append(follower.before())
+        follower._learn(match)
+    return used
+
+
+def test_a_lag_close_by_is_taken_only_where_the_response_falls_short_without_it(bundle):
+    assert set(taught(bundle, 24, 1.5, width=24)) == {0}  # 0.91 of it is there without a shift
+    assert set(taught(bundle, 24, 1.0, width=24)) == {0, 6}  # 0.61
+    assert set(taught(bundle, 48, 1.5, width=24)) == {0, 12}  # further off it is not asked
+
+
+@pytest.mark.parametrize("height", [0.2, 0.4])
+def test_what_hardly_resembles_the_response_moves_nothing(bundle, height):
+    assert set(taught(bundle, 96, height, width=20)) == {0}
+    assert taught(bundle, 96, 1.0, width=20)[-1] == 24
+
+
 @pytest.mark.parametrize("amplitude", [0.0, 1e-6, 1e4])
 def test_belief_stays_a_probability_whatever_comes(bundle, amplitude):
     x = windows(made(29, n_trials=20), bundle).x[5]

@@ -15,10 +15,14 @@ from rtbci.bundle import Bundle
 from rtbci.recording import Recording
 from rtbci.replay import Tally, replay, summary
 from rtbci.stats import auc_interval
-from tests.test_real_recordings import GRATING, ODDBALL, opened, quick, usable
+from tests.test_real_recordings import GRATING, HOUSE, ODDBALL, opened, quick, usable
+from tests.test_real_recordings import auc as auc_of
 
 DELAY_MS = 100
 CASES = (("left-right", GRATING, "2/1"), ("P300", ODDBALL, "1/1"))
+MORE = (*CASES, ("P300", ODDBALL, "2/1"), ("N170", HOUSE, "2/1"), ("N170", HOUSE, "3/2"))
+DIFFERING = (("P300", ODDBALL, "3/1"), ("P300", ODDBALL, "3/2"))  # in lag, data.md section 5
+SESSIONS = (*MORE, ("P300", ODDBALL, "5/1"), *DIFFERING)
 
 
 def delayed(recording: Recording, ms: float) -> Recording:
@@ -98,6 +102,49 @@ def test_the_delay_is_reported_for_the_recordings_that_have_it(outcome):
 @pytest.mark.slow
 def test_where_nothing_changed_nothing_is_reported(outcome):
     assert summary(outcome.unchanged, outcome.bundle, None)["latency_shift_ms"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("dataset", "labels", "where"), MORE)
+def test_shorter_and_longer_delays_are_found_too(eeg, dataset, labels, where):
+    paths = usable(eeg, dataset, where)
+    n = math.ceil(len(paths) / 2)
+    bundle = quick(paths[:n], Plan("sub-00", labels))
+    first, *others = [opened(path) for path in paths[n:]]
+    others = others or [first]  # where only one is left, it is the delayed one too
+    whole = auc(replayed([first, *others], bundle), bundle)
+    for ms in (100, -100, 60, -60, 140, -140):
+        late = [first, *(delayed(recording, ms) for recording in others)]
+        followed = replayed(late, bundle)
+        lost = auc(replayed(late, replace(bundle, template=None)), bundle)
+        found = auc(followed, bundle)
+        told = summary(followed, bundle, None)["latency_shift_ms"]
+        assert isinstance(told, list)
+        events = [each["from_event"] - 1 for each in told if each["recording"] > 1]
+        print(f"{dataset} {where} {ms:+d} ms: AUC {whole:.3f}, {lost:.3f}, {found:.3f}; {events}")
+        assert len(events) == len(others)
+        assert found - lost >= (whole - lost) / 2
+
+
+@pytest.mark.slow
+def test_recordings_held_out_once_hardly_move(eeg):
+    without, with_gate, moved = [], [], []
+    for dataset, labels, where in SESSIONS:
+        paths = usable(eeg, dataset, where)
+        for path in paths:
+            bundle = quick([each for each in paths if each != path], Plan("sub-00", labels))
+            without.append(auc_of(replace(bundle, template=None), [path]))
+            with_gate.append(auc_of(bundle, [path]))
+            told = summary(replayed([opened(path)], bundle), bundle, None)["latency_shift_ms"]
+            if told:
+                moved.append((dataset, labels, where))
+                print(f"{dataset} {where} {path.name}: {told}, AUC {without[-1]:.3f} without")
+                print(f"and {with_gate[-1]:.3f} with the gate")
+            assert with_gate[-1] >= without[-1] - 0.01 or (dataset, labels, where) in DIFFERING
+    print(f"{len(moved)} of {len(with_gate)} moved, mean AUC {np.mean(without):.4f} without")
+    print(f"and {np.mean(with_gate):.4f} with the gate")
+    assert len(moved) <= 4
+    assert len([each for each in moved if each not in DIFFERING]) <= 1
 
 
 SPATIAL = {"1": "a", "2": "b", "3": "c", "4": "d"}

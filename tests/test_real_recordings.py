@@ -103,17 +103,22 @@ def calibrated(paths: list[Path], plan: Plan) -> Result:
     return calibrate([opened(path) for path in paths], plan, nothing, permute=False)
 
 
+def split(eeg: Path, name: str) -> tuple[list[Path], list[Path]]:
+    """Recordings of a development row: those to calibrate on, and those to test on."""
+    dataset, _, first, second, _ = ROWS[name]
+    train = [path for where in first for path in usable(eeg, dataset, where)]
+    if second is not None:
+        return train, usable(eeg, dataset, second)
+    n = math.ceil(len(train) / 2)
+    return train[:n], train[n:]
+
+
 @pytest.fixture(scope="module")
 def rows(eeg) -> dict[str, float]:
     """AUC of the nine development rows."""
     found = {}
-    for name, (dataset, labels, first, second, _) in ROWS.items():
-        train = [path for where in first for path in usable(eeg, dataset, where)]
-        if second is None:
-            n = math.ceil(len(train) / 2)
-            train, test = train[:n], train[n:]
-        else:
-            test = usable(eeg, dataset, second)
+    for name, (_, labels, *_) in ROWS.items():
+        train, test = split(eeg, name)
         assert train
         assert test
         found[name] = auc(quick(train, Plan("sub-00", labels)), test)
@@ -330,10 +335,9 @@ def test_a_change_of_latency_is_estimated_gated_and_told(eeg):
 @pytest.mark.parametrize(
     ("dataset", "labels", "where"), [("N170", HOUSE, "2/1"), ("left-right", GRATING, "2/1")]
 )
-def test_a_stable_session_is_not_shifted_further_than_clocks_drift(eeg, dataset, labels, where):
+def test_a_stable_session_is_not_shifted(eeg, dataset, labels, where):
     paths = usable(eeg, dataset, where)
     n = math.ceil(len(paths) / 2)
     bundle = quick(paths[:n], Plan("sub-00", labels))
     decisions = [d for path in paths[n:] for d in replay(opened(path), bundle, Tally())]
-    assert max(abs(told(d.flags)) for d in decisions) <= 24  # ms; 6 a minute in N170 2/1
-    assert sum(bool(told(d.flags)) for d in decisions) <= 0.15 * len(decisions)
+    assert not any(flag.startswith("lag ") for d in decisions for flag in d.flags)
