@@ -1,12 +1,12 @@
-"""Labels, signs and cells that the panels are made of, and how numbers are written on them.
+"""Labels, buttons, signs and cells that the window is made of, and how it writes numbers.
 
 What is not known is a dash, never a zero. Texts are set only when they change: a label that is told
 the same thing thirty times a second costs a layout each time.
 """
 
-from PySide6.QtCore import QPointF, QSize, Qt
+from PySide6.QtCore import QPointF, QSize, Qt, SignalInstance
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from gui.paint import painting, shape
 
@@ -21,6 +21,16 @@ def label(role: str = "", text: str = "", side: str = "left") -> QLabel:
         new.setProperty("role", role)
     if side == "right":
         new.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+    return new
+
+
+def button(text: str, what: str, acted: SignalInstance, action: str) -> QPushButton:
+    """A button that emits ``acted`` with ``action``; ``what`` it does is told where asked for."""
+    new = QPushButton(text)
+    new.setAccessibleName(what)
+    new.setToolTip(what)
+    new.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    new.clicked.connect(lambda: acted.emit(action))
     return new
 
 

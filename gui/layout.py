@@ -15,7 +15,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
-    QPushButton,
     QSplitter,
     QVBoxLayout,
     QWidget,
@@ -25,6 +24,7 @@ from gui.column import Column
 from gui.headmap import HeadMap
 from gui.keys import KEYS
 from gui.keys_page import KeysPage
+from gui.labels import button
 from gui.palette import Theme
 from gui.panels import Banner, DecisionCard, Header, Lamps, LossTable, StatusLine
 from gui.plots import BandPower, Probabilities
@@ -50,8 +50,10 @@ class Layout(QWidget):
         self.losses, self.lamps, self.status = LossTable(), Lamps(), StatusLine()
         self.card, self.bands, self.bar = DecisionCard(), BandPower(theme), TraceBar()
         self.note, self.log = self._make_note(), self._make_log()
-        self.pause = self._button("Pause decisions", "pause", "pause or resume decisions (Space)")
-        self.stop = self._button("Stop safely", "stop", "stop the session safely (Esc twice)")
+        does = "pause or resume decisions (Space)"
+        self.pause = button("Pause decisions", does, self.acted, "pause")
+        does = "stop the session safely (Esc twice)"
+        self.stop = button("Stop safely", does, self.acted, "stop")
         self.stop.setProperty("tone", "red")
         self._waiting = QLabel("waiting for the signal")
         self._waiting.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -199,11 +201,3 @@ class Layout(QWidget):
         log.setMinimumWidth(40)
         log.setTextFormat(Qt.TextFormat.PlainText)
         return log
-
-    def _button(self, text: str, action: str, what: str) -> QPushButton:
-        button = QPushButton(text)
-        button.setAccessibleName(what)
-        button.setToolTip(what)
-        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        button.clicked.connect(lambda: self.acted.emit(action))
-        return button

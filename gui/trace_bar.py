@@ -1,9 +1,10 @@
 """The buttons above the traces: time, scale, electrodes, picture. Each has a key too."""
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
 from gui.flow import Flow
+from gui.labels import button, label
 
 PARTS = (  # caption; action, text and what it does, of each button
     ("time", ("shorter", "\u2212", "less time in the picture ( [ )"),
@@ -32,11 +33,10 @@ class TraceBar(QWidget):
             row.setContentsMargins(0, 0, 0, 0)
             row.setSpacing(4)
             if caption:
-                label = QLabel(caption)
-                label.setProperty("role", "caption")
-                row.addWidget(label)
+                row.addWidget(label("caption", caption))
             for action, text, what in buttons:
-                row.addWidget(self._button(action, text, what))
+                self.buttons[action] = button(text, what, self.acted, action)
+                row.addWidget(self.buttons[action])
             groups.addWidget(group)
         self.buttons["freeze"].setCheckable(True)
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -46,12 +46,3 @@ class TraceBar(QWidget):
     def show_frozen(self, frozen: bool) -> None:
         """Whether the picture stands still."""
         self.buttons["freeze"].setChecked(frozen)
-
-    def _button(self, action: str, text: str, what: str) -> QPushButton:
-        button = QPushButton(text)
-        button.setAccessibleName(what)
-        button.setToolTip(what)
-        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        button.clicked.connect(lambda: self.acted.emit(action))
-        self.buttons[action] = button
-        return button

@@ -124,30 +124,28 @@ def screen(kind: str, frame: str, content: str) -> str:
 
 def bottle(kind: str, glass: str, cap: str, label: str) -> str:
     """A bottle by its outline: ``wine``, ``beer``, ``water``, ``milk``, ``square`` or ``sport``."""
-    glare = box(38, 46, 4, 40, "#ffffff66", 2)
-    if kind == "wine":
-        shape = "M45 12 H55 V34 Q66 40 66 54 V92 Q66 97 61 97 H39 Q34 97 34 92 V54 Q34 40 45 34 Z"
-        return svg(
-            path(shape, glass), box(44, 4, 12, 12, cap, 2), box(34, 60, 32, 22, label), glare
-        )
-    if kind == "beer":
-        shape = (
-            "M45 10 H55 L56 36 Q67 46 67 58 V92 Q67 97 62 97 H38 Q33 97 33 92 V58 Q33 46 44 36 Z"
-        )
-        return svg(
-            path(shape, glass), box(43, 4, 14, 7, cap, 1.5), oval(50, 72, 16, 11, label), glare
-        )
-    if kind == "water":
-        shape = (
+    blown = {  # outline, cap and label
+        "wine": (
+            "M45 12 H55 V34 Q66 40 66 54 V92 Q66 97 61 97 H39 Q34 97 34 92 V54 Q34 40 45 34 Z",
+            box(44, 4, 12, 12, cap, 2) + box(34, 60, 32, 22, label),
+        ),
+        "beer": (
+            "M45 10 H55 L56 36 Q67 46 67 58 V92 Q67 97 62 97 H38 Q33 97 33 92 V58 Q33 46 44 36 Z",
+            box(43, 4, 14, 7, cap, 1.5) + oval(50, 72, 16, 11, label),
+        ),
+        "water": (
             "M43 14 H57 Q58 22 66 28 Q70 32 68 40 V56 Q66 60 68 64 V92 Q68 97 62 97 H38 "
-            "Q32 97 32 92 V64 Q34 60 32 56 V40 Q30 32 34 28 Q42 22 43 14 Z"
-        )
-        return svg(
-            path(shape, glass), box(42, 4, 16, 11, cap, 2), box(32, 44, 36, 20, label), glare
-        )
-    if kind == "milk":
-        shape = "M41 12 H59 V26 Q70 36 70 50 V92 Q70 97 64 97 H36 Q30 97 30 92 V50 Q30 36 41 26 Z"
-        return svg(path(shape, glass), box(39, 5, 22, 9, cap, 3), disc(50, 66, 13, label), glare)
+            "Q32 97 32 92 V64 Q34 60 32 56 V40 Q30 32 34 28 Q42 22 43 14 Z",
+            box(42, 4, 16, 11, cap, 2) + box(32, 44, 36, 20, label),
+        ),
+        "milk": (
+            "M41 12 H59 V26 Q70 36 70 50 V92 Q70 97 64 97 H36 Q30 97 30 92 V50 Q30 36 41 26 Z",
+            box(39, 5, 22, 9, cap, 3) + disc(50, 66, 13, label),
+        ),
+    }
+    if kind in blown:
+        outline, parts = blown[kind]
+        return svg(path(outline, glass), parts, box(38, 46, 4, 40, "#ffffff66", 2))
     if kind == "square":
         return svg(
             box(44, 4, 12, 16, cap, 2),

@@ -130,6 +130,9 @@ def seaplane(colour: str) -> str:
     )
 
 
+BUS_LENGTHS = {"double": 140, "school": 144, "coach": 146, "old": 146, "city": 144}
+
+
 def bus(kind: str, colour: str, stripe: str) -> str:
     """From the side, to the right: ``double``, ``city``, ``coach``, ``school`` or ``old``."""
     dark, fill = PAINT[colour][1], lit(colour)
@@ -141,7 +144,7 @@ def bus(kind: str, colour: str, stripe: str) -> str:
         return "".join(box(x, y, 17, h, GLASS, 2.5) for x in range(first, last, 20))
 
     if kind == "double":
-        return svg(
+        parts = (
             box(6, 6, 128, 76, fill, 7),
             windows(12, 12, 130),
             windows(42, 12, 108),
@@ -150,11 +153,9 @@ def bus(kind: str, colour: str, stripe: str) -> str:
             box(121, 42, 1.6, 38, dark),
             box(128, 66, 6, 7, "#fff3b8", 2),
             wheels(36, 98),
-            wide=140,
-            high=94,
         )
-    if kind == "school":
-        return svg(
+    elif kind == "school":
+        parts = (
             path("M6 22 Q6 16 12 16 H112 V42 L134 48 Q138 50 138 56 V82 H6 Z", fill),
             windows(22, 12, 96, 15),
             box(6, 46, 106, 3, INK),
@@ -163,44 +164,38 @@ def bus(kind: str, colour: str, stripe: str) -> str:
             box(129, 58, 9, 7, "#fff3b8", 3),
             box(20, 8, 5, 8, "#e2574f", 2),
             wheels(34, 116),
-            wide=144,
-            high=94,
         )
-    if kind == "coach":
-        return svg(
+    elif kind == "coach":
+        parts = (
             path("M6 20 Q6 10 16 10 H128 Q138 10 140 40 V76 Q140 82 134 82 H6 Z", fill),
             box(10, 18, 112, 24, "lg(#4a6f94,#263c58)", 4),
             path("M124 16 H130 L136 42 H124 Z", GLASS),
             path("M6 60 Q70 40 140 64 V72 Q70 52 6 70 Z", PAINT[stripe][0]),
             box(132, 62, 8, 7, "#fff3b8", 3),
             wheels(34, 112),
-            wide=146,
-            high=94,
         )
-    if kind == "old":
-        return svg(
+    elif kind == "old":
+        parts = (
             path("M6 30 Q8 12 30 12 H106 Q122 12 124 44 H134 Q140 46 140 56 V82 H6 Z", fill),
             path("M6 52 H140 V82 H6 Z", PAINT[stripe][0]),
             windows(22, 14, 96, 18),
             path("M104 22 Q114 22 116 42 H104 Z", GLASS),
             disc(134, 60, 5, "#fff3b8"),
             wheels(34, 114),
-            wide=146,
-            high=94,
         )
-    return svg(
-        box(6, 12, 132, 70, fill, 8),
-        box(10, 20, 124, 26, "lg(#4a6f94,#2c4666)", 4),
-        box(50, 20, 20, 60, GLASS, 3),
-        box(59, 20, 2, 60, dark),
-        box(6, 66, 132, 6, PAINT[stripe][0]),
-        box(118, 14, 18, 34, GLASS, 4),
-        box(92, 14, 22, 5, "#ffb52e", 1),
-        box(132, 60, 6, 8, "#fff3b8", 2),
-        wheels(30, 106),
-        wide=144,
-        high=94,
-    )
+    else:
+        parts = (
+            box(6, 12, 132, 70, fill, 8),
+            box(10, 20, 124, 26, "lg(#4a6f94,#2c4666)", 4),
+            box(50, 20, 20, 60, GLASS, 3),
+            box(59, 20, 2, 60, dark),
+            box(6, 66, 132, 6, PAINT[stripe][0]),
+            box(118, 14, 18, 34, GLASS, 4),
+            box(92, 14, 22, 5, "#ffb52e", 1),
+            box(132, 60, 6, 8, "#fff3b8", 2),
+            wheels(30, 106),
+        )
+    return svg(*parts, wide=BUS_LENGTHS[kind], high=94)
 
 
 def bus_front(colour: str, double: bool) -> str:

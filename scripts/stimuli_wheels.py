@@ -1,5 +1,7 @@
 """Our own drawings of bicycles and motorbikes: (words, SVG) of each."""
 
+from functools import partial
+
 from stimuli_svg import (
     GLASS,
     INK,
@@ -103,9 +105,9 @@ def motorbike(kind: str, colour: str) -> str:
             + disc(x, 92 - r, 3, STEEL)
         )
 
-    fill = lit(colour)
+    fill, drawn = lit(colour), partial(svg, wide=140, high=96)
     if kind == "moped":
-        return svg(
+        return drawn(
             tyre(24, 14),
             tyre(116, 14),
             line("M112 74 L98 20 L86 14", INK, 4),
@@ -117,11 +119,9 @@ def motorbike(kind: str, colour: str) -> str:
             box(22, 38, 46, 9, "#5a4032", 4),
             disc(104, 34, 6, "#fff3b8"),
             path("M96 14 L106 30 L100 34 Z", light),
-            wide=140,
-            high=96,
         )
     if kind == "sport":
-        return svg(
+        return drawn(
             tyre(26),
             tyre(114),
             line("M114 72 L98 34", STEEL, 5),
@@ -134,11 +134,9 @@ def motorbike(kind: str, colour: str) -> str:
             line("M84 28 L94 24", INK, 4),
             path("M60 70 L36 80 L34 84 L66 76 Z", STEEL),
             disc(109, 46, 3.6, "#fff3b8"),
-            wide=140,
-            high=96,
         )
     if kind == "dirt":
-        return svg(
+        return drawn(
             tyre(24, 19),
             tyre(116, 21),
             line("M116 70 L96 24", STEEL, 4.5),
@@ -150,8 +148,6 @@ def motorbike(kind: str, colour: str) -> str:
             path("M98 44 L132 46 L128 50 L98 50 Z", light),
             line("M84 20 L102 24", INK, 4),
             box(98, 26, 12, 16, "#f7f5f1", 3),
-            wide=140,
-            high=96,
         )
     forks = "M116 72 L92 18" if kind == "cruiser" else "M114 72 L98 22"
     extra = line("M92 18 L78 16", INK, 4) + disc(100, 28, 6, "#fff3b8")
@@ -161,7 +157,7 @@ def motorbike(kind: str, colour: str) -> str:
         )
         extra += box(4, 22, 28, 22, lit("grey"), 5) + box(18, 48, 26, 20, lit("grey"), 5)
         extra += line("M96 24 L82 22", INK, 4) + disc(110, 38, 4, "#fff3b8")
-    return svg(
+    return drawn(
         tyre(26),
         tyre(116),
         line(forks, STEEL, 5),
@@ -174,8 +170,6 @@ def motorbike(kind: str, colour: str) -> str:
         path("M24 42 Q42 34 62 42 L58 50 H30 Z", INK),
         line("M66 76 H24", "#d8dde2", 5),
         extra,
-        wide=140,
-        high=96,
     )
 
 

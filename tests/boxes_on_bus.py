@@ -9,12 +9,6 @@ compares it with the pipeline in this process, which gets the same gaps.
 
 import contextlib
 import json
-import os
-import queue
-import subprocess
-import sys
-import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -30,9 +24,9 @@ from rtbci.pipeline import Pipeline
 from rtbci.recording import Recording
 from rtbci.types import Decision, Gap
 from sims.generate import generate
-from tests.lsl_source import ROOT, session
+from tests.box import Box, Event
+from tests.lsl_source import session
 
-Event = dict[str, Any]
 LABELS = {"1": "house", "2": "face"}
 RATE = 250
 WAIT_S = 0.5  # the engine's default
@@ -42,6 +36,18 @@ def small_bundle() -> Bundle:
     """A bundle of Cz, Pz, Oz and Fz at 250 Hz; 3 s."""
     trained = generate(1, n_trials=60, soa=0.6, channels=4)
     return calibrate([trained], Plan("sub-01", LABELS), lambda *_: None, permute=False).bundle
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    """``small_bundle``. A module gets this by importing it."""
+    return small_bundle()
+
+
+@pytest.fixture(scope="module")
+def home(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its folder; needs ``bundle`` beside it."""
+    return bundle.save(tmp_path_factory.mktemp("bundle"))
 
 
 def simulated(seconds: float, channels: int = 4, seed: int = 2) -> Recording:
@@ -63,101 +69,6 @@ def write(recording: Recording, folder: Path, labels: Iterable[str] = ()) -> Pat
     }  # fmt: skip
     path.with_suffix(".json").write_text(json.dumps(sidecar), "utf-8")
     return path
-
-
-class Box:
-    """One command as a child; every event gets ``at``, the monotonic second at which it came."""
-
-    def __init__(self, *words: object, code: str = "", **environment: str) -> None:
-        program = ["-c", code] if code else ["-m", "rtbci"]
-        self.process = subprocess.Popen(
-            [sys.executable, *program, *map(str, words)], cwd=ROOT, text=True,
-            env={**os.environ, **environment},
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
-        self.events: list[Event] = []
-        self.stderr = ""
-        self._lines: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
-        self._threads = [
-            threading.Thread(target=each, daemon=True) for each in (self._read, self._errors)
-        ]
-        for thread in self._threads:
-            thread.start()
-
-    def wait(self, wanted: Callable[[Event], object], seconds: float = 20, since: int = 0) -> Event:
-        """The first event from number ``since`` on for which ``wanted`` holds."""
-        end, at = time.monotonic() + seconds, since
-        while True:
-            for event in self.events[at:]:
-                if wanted(event):
-                    return event
-            at = len(self.events)
-            line = None
-            if (left := end - time.monotonic()) > 0:
-                with contextlib.suppress(queue.Empty):
-                    line = self._lines.get(timeout=left)
-            assert line is not None, f"never came; there was {self.events[-8:]} {self.stderr}"
-            self.events.append(line)
-
-    def until(self, kind: str, seconds: float = 20, since: int = 0) -> Event:
-        """The first event of ``kind``."""
-        return self.wait(lambda event: event.get("event") == kind, seconds, since)
-
-    def alarm(self, code: str, level: str | None = None, since: int = 0) -> Event:
-        """The first alarm ``code``, of ``level`` where one is given."""
-        return self.wait(
-            lambda e: (e.get("event"), e.get("code")) == ("alarm", code)
-            and level in (None, e["level"]),
-            since=since,
-        )  # fmt: skip
-
-    def all(self, kind: str) -> list[Event]:
-        """Events of ``kind`` so far."""
-        return [event for event in self.events if event.get("event") == kind]
-
-    def codes(self) -> list[tuple[str, str]]:
-        """Level and code of all alarms."""
-        return [(event["level"], event["code"]) for event in self.all("alarm")]
-
-    def say(self, do: str, **fields: object) -> None:
-        """An order."""
-        assert self.process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(json.dumps({"do": do, **fields}) + "\n")
-            self.process.stdin.flush()
-
-    def end(self, seconds: float = 20) -> int:
-        """Wait for its end; the exit code. All that it said is there then."""
-        code = self.process.wait(seconds)
-        for thread in self._threads:
-            thread.join(5)
-        while (line := self._lines.get(timeout=5)) is not None:
-            self.events.append(line)
-        return code
-
-    def close(self) -> None:
-        """Nothing of it is left behind."""
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait(10)
-        for thread in self._threads:
-            thread.join(5)
-        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
-            assert pipe is not None
-            with contextlib.suppress(BrokenPipeError):
-                pipe.close()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            said = json.loads(line) if line.startswith("{") else {"event": "text", "text": line}
-            self._lines.put({**said, "at": time.monotonic()})
-        self._lines.put(None)
-
-    def _errors(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.stderr += line
 
 
 @dataclass

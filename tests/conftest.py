@@ -1,6 +1,8 @@
 """What every test may rely on: one BLAS thread, no window, real recordings where there are any."""
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,3 +27,23 @@ def eeg() -> Path:
     if not path.is_dir():
         pytest.skip(f"no recordings in {path}; RTBCI_EEG_DATA names the folder that holds them")
     return path
+
+
+@pytest.fixture
+def quiet_pyxdf() -> Iterator[None]:
+    """It logs whatever is wrong with a file that was damaged on purpose."""
+    logger = logging.getLogger("pyxdf")
+    level, logger.level = logger.level, logging.CRITICAL + 1
+    yield
+    logger.level = level
+
+
+@pytest.fixture
+def one_torch_thread() -> Iterator[None]:
+    """Two are slower than one for networks as small as ours."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -8,16 +8,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import psutil
 
-from tests import boxes_on_bus
+from tests import box
 
 IDLE_S = 6.0  # of silence, after which a recorder ends that was left alone, or saw no stream yet
 
 
-class Box(boxes_on_bus.Box):
+class Box(box.Box):
     """``rtbci WORDS`` without a display; as a context it leaves no process behind.
 
     ``runtime`` is its run-time folder, ``began`` the monotonic second of its start.
@@ -29,9 +29,6 @@ class Box(boxes_on_bus.Box):
             environment["XDG_RUNTIME_DIR"] = str(runtime)
         self.began = time.monotonic()
         super().__init__(*words, code=code, **environment)
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:

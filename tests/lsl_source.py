@@ -60,6 +60,14 @@ def source(session: str, **options: object) -> Sender:
     return Sender([sys.executable, "-m", "tests.lsl_source", f"--session={session}", *words])
 
 
+def markers(session: str, rate: float = 20.0) -> Sender:
+    """A sender of texts as a stream of markers named ``marks``."""
+    return source(
+        session, name="marks", source_id="marks", kind="Markers", channels=1, rate=rate, nominal=0,
+        chunk=1, format="string",
+    )  # fmt: skip
+
+
 def stop(sender: Sender) -> tuple[int, float]:
     """As ``Sender.stop``."""
     return sender.stop()

@@ -26,7 +26,7 @@ from tests.soak_units import Result, Units, tell
 ROOT = Path(__file__).resolve().parent.parent
 STORE = ROOT / ".soak"
 BUDGET_S = 3600.0  # for all checks together
-LIVE = ("boxes_on_bus", "live_session", "long_run", "lsl_source", "record_box", "soak_deep",
+LIVE = ("box", "boxes_on_bus", "live_session", "long_run", "lsl_source", "record_box", "soak_deep",
         "soak_live", "soak_window", "test_kills", "test_live_loss", "test_record_crash",
         "test_same_over_lsl", "xvfb")  # fmt: skip
 SOURCES = (

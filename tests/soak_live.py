@@ -1,7 +1,6 @@
 """The long checks of the live bus. Each has the computer for itself, but for what it starts."""
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -12,13 +11,13 @@ from statistics import median
 from typing import Any
 
 from tests import long_run
+from tests.conftest import eeg_folder
 from tests.live_session import IDLE_S, Box, busy, new_seed
-from tests.lsl_source import ROOT, session, source
-from tests.record_box import Recorder
+from tests.lsl_source import ROOT
 from tests.soak_units import Result, Units
 from tests.test_kills import GONE_S, PART_S, TAIL_S, kill_boxes, kill_supervisor, limit
 from tests.test_live_loss import GROWTH_MB
-from tests.test_record_crash import MARKERS, cuts, kills
+from tests.test_record_crash import cuts, kills, three_streams
 from tests.test_same_over_lsl import differences, prepare
 
 TURNS, LOOPS = 5, 2  # of the same replay; what is busy beside it
@@ -58,8 +57,7 @@ def judged(found: Found | None, bound: str, judge: Callable[[Found], Verdict]) -
 
 def recordings() -> Path | None:
     """The folder with real recordings, where there is one."""
-    folder = os.environ.get("RTBCI_EEG_DATA")
-    path = Path(folder) if folder else ROOT.parent / "shared" / "data" / "eeg"
+    path = eeg_folder()
     return path if path.is_dir() else None
 
 
@@ -201,27 +199,6 @@ def cut(units: Units) -> Result:
 
     found = units.in_turn("cut", in_folder(work), range(CUTS // CUTS_AT_ONCE), 2 * UNIT_S)
     return judged(found, bound, judge)
-
-
-def three_streams(folder: Path) -> Path:
-    """Ten seconds of signal, events and gaze, as the recorder wrote them."""
-    path, bus = folder / "a.xdf", session()
-    senders = [
-        source(bus, channels=32, rate=500),
-        source(bus, name="marks", source_id="marks", **MARKERS),
-        source(bus, name="gaze", source_id="gaze", channels=3, rate=60, format="int16", chunk=1),
-    ]
-    try:
-        with Recorder(bus, path) as box:
-            for name in ("marks", "gaze", "eeg"):
-                box.has(1, name)
-            box.has(5000)
-            box.say("finish")
-            assert box.end() == 0
-    finally:
-        for sender in senders:
-            sender.stop()
-    return path
 
 
 def peer(units: Units) -> Result:

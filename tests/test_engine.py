@@ -64,19 +64,13 @@ class Failing:
     """A decoder that fails whenever it is told to."""
 
     def __init__(self, decoder: Decoder, fails: Iterable[bool]) -> None:
-        self._decoder, self._fails = decoder, iter(fails)
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        return self._decoder.classes
-
-    def arrays(self) -> dict[str, Array]:
-        return self._decoder.arrays()
+        self.classes, self.arrays = decoder.classes, decoder.arrays
+        self._logits, self._fails = decoder.logits, iter(fails)
 
     def logits(self, x: Array) -> Array:
         if next(self._fails, False):
             raise RuntimeError("no luck")
-        return self._decoder.logits(x)
+        return self._logits(x)
 
 
 @pytest.fixture(scope="module")

@@ -13,17 +13,19 @@ from rtbci.recorder.xdf_writer import write_recording
 from tests.boxes_on_bus import (
     LABELS,
     RATE,
-    ROOT,
     Box,
     Lab,
     at_once,
+    bundle,
+    home,
     lab,
     recorded,
     simulated,
-    small_bundle,
     write,
 )
-from tests.lsl_source import source
+from tests.lsl_source import ROOT, source
+
+__all__ = ["bundle", "home"]
 
 pytestmark = [pytest.mark.lsl, pytest.mark.slow]
 ODD = Path("Ünï cödé 研究", "a b\nc", "-x" * 100)
@@ -62,16 +64,6 @@ while True:
     time.sleep(0.02)
 """
 QUICK_S = 12.0  # a stream that never answers must not cost more
-
-
-@pytest.fixture(scope="module")
-def bundle() -> Bundle:
-    return small_bundle()
-
-
-@pytest.fixture(scope="module")
-def home(bundle, tmp_path_factory) -> Path:
-    return bundle.save(tmp_path_factory.mktemp("bundle"))
 
 
 def ran(*words: object, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from rtbci.bundle import Bundle
 from tests.boxes_on_bus import (
     LABELS,
     RATE,
@@ -16,13 +15,16 @@ from tests.boxes_on_bus import (
     Lab,
     Played,
     at_once,
+    bundle,
     fault,
+    home,
     lab,
     recorded,
     simulated,
-    small_bundle,
 )
 from tests.lsl_source import source
+
+__all__ = ["bundle", "home"]
 
 pytestmark = [pytest.mark.lsl, pytest.mark.slow]
 EVERY = 20  # one in so many markers is lost
@@ -54,14 +56,8 @@ def sender(bus: Lab, texts: tuple[str | bytes, ...], every: float) -> None:
 
 
 @pytest.fixture(scope="module")
-def bundle() -> Bundle:
-    return small_bundle()
-
-
-@pytest.fixture(scope="module")
-def played(bundle, tmp_path_factory) -> dict[str, Any]:
+def played(bundle, home, tmp_path_factory) -> dict[str, Any]:
     """Every replay, by name."""
-    home = bundle.save(tmp_path_factory.mktemp("bundle"))
 
     def play(script: str, texts: tuple[str | bytes, ...] = (), **more) -> Played:
         folder: Path = tmp_path_factory.mktemp("replay")

@@ -11,20 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rtbci.bundle import Bundle
 from rtbci.live.timebase import LiveTimeBase, Rows
 from rtbci.recorder.verify import look
 from rtbci.types import Gap
-from tests.boxes_on_bus import (
-    RATE,
-    Played,
-    at_once,
-    fault,
-    lab,
-    recorded,
-    simulated,
-    small_bundle,
-)
+from tests.boxes_on_bus import RATE, Played, at_once, bundle, fault, home, lab, recorded, simulated
+
+__all__ = ["bundle", "home"]
 
 pytestmark = [pytest.mark.lsl, pytest.mark.slow]
 SPEED, FAST = 4, 10
@@ -50,14 +42,8 @@ sys.exit(main(sys.argv[1:]))
 
 
 @pytest.fixture(scope="module")
-def bundle() -> Bundle:
-    return small_bundle()
-
-
-@pytest.fixture(scope="module")
-def played(bundle, tmp_path_factory) -> dict[str, Played]:
+def played(home, tmp_path_factory) -> dict[str, Played]:
     """Every replay, by name."""
-    home = bundle.save(tmp_path_factory.mktemp("bundle"))
 
     def play(seconds: float, script: str = "", freezes: bool = False, **more) -> Played:
         folder: Path = tmp_path_factory.mktemp("replay")

@@ -22,6 +22,7 @@ from rtbci.session.boxes import Bus, decode_child, private_bus
 from rtbci.session.folder import verify_events
 from rtbci.types import Gap
 from sims.generate import generate
+from tests.live_session import only, pids, until
 
 pytestmark = [pytest.mark.lsl, pytest.mark.slow]
 
@@ -98,35 +99,14 @@ def first_decision(process: "subprocess.Popen[str]") -> Line:
     return json.loads(line)
 
 
-def until(condition: Callable[[], Any], seconds: float = 15.0) -> Any:
-    """Poll; the value that is true."""
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, "too late"
-        time.sleep(0.02)
-    return found
-
-
-def session_in(out: Path) -> Path:
-    """The only session folder."""
-    (path,) = out.iterdir()
-    return path
-
-
 def events(path: Path) -> list[Line]:
     """What happened in a session."""
     return [json.loads(line) for line in (path / "events.jsonl").read_text("utf-8").splitlines()]
 
 
-def pids(path: Path, box: str) -> list[int]:
-    """Process ids of a box, oldest first."""
-    found = events(path) if (path / "events.jsonl").exists() else []
-    return [each["pid"] for each in found if (each["event"], each.get("box")) == ("started", box)]
-
-
 def everybody(path: Path) -> list[int]:
     """Process ids of all boxes."""
-    return [pid for box in ("record", "decode", "stream") for pid in pids(path, box)]
+    return pids(path, "record", "decode", "stream")
 
 
 def size(path: Path) -> int:
@@ -174,7 +154,7 @@ def test_the_bus_decides_as_the_process_does_and_loses_nothing(start, tmp_path):
     assert err.startswith("decoding with bundle ")
     assert "no reliable signal in sub-07_humming.xdf: Pz hums at 16.0 Hz" in err
 
-    path = session_in(tmp_path / "s")
+    path = only(tmp_path / "s")
     assert path.stat().st_mode & 0o777 == 0o700
     assert Path(summary["recording"]).samefile(path / "recording.xdf")
     assert verify_events(path / "events.jsonl").whole
@@ -194,7 +174,7 @@ def test_a_signal_stops_safely_and_soon_with_a_summary(start, tmp_path):
     }  # fmt: skip
     for number, process in running.items():
         first_decision(process)
-        path = session_in(tmp_path / number.name)
+        path = only(tmp_path / number.name)
         process.send_signal(number)
         began = time.monotonic()
         until(lambda path=path: events(path)[-1]["event"] == "closed", 5.0)
@@ -211,7 +191,7 @@ def test_killed_boxes_come_back_and_the_recording_goes_on(start, tmp_path):
     process = start("replay", "sub-07_long.xdf", "--bundle", "trained", "--json", "--speed", "8",
                     "--out", tmp_path / "s")  # fmt: skip
     first_decision(process)
-    path = session_in(tmp_path / "s")
+    path = only(tmp_path / "s")
     os.kill(pids(path, "record")[-1], signal.SIGKILL)
     began = time.monotonic()
     until(lambda: size(path / "recording_part-02.xdf") > 1000, 5.0)
@@ -237,7 +217,7 @@ def test_nothing_outlives_a_killed_supervisor_but_the_recorder_which_can_be_stop
     process = start("replay", "sub-07_long.xdf", "--bundle", "trained", "--json",
                     "--out", tmp_path / "s")  # fmt: skip
     first_decision(process)
-    path = session_in(tmp_path / "s")
+    path = only(tmp_path / "s")
     recorder = pids(path, "record")[0]
     process.kill()
     others = pids(path, "decode") + pids(path, "stream")
@@ -277,7 +257,7 @@ def test_a_live_session_is_followed_orphaned_taken_over_and_stopped(start, tmp_p
     start("stream", "sub-07_long.xdf", "--loop", "--wait-for", "2", *bus)
     live = start("live", "--bundle", "trained", "--out", tmp_path / "s", "--json", *bus)
     assert first_decision(live)["label"] in ("house", "face")
-    path = session_in(tmp_path / "s")
+    path = only(tmp_path / "s")
 
     follower = start("live", "--attach", path.name, "--json")
     assert first_decision(follower).keys() >= {"index", "stamp", "latency_ms"}

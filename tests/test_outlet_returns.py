@@ -2,7 +2,6 @@
 
 import configparser
 import time
-from pathlib import Path
 
 import numpy as np
 import psutil
@@ -10,16 +9,9 @@ import pytest
 
 from rtbci.bundle import Bundle
 from rtbci.lsl import config
-from tests.boxes_on_bus import (
-    RATE,
-    Played,
-    at_once,
-    fault,
-    lab,
-    recorded,
-    simulated,
-    small_bundle,
-)
+from tests.boxes_on_bus import RATE, Played, at_once, bundle, fault, home, lab, recorded, simulated
+
+__all__ = ["bundle", "home"]
 
 SPEED = 3
 CHANGED_SPEED = 4
@@ -31,16 +23,6 @@ MARKERS_S = 0.6  # behind the samples, their markers
 REFUSED_S = 2.0
 PORTS = range(16572, 16572 + config.PORT_RANGE)
 ODD_FROM, ODD_UNTIL = 6, 12  # s, while it is another one
-
-
-@pytest.fixture(scope="module")
-def bundle() -> Bundle:
-    return small_bundle()
-
-
-@pytest.fixture(scope="module")
-def home(bundle, tmp_path_factory) -> Path:
-    return bundle.save(tmp_path_factory.mktemp("bundle"))
 
 
 @pytest.fixture(scope="module")

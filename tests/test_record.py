@@ -13,18 +13,10 @@ import pytest
 import pyxdf
 
 from rtbci import cli
-from tests.lsl_source import CONFIG, session, source, stop
+from tests.lsl_source import CONFIG, markers, session, source, stop
 from tests.record_box import Recorder
 
 pytestmark = pytest.mark.lsl
-MARKERS = {
-    "kind": "Markers",
-    "channels": 1,
-    "rate": 20,
-    "nominal": 0,
-    "chunk": 1,
-    "format": "string",
-}
 
 
 def streams(path: Path) -> list[dict]:
@@ -58,10 +50,10 @@ def test_every_stream_is_recorded_as_it_was_sent_and_late_ones_too(tmp_path):
     out, bus = tmp_path / "Ünï cödé 研究" / "a b.xdf", session()
     eeg = source(bus)
     with Recorder(bus, out) as box:
-        ready = box.wait(lambda e: e["event"] == "ready")
+        ready = box.until("ready")
         assert ready["path"] == str(out)
         box.has(1000)
-        late = source(bus, name="marks", source_id="marks", **MARKERS)
+        late = markers(bus)
         wide = source(bus, name="gaze", source_id="gaze", channels=3, format="int16", rate=60)
         box.has(20, "marks")
         box.has(60, "gaze")
@@ -120,7 +112,7 @@ def test_named_streams_are_waited_for_and_no_other_is_recorded(tmp_path):
 def test_a_stream_that_was_gone_for_three_seconds_goes_on_in_its_place(tmp_path):
     bus = session()
     first = source(bus)
-    marks = source(bus, name="marks", source_id="marks", **MARKERS)
+    marks = markers(bus)
     with Recorder(bus, tmp_path / "a.xdf") as box:
         box.has(2000)
         box.has(20, "marks")
@@ -132,7 +124,7 @@ def test_a_stream_that_was_gone_for_three_seconds_goes_on_in_its_place(tmp_path)
         box.alarm("silent eeg", "red")
         time.sleep(max(gone + 3 - time.monotonic(), 0))
         second = source(bus)
-        marks = source(bus, name="marks", source_id="marks", **MARKERS)
+        marks = markers(bus)
         back = box.wait(lambda e: e["event"] == "clear" and e["code"] == "silent eeg")
         assert "is back after" in back["text"]
         box.wait(lambda e: e.get("missing", {}).get("eeg", 0) > 2000)
@@ -190,7 +182,7 @@ def test_twins_are_told_and_each_is_recorded_on_its_own(tmp_path):
     bus = session()
     one_, two = source(bus), source(bus)
     with Recorder(bus, tmp_path / "a.xdf") as box:
-        told = box.alarm("twins", "red")
+        told = box.alarm("twins eeg", "red")
         assert "each is recorded on its own" in told["text"]
         box.wait(lambda e: min(e.get("samples", {}).values(), default=0) > 1000)
         lasts = [stop(one_)[0]]
@@ -247,7 +239,7 @@ def test_frozen_for_five_seconds_it_loses_nothing(tmp_path):
         os.kill(box.process.pid, signal.SIGCONT)
         assert "held the recorder up for 5" in box.alarm("held-up", "amber")["text"]
         at = len(box.events)
-        box.wait(lambda e: e in box.events[at:] and e.get("samples", {}).get("eeg", 0) > 5500)
+        box.wait(lambda e: e.get("samples", {}).get("eeg", 0) > 5500, since=at)
         last, _ = stop(eeg)
         time.sleep(0.2)
         box.process.send_signal(signal.SIGINT)
@@ -261,7 +253,7 @@ def test_frozen_for_five_seconds_it_loses_nothing(tmp_path):
 def test_it_ends_after_its_duration_counted_from_the_first_sample(tmp_path):
     bus = session()
     with Recorder(bus, tmp_path / "a.xdf", "--duration", 2) as box:
-        box.wait(lambda e: e["event"] == "status")
+        box.until("status")
         eeg = source(bus)
         assert box.end(15) == 0
     stop(eeg)
@@ -276,12 +268,10 @@ def test_without_its_parent_it_goes_on_until_everything_is_silent(tmp_path):
         box.has(500)
         assert box.process.stdin is not None
         box.process.stdin.close()
-        before = len(box.events)
-        box.wait(lambda e: box.events.index(e) > before and e["event"] == "status")
+        box.until("status", since=len(box.events))
         box.has(2000)
         last, _ = stop(eeg)
         began = time.monotonic()
-        box.process.stdin = None
         assert box.end() == 0
         assert 1.5 < time.monotonic() - began < 5
     assert counted(one(tmp_path / "a.xdf"))[-1] == last
@@ -296,7 +286,7 @@ def test_nothing_is_overwritten_and_a_further_part_may_be_asked_for(tmp_path):
     eeg = source(bus)
     for part in ("a_part-02.xdf", "a_part-03.xdf"):
         with Recorder(bus, out, "--continue", "--duration", 0.5) as box:
-            ready = box.wait(lambda e: e["event"] == "ready")
+            ready = box.until("ready")
             assert ready["path"] == str(tmp_path / part)
             assert box.end() == 0
     stop(eeg)

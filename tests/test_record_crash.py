@@ -4,7 +4,6 @@
 """
 
 import io
-import logging
 import random
 import signal
 import time
@@ -18,18 +17,10 @@ import pyxdf
 from rtbci.formats.xdf_salvage import Salvage, Span, salvage, stamps
 from rtbci.recorder import xdf_pack
 from rtbci.recorder.verify import look, recover
-from tests.lsl_source import session, source, stop
+from tests.lsl_source import markers, session, source
 from tests.record_box import Recorder
 
-pytestmark = pytest.mark.lsl
-MARKERS = {
-    "kind": "Markers",
-    "channels": 1,
-    "rate": 5,
-    "nominal": 0,
-    "chunk": 1,
-    "format": "string",
-}
+pytestmark = [pytest.mark.lsl, pytest.mark.usefixtures("quiet_pyxdf")]
 TAIL_S, PART_S = 0.1, 3.0  # what a kill may cost, and how soon a further part is written
 
 
@@ -156,32 +147,30 @@ def _delicate(path: Path) -> set[int]:
     return found
 
 
-@pytest.fixture(autouse=True)
-def _quiet_pyxdf():
-    logger = logging.getLogger("pyxdf")
-    level, logger.level = logger.level, logging.CRITICAL + 1
-    yield
-    logger.level = level
+def three_streams(folder: Path) -> Path:
+    """Ten seconds of signal, events and gaze, as the recorder wrote them."""
+    path, bus = folder / "a.xdf", session()
+    senders = [
+        source(bus, channels=32, rate=500),
+        markers(bus, rate=5),
+        source(bus, name="gaze", source_id="gaze", channels=3, rate=60, format="int16", chunk=1),
+    ]
+    try:
+        with Recorder(bus, path) as box:
+            for name in ("marks", "gaze", "eeg"):
+                box.has(1, name)
+            box.has(5000)
+            box.say("finish")
+            assert box.end() == 0
+    finally:
+        for sender in senders:
+            sender.stop()
+    return path
 
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory) -> Path:
-    """Ten seconds of three streams, as the recorder wrote them."""
-    path, bus = tmp_path_factory.mktemp("recorded") / "a.xdf", session()
-    senders = [
-        source(bus, channels=32, rate=500),
-        source(bus, name="marks", source_id="marks", **MARKERS),
-        source(bus, name="gaze", source_id="gaze", channels=3, rate=60, format="int16", chunk=1),
-    ]
-    with Recorder(bus, path) as box:
-        for name in ("marks", "gaze", "eeg"):
-            box.has(1, name)
-        box.has(5000)
-        box.say("finish")
-        assert box.end() == 0
-    for sender in senders:
-        stop(sender)
-    return path
+    return three_streams(tmp_path_factory.mktemp("recorded"))
 
 
 def test_a_killed_recorder_loses_a_tenth_of_a_second_and_a_part_follows(tmp_path):

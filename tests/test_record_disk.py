@@ -1,7 +1,6 @@
 """The way to the disk: full, slow, failing or missing disks cost nothing that was received."""
 
 import errno
-import logging
 import os
 import re
 import shutil
@@ -342,6 +341,7 @@ def test_the_space_left_is_told_before_it_matters(tmp_path):
     assert "space" not in told.alarms
 
 
+@pytest.mark.usefixtures("quiet_pyxdf")
 def test_no_sector_ends_where_pyxdf_cannot_bear_it(tmp_path):
     to = spool(tmp_path / "a.xdf", Told())
     for n in range(0, 3000, 10):
@@ -350,7 +350,6 @@ def test_no_sector_ends_where_pyxdf_cannot_bear_it(tmp_path):
     to.finish()
     assert to.wait(5)
     data = to.path.read_bytes()
-    logging.getLogger("pyxdf").setLevel(logging.CRITICAL + 1)
     ends = range(xdf_pack.SECTOR, len(data), xdf_pack.SECTOR)
     for end in ends:
         cut = tmp_path / "cut.xdf"

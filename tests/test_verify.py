@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import logging
 import random
 import struct
 from pathlib import Path
@@ -21,16 +20,9 @@ from rtbci.recorder.verify import holes, look, recover
 from rtbci.recorder.xdf_writer import XdfWriter
 from rtbci.types import StreamInfo
 
+pytestmark = pytest.mark.usefixtures("quiet_pyxdf")
 EEG = StreamInfo("cap", 250.0, ("Cz", "Pz"), ("EEG", "EEG"))
 EVENTS = StreamInfo("events", 0.0, ("marker",), ("MARKER",), unit="")
-
-
-@pytest.fixture(autouse=True)
-def _quiet_pyxdf():
-    logger = logging.getLogger("pyxdf")
-    level, logger.level = logger.level, logging.CRITICAL + 1
-    yield
-    logger.level = level
 
 
 def write(

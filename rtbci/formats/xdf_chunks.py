@@ -2,6 +2,8 @@
 
 import mmap
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -47,6 +49,18 @@ class Frame:
 
 def walk(path: Path) -> Frame:
     """The frame of ``path``; raises ``BadInput`` where nothing useful is whole."""
+    with framed(path) as (data, frame):
+        while frame.whole < frame.size and frame.damage is None:
+            frame.damage = check_chunk(data, frame, path)
+    return frame
+
+
+@contextmanager
+def framed(path: Path) -> Iterator[tuple[mmap.mmap, Frame]]:
+    """The bytes of ``path`` and a frame to take their chunks into.
+
+    Raises ``BadInput`` where it is no XDF file, and at the end where no stream was found in it.
+    """
     size = regular(path)
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         if data[:4] != b"XDF:":
@@ -54,11 +68,9 @@ def walk(path: Path) -> Frame:
                 f"{path} does not start with 'XDF:'; it is not an XDF file or is damaged"
             )
         frame = Frame(size=size)
-        while frame.whole < size and frame.damage is None:
-            frame.damage = check_chunk(data, frame, path)
+        yield data, frame
     if not frame.streams:
         raise BadInput(f"{path} holds no whole stream header; it was cut or damaged at its start")
-    return frame
 
 
 def check_chunk(data: mmap.mmap, frame: Frame, path: Path) -> str | None:

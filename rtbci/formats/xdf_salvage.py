@@ -13,9 +13,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from rtbci.errors import BadInput
-from rtbci.formats.source import clean, regular
-from rtbci.formats.xdf_chunks import CLOCK, FOOTER, HEADER, SAMPLES, Declared, Frame, check_chunk
+from rtbci.formats.source import clean
+from rtbci.formats.xdf_chunks import CLOCK, FOOTER, HEADER, SAMPLES, Declared, check_chunk, framed
 from rtbci.types import Array
 
 BOUNDARY = bytes.fromhex("43A546DCCBF5410FB30ED5467383CBE4")
@@ -70,26 +69,18 @@ class Salvage:
 
 def salvage(path: Path) -> Salvage:
     """What is whole in ``path``; raises ``BadInput`` where nothing useful is."""
-    size = regular(path)
-    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        if data[:4] != b"XDF:":
-            raise BadInput(
-                f"{path} does not start with 'XDF:'; it is not an XDF file or is damaged"
-            )
-        frame = Frame(size=size)
-        found = Salvage(path, size, frame.streams)
-        while frame.whole < size:
+    with framed(path) as (data, frame):
+        found = Salvage(path, frame.size, frame.streams)
+        while frame.whole < frame.size:
             start = frame.whole
             why = check_chunk(data, frame, path)
             if why is None:
                 found.spans.append(_span(data, start, frame.whole))
                 continue
             boundary = data.find(BOUNDARY, start + 1)
-            stop = size if boundary < 0 else boundary + len(BOUNDARY)
+            stop = frame.size if boundary < 0 else boundary + len(BOUNDARY)
             found.damages.append(Damage(start, stop, why))
             frame.whole = stop
-    if not found.streams:
-        raise BadInput(f"{path} holds no whole stream header; it was cut or damaged at its start")
     return found
 
 
