@@ -29,6 +29,7 @@ from rtbci.decoders.updated import UpdatedDecoder
 from rtbci.errors import BadInput, NoUsableSignal
 from rtbci.judge import Judge, decoder_input, softmax, whole
 from rtbci.latency import Template
+from rtbci.options import same_subject
 from rtbci.recipe import Recipe
 from rtbci.recording import Recording
 from rtbci.spare import Spare
@@ -117,7 +118,7 @@ def calibrate(
             temperature=temperature,
             sure=float(np.median(probabilities.max(axis=1))),
             verdict=said,
-            training=_provenance(used, trials, scores, how),
+            training=_provenance(used, trials, scores, how) | earlier(plan),
         ),
         scores=scores,
         verdict=said,
@@ -270,6 +271,21 @@ def part_of(fitted: Fitted, train: np.ndarray, test: np.ndarray, x: Array) -> Pa
     closed = [each[:, : stacking.STREAMS, :, a[0] : a[1]] for each in (fitted.x, x)]
     unseen = tuned.look(x[:, -1, :, b[0] : b[1]])
     return Part(train, test, closed[0], closed[1], decoder.closed, None, (tuned.known, unseen))
+
+
+def earlier(plan: Plan) -> dict[str, object]:
+    """Runs of this person that what the plan builds on was trained on, so that none is a test."""
+    found: list[object] = []
+    if plan.update is not None:
+        for key in ("files", "earlier"):
+            known = plan.update.training.get(key)
+            found += known if isinstance(known, list) else []
+    if plan.backbone is not None:
+        for name, run in plan.backbone.training.get("runs", {}).items():
+            mine = same_subject(name.split("_")[0], plan.subject)
+            if mine and run["part"] in ("training", "validation"):
+                found.append({"name": name})
+    return {"earlier": found} if found else {}
 
 
 def _provenance(

@@ -22,6 +22,7 @@ from rtbci.types import Array
 BINS = 10  # of confidences, with equal counts: decoders of 20 classes are rarely sure
 LEAST = 1e-12  # probability; a decoder may call what happens impossible only once
 NOWHERE = (math.nan, math.nan)
+UNBOUNDED = {"itr_bits_per_trial", "itr_bits_per_minute", "log_loss"}  # above
 FEWEST_PEOPLE = 3  # below, an interval over people is wider than the scale
 
 Metric = Callable[[Predictions], Figure]
@@ -163,7 +164,8 @@ def over_subjects(figures: Sequence[Figure]) -> Figure:
     values, chances = (np.array([getattr(f, key) for f in figures]) for key in ("value", "chance"))
     m, value, chance = len(values), float(values.mean()), float(chances.mean())
     if m < FEWEST_PEOPLE:
-        few = f"{m} subjects say nothing about others, {FEWEST_PEOPLE} are needed"
+        alone = f"{m} subject says" if m == 1 else f"{m} subjects say"
+        few = f"{alone} nothing about others, {FEWEST_PEOPLE} are needed"
         return Figure(name, value, m, NOWHERE, chance, math.nan, few, "none")
     error = float(values.std(ddof=1)) / math.sqrt(m)
     gain = float((values - chances).mean()) * (-1 if name == "log_loss" else 1)
@@ -173,7 +175,9 @@ def over_subjects(figures: Sequence[Figure]) -> Figure:
         from scipy.stats import t
 
         p = float(t.sf(gain / spread, m - 1))
-    interval = _student(value, error, m - 1)
+    low, high = _student(value, error, m - 1)
+    least, most = -1.0 if name == "kappa" else 0.0, math.inf if name in UNBOUNDED else 1.0
+    interval = (max(low, least), min(high, most))  # a t interval does not know where shares end
     return Figure(name, value, m, interval, chance, p, f"t test over {m} subjects", "t")
 
 

@@ -131,8 +131,9 @@ class Predictions:
     @property
     def null(self) -> str:
         """How the null of this table is made, in words."""
-        blocks = len(np.unique(self.blocks))
-        return f"{self.shuffles:,} shuffles of the labels within {blocks:,} blocks"
+        count = len(np.unique(self.blocks))
+        blocks = "1 block" if count == 1 else f"{count:,} blocks"
+        return f"{self.shuffles:,} shuffles of the labels within {blocks}"
 
 
 def confusion(true: np.ndarray, predicted: np.ndarray, k: int) -> Array:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -492,6 +493,28 @@ def test_only_runs_that_were_trained_on_are_no_test(folder, run, tmp_path):
     assert len(err.splitlines()) == 1
 
 
+def test_runs_of_the_network_or_bundle_that_it_builds_on_are_no_test(folder):
+    from calibration.evaluation.bundles import _files
+    from calibration.training import earlier
+    from rtbci.bundle import load_bundle
+
+    bundle = load_bundle(folder / "bundles")
+    runs = {f"sub-02_ses-01_run-0{n}": {"part": part}
+            for n, part in enumerate(("training", "validation", "test", "unused"), 1)}  # fmt: skip
+    runs["sub-03_ses-01_run-01"] = {"part": "training"}
+    network = SimpleNamespace(training={"runs": runs})
+    plan: Any = SimpleNamespace(subject="02", update=bundle, backbone=network)
+    known = replace(bundle, training={"files": [{"name": "new.xdf"}], **earlier(plan)})
+    names = [each["name"] for each in _files(known)]
+    before = [each["name"] for each in _files(bundle)]
+    assert before
+    assert names == ["new.xdf", *before, "sub-02_ses-01_run-01", "sub-02_ses-01_run-02"]
+    assert trained_on(a_source("sub-02_ses-01_run-01.npy"), _files(known)) is not None
+    assert trained_on(a_source("sub-02_ses-01_run-03.npy", run=3), _files(known)) is None
+    plan.update = plan.backbone = None
+    assert earlier(plan) == {}
+
+
 def test_the_same_run_twice_counts_once(folder, run, tmp_path):
     data = tmp_path / "data"
     data.mkdir()
@@ -596,6 +619,47 @@ def test_a_backbone_is_asked_in_four_ways(trained, run):
     assert any("tells the scales" in each["reason"] for each in values["refused"])
     assert values["trial_s"] == 3.8
     assert {each["what"] for each in values["overlaps"]} >= {"the same picture, the same person"}
+
+
+def test_the_conclusion_is_a_sentence_without_statistics():
+    found = report(people(simulated=True))
+    html = found.html()
+    header = html[: html.index("</header>")]
+    assert re.search(
+        r"named the right one of 4 classes in about \d\d of 100 trials; guessing", header
+    )
+    assert "over trials" in header
+    assert "over people" in header
+    assert "no brain was measured" in header
+    luck = report(evaluation(0.0)).html()
+    assert "which luck alone may give (guessing gives 25)" in luck
+
+
+def test_every_dot_carries_its_n_and_p():
+    found = report(people())
+    html = found.html()
+    for row in found.measured[0].subjects:
+        assert f">{row.main.n:,}</text>" in html
+    assert html.count(">95 % interval</text>".replace(" %", "&nbsp;%")) == 2
+    assert f">{found.measured[0].trials.n:,}</text>" in html
+
+
+def test_people_who_differ_too_much_say_nothing_of_the_next():
+    unlike = [table(skill, (who,), seed=3) for who, skill in (("a", 0), ("b", 0.2), ("c", 4))]
+    found = report(evaluation(parts=(Part("x", "X", "", joined(unlike)),)))
+    assert found.verdict.word == ABOVE
+    assert "too different to tell what the next person will show" in found.verdict.reason
+    assert "next person will show" not in report(people()).verdict.reason
+
+
+def test_an_interval_over_people_ends_where_the_scale_does():
+    from rtbci.metrics import measure, over_subjects
+
+    each = [measure(table(skill, seed=2).predictions(3.8)) for skill in (0, 0.2, 6)]
+    for name in each[0]:
+        low, high = over_subjects([figures[name] for figures in each]).interval
+        assert low >= (-1 if name == "kappa" else 0), name
+        assert high <= 1 or name in {"itr_bits_per_trial", "itr_bits_per_minute", "log_loss"}, name
 
 
 @pytest.mark.slow

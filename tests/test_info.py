@@ -73,3 +73,31 @@ def test_real_recordings_fit_into_80_columns(eeg, capsys, monkeypatch, pattern):
     assert files
     assert info.run(parse(*files)) == 0
     assert max(len(line) for line in capsys.readouterr().out.splitlines()) <= 80
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [(1, "1 subject, 1 run, 1 trial,"), (2, "2 subjects, 2 runs, 2 trials,")],
+)
+def test_one_of_a_thing_is_no_plural(size, said, capsys, monkeypatch, tmp_path):
+    from sims import dataset
+
+    monkeypatch.setenv("COLUMNS", "200")
+    dataset.write(
+        tmp_path, subjects=size, sessions=1, runs=1, trials=1, strength="none", channels=4,
+        rate=250.0, merged=False, images=False, jobs=1,
+    )  # fmt: skip
+    assert info.run(parse(tmp_path)) == 0
+    assert said in capsys.readouterr().out
+
+
+def test_one_epoch_of_one_run_is_no_plural(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("COLUMNS", "200")
+    np.save(tmp_path / "one.npy", np.random.default_rng(0).normal(0, 20, (1, 125, 2)).astype("f4"))
+    side = {"rate": 250, "channels": ["Cz", "Pz"], "unit": "uV", "axes": "epoch,time,channel",
+            "labels": ["a"], "runs": [1]}  # fmt: skip
+    (tmp_path / "one.json").write_text(json.dumps(side))
+    assert info.run(parse(tmp_path / "one.npy")) == 0
+    out = capsys.readouterr().out
+    assert "1 epoch of 0.5 s in 1 run," in out
+    assert "125 samples" in out

@@ -220,7 +220,7 @@ def test_one_person_or_two_say_nothing_about_others(count):
     assert math.isfinite(mean.value)
     assert math.isnan(mean.p)
     assert math.isnan(mean.interval[0])
-    assert f"{count} subjects" in mean.null
+    assert f"{count} subject" in mean.null
 
 
 def test_lower_loss_is_better_over_subjects_and_error_has_no_better_side():

@@ -245,5 +245,7 @@ def _overlaps(data: Path, pairs: list[tuple[Bundle, Source]], table: Table) -> l
 
 
 def _files(bundle: Bundle) -> list[Mapping[str, object]]:
-    files = bundle.training.get("files")
-    return [each for each in files if isinstance(each, Mapping)] if isinstance(files, list) else []
+    """What the bundle was trained on, and the network or the earlier bundle that it builds on."""
+    kept = [bundle.training.get(key) for key in ("files", "earlier")]
+    listed = [each for files in kept if isinstance(files, list) for each in files]
+    return [each for each in listed if isinstance(each, Mapping)]

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from calibration.evaluation.figures import (
     verdict,
 )
 from calibration.evaluation.page import limits, page
-from calibration.evaluation.values import Control, Evaluation
+from calibration.evaluation.values import Control, Evaluation, Retrieval
 from rtbci.errors import BadInput
 from rtbci.messages import line
 from rtbci.predictions import Figure
@@ -49,7 +49,17 @@ def report(evaluation: Evaluation) -> Report:
 def document(
     evaluation: Evaluation, measured: Sequence[Measured], said: Verdict
 ) -> dict[str, object]:
-    """The object that ``--json`` prints and ``report.json`` holds."""
+    """The object that ``--json`` prints and ``report.json`` holds. Keys:
+
+    event, verdict, reason, balanced_accuracy and its balanced_accuracy_ci95 and chance (mean of
+    people; of one or two people over trials), p_value and n (over trials), subjects, model, data,
+    simulated, made, classes, trial_s (onset to onset), parts (name, title, how, classes, n,
+    above_chance, names_p of a zero-shot part, figures over trials, over_subjects, then the same
+    figures of subjects, sessions, runs; confusion, reliability), retrieval (null without a text
+    head; trials, captions: how many candidates, trained: how many of them runs of training show
+    too, figures), controls, overlaps, refused, notes, not (what the figures are not), details. A
+    figure is name, value, n, interval (95 %), chance, p, null and interval_by (how made).
+    """
     main = measured[0].main
     return {
         "event": "evaluated",
@@ -67,7 +77,8 @@ def document(
         "made": evaluation.made,
         "classes": list(evaluation.classes),
         "trial_s": evaluation.trial_s,
-        "parts": [_part(each) for each in measured],
+        "parts": [_part(each, evaluation.classes) for each in measured],
+        "retrieval": _retrieval(evaluation.retrieval),
         "controls": [_control(each, evaluation) for each in evaluation.controls],
         "overlaps": [
             {
@@ -86,13 +97,22 @@ def document(
     }
 
 
-def _part(measured: Measured) -> dict[str, object]:
+def _retrieval(found: Retrieval | None) -> dict[str, object] | None:
+    if found is None:
+        return None
+    counts = {"trials": found.trials, "captions": found.captions, "trained": found.trained}
+    return {**counts, "figures": _figures(found.figures)}
+
+
+def _part(measured: Measured, classes: Sequence[str]) -> dict[str, object]:
     return {
         "name": measured.part.name,
         "title": measured.part.title,
         "how": measured.part.how,
+        "classes": list(measured.part.classes or classes),
         "n": len(measured.part.table),
         "above_chance": measured.above,
+        "names_p": measured.part.names_p,
         "figures": _figures(measured.pooled),
         "over_subjects": _figures(measured.people),
         "subjects": [_row(row) for row in measured.subjects],
@@ -119,7 +139,7 @@ def _control(control: Control, evaluation: Evaluation) -> dict[str, object]:
     }
 
 
-def _figures(figures: dict[str, Figure]) -> dict[str, object]:
+def _figures(figures: Mapping[str, Figure]) -> dict[str, object]:
     return {name: _figure(figure) for name, figure in figures.items()}
 
 

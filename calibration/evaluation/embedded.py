@@ -7,14 +7,14 @@ that pretraining left on disk are taken where they are of the same recording.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibration.evaluation import controls
 from calibration.evaluation.sources import Source
-from calibration.pretraining import Backbone
+from calibration.pretraining import Answers, Backbone
 from calibration.pretraining.windows import cut, fingerprint, windows_of
 from rtbci.errors import BadInput
 from rtbci.networks import WINDOW, network
@@ -33,11 +33,25 @@ class Seen:
     source: Source
     role: str  # what pretraining used it for: ``TRAINING``, ``VALIDATION``, or ``CLEAN``
     trial: NDArray[np.int64]  # (n,)
-    true: NDArray[np.int64]  # (n,) class of the backbone
+    true: NDArray[np.int64]  # (n,) class of the backbone; -1: it was never taught this one
+    name: NDArray[np.str_]  # (n,) of the class
     image: NDArray[np.str_]  # (n,)
     embedding: Samples  # (n, d)
     logits: Samples  # (n, classes) of the subject's own head, or the shared one
+    text: Samples | None  # (n, dimensions) point of the text head, of unit length
     trial_s: float | None  # from onset to onset, where the signal was continuous
+
+    @property
+    def captions(self) -> list[str | None]:
+        """Caption of each trial's picture, where there is one."""
+        there = self.source.captions
+        return [there[t] if t < len(there) else None for t in self.trial.tolist()]
+
+    def where(self, rows: np.ndarray) -> Self:
+        """The trials chosen by a mask or by numbers."""
+        arrays = ("trial", "true", "name", "image", "embedding", "logits")
+        chosen = {each: getattr(self, each)[rows] for each in arrays}
+        return replace(self, text=None if self.text is None else self.text[rows], **chosen)
 
 
 @dataclass(frozen=True)
@@ -74,24 +88,23 @@ class Eyes:
         answers = self._answers(source, cutout.x, prepared, cutout.there)
         classes = {name: k for k, name in enumerate(self.backbone.dims.classes)}
         names = source.names or _named(cutout.recording)
-        strange = sorted(set(names) - set(classes))
-        if strange:
-            raise BadInput(f"shows {', '.join(strange[:4])}, which the backbone was never taught")
         images = source.images or ("",) * len(names)
         return Seen(
             source=source,
             role=role_of(source, cutout.print, self.backbone.training),
             trial=cutout.trials,
-            true=np.array([classes[names[t]] for t in cutout.trials], int),
+            true=np.array([classes.get(names[t], -1) for t in cutout.trials], int),
+            name=np.array([names[t] for t in cutout.trials], str),
             image=np.array([images[t] for t in cutout.trials], str),
-            embedding=answers[0],
-            logits=answers[1],
+            embedding=answers.embedding,
+            logits=answers.logits,
+            text=answers.text,
             trial_s=_pace(cutout.recording),
         )
 
     def logits(self, source: Source, cutout: Cutout) -> Samples:
         """Log-odds of other windows of a run that was looked at."""
-        return self._answers(source, cutout.x, self.prepared(source, cutout), cutout.there)[1]
+        return self._answers(source, cutout.x, self.prepared(source, cutout), cutout.there).logits
 
     def prepared(self, source: Source, cutout: Cutout) -> Preparation:
         """What is known about the scales of a person before this run."""
@@ -111,10 +124,9 @@ class Eyes:
 
     def _answers(
         self, source: Source, x: Samples, prepared: Preparation, there: NDArray[np.bool_]
-    ) -> tuple[Samples, Samples]:
+    ) -> Answers:
         subject = source.subject if self.knows(source.subject) else None
-        found = self.backbone.outputs(x, prepared, subject=subject, mask=there, model=self._model)
-        return found.embedding, found.logits
+        return self.backbone.outputs(x, prepared, subject=subject, mask=there, model=self._model)
 
 
 def cut_out(source: Source, backbone: Backbone) -> Cutout:

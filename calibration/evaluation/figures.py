@@ -10,7 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from calibration.evaluation.values import Control, Evaluation, Overlap, Part, Table
-from rtbci.metrics import FEWEST_PEOPLE, TASK1, balanced_accuracy, measure, over_subjects
+from rtbci.metrics import (
+    FEWEST_PEOPLE,
+    balanced_accuracy,
+    bin_edges,
+    measure,
+    over_subjects,
+)
 from rtbci.predictions import Figure
 from rtbci.stats import FEWEST_FOR_GO, GO_P, wilson
 from rtbci.types import Array
@@ -30,7 +36,17 @@ WORDS = {  # what the figures are called in print
     "calibration_error": "Calibration error",
 }
 HALF_UP = 1e-9  # added before rounding: two ways to sum one share must not differ in print
-SHARES = {"accuracy", "balanced_accuracy", "top_1", "top_3", "top_5", "calibration_error"}
+RETRIEVAL = {
+    "two_way": "Nearer than the caption of one other picture",
+    "two_way_same_category": "Likewise, the other of the same category",
+    "ten_way": "Nearest of ten captions",
+    "caption_top_1": "Nearest of all captions",
+    "caption_top_5": "Among the five nearest of all",
+}
+SHARES = {
+    *("accuracy", "balanced_accuracy", "top_1", "top_3", "top_5", "calibration_error"),
+    *RETRIEVAL,
+}
 
 
 @dataclass(frozen=True)
@@ -86,7 +102,8 @@ class Measured:
     @property
     def above(self) -> bool:
         """Is it above chance by the rule of the house?"""
-        return is_above(self.trials)
+        names_p = self.part.names_p
+        return is_above(self.trials) and (names_p is None or names_p <= GO_P)
 
 
 @dataclass(frozen=True)
@@ -109,7 +126,7 @@ class Verdict:
 
 def measure_part(part: Part, trial_s: float | None) -> Measured:
     """Every figure of a part: pooled, over people, per person, per session of a person."""
-    table, task = part.table, TASK1
+    table = part.table
     pooled = table.predictions(trial_s)
     subjects = [_row(table, trial_s, subject) for subject in table.subjects]
     sessions = [
@@ -118,7 +135,7 @@ def measure_part(part: Part, trial_s: float | None) -> Measured:
         for session in table.sessions(subject)
     ]
     runs = sorted(set(zip(table.session.tolist(), table.run.tolist(), strict=True)))
-    found = measure(pooled, task)
+    found = measure(pooled)
     return Measured(
         part=part,
         pooled=found,
@@ -149,8 +166,6 @@ def _row(
 
 def bins(table: Table) -> tuple[Bin, ...]:
     """Confidence against the share that was right, in bins of equal numbers of trials."""
-    from rtbci.metrics import bin_edges
-
     confidence = table.probabilities.max(axis=1)
     order = np.argsort(confidence, kind="stable")
     right = (table.probabilities.argmax(axis=1) == table.true)[order]
@@ -190,7 +205,7 @@ def verdict(evaluation: Evaluation, first: Measured) -> Verdict:
     if figure.interval[0] <= figure.chance:
         return Verdict(NOT_ABOVE, f"{found}, but the interval reaches down to chance{_who(first)}")
     few = "; too few to rely on" if figure.n < FEWEST_FOR_GO else ""
-    return Verdict(ABOVE, found + few + _who(first))
+    return Verdict(ABOVE, found + few + _who(first) + _next(first))
 
 
 def _who(measured: Measured) -> str:
@@ -200,6 +215,13 @@ def _who(measured: Measured) -> str:
         return ""
     above = sum(is_above(row.main) for row in measured.subjects)
     return f"; {above} of {m} people above chance alone"
+
+
+def _next(measured: Measured) -> str:
+    """Where the people measured are too few or too unlike to speak of others."""
+    if not measured.many or is_above(measured.main):
+        return ""
+    return "; too few or too different to tell what the next person will show"
 
 
 def overlap(what: str, table: Table, seen: np.ndarray) -> Overlap:

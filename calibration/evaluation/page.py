@@ -12,6 +12,7 @@ from calibration.evaluation import plots
 from calibration.evaluation.figures import (
     ABOVE,
     NOT_ABOVE,
+    RETRIEVAL,
     WORDS,
     Measured,
     Row,
@@ -42,6 +43,7 @@ def page(evaluation: Evaluation, measured: Sequence[Measured], verdict: Verdict)
         _errors(evaluation, first),
         _sessions(first),
         *(_other(each) for each in measured[1:]),
+        _retrieval(evaluation),
         _controls(evaluation),
         _overlaps(evaluation),
         _limits(evaluation, first),
@@ -67,20 +69,36 @@ def _heading(evaluation: Evaluation, first: Measured, verdict: Verdict) -> str:
     figure, people = first.main, len(first.subjects)
     value = shown("balanced_accuracy", figure.value).replace(" ", "&thinsp;")
     under = "balanced accuracy" + (f", mean of {people} people" if first.many else "")
-    interval = ""
-    if math.isfinite(figure.interval[0]):
-        over = "over people" if first.many else "over trials"
-        interval = f"95&thinsp;% interval {shown_interval(figure.name, figure.interval)}, {over}"
+    trials = first.trials
+    intervals = f"{shown_interval(trials.name, trials.interval)} over trials"
+    if first.many:
+        intervals += f", {shown_interval(figure.name, figure.interval)} over people"
+    simulated = ""
+    if evaluation.simulated:
+        simulated = '\n<p class="dim"><b>Simulated: no brain was measured.</b></p>'
     return f"""<header class="{TONES.get(verdict.word, "bad")}">
 <p class="over">rtbci evaluation · {escape(evaluation.made)}</p>
 <h1>{escape(evaluation.model)}</h1>
 <p class="dim">{escape(evaluation.data)} · {len(evaluation.classes)} classes ·
-{_count(people, "person", "people")} · {figure_trials(first)} trials</p>
+{_count(people, "person", "people")} · {figure_trials(first)} trials</p>{simulated}
 <div class="headline"><div><div class="number">{value}</div>
 <div class="under">{under}</div><div class="under">chance {plots.share(figure.chance)}</div></div>
 <div class="words"><span class="badge">{escape(verdict.word.capitalize())}</span>
+<p class="said">{escape(conclusion(first, verdict))}</p>
 <p>{escape(first.part.title)}: {escape(verdict.reason)}.</p>
-<p class="dim">{interval}</p></div></div></header>"""
+<p class="dim">95&thinsp;% interval {intervals}</p></div></div></header>"""
+
+
+def conclusion(first: Measured, verdict: Verdict) -> str:
+    """What was found, in words that need no statistics."""
+    k, figure = len(first.confusion), first.main
+    right = f"about {round(100 * figure.value)} of 100"
+    luck = f"guessing gives {round(100 * figure.chance)}"
+    if verdict.word == ABOVE:
+        return f"The decoder named the right one of {k} classes in {right} trials; {luck}."
+    if verdict.word == NOT_ABOVE:
+        return f"The decoder was right in {right} trials, which luck alone may give ({luck})."
+    return f"{right.capitalize()} trials were right, but not for what the brain did."
 
 
 def figure_trials(measured: Measured) -> str:
@@ -88,17 +106,19 @@ def figure_trials(measured: Measured) -> str:
     return f"{len(measured.part.table):,}"
 
 
-def _dots(measured: Measured) -> str:
+def _dots(measured: Measured, legend: bool = True) -> str:
     """Accuracy of each person; of each session or run where there is one person only."""
     what, rows = dot_rows(measured)
-    chance = measured.trials.chance
+    chance = measured.main.chance
+    marks = (
+        '<p class="dim">Lines are 95 % intervals over trials. Filled: above chance (p ≤ 0.01 and '
+        "the interval above chance); hollow: not."
+        f"{' Diamond: mean, interval and p over people.' if measured.many else ''}</p>"
+    )
     return (
         f"<h2>{escape(measured.part.title)}, by {what}</h2><p>{escape(measured.part.how)}</p>"
-        f'<div class="figure">{plots.dots(rows, chance, "balanced accuracy")}</div>'
-        '<p class="dim">Lines are 95 % intervals over trials. Filled: above chance '
-        "(p ≤ 0.01 and the interval above chance); hollow: not."
-        + (" Diamond: mean, its interval over people." if measured.many else "")
-        + "</p>"
+        f'<div class="figure dots">{plots.dots(rows, chance, "balanced accuracy")}</div>'
+        f"{marks if legend else ''}"
     )
 
 
@@ -107,7 +127,8 @@ def dot_rows(measured: Measured) -> tuple[str, list[plots.Dot]]:
     if len(measured.subjects) > 1:
         people = sorted(measured.subjects, key=lambda row: -row.main.value)
         name = "mean of people" if measured.many else "all trials"
-        mean = plots.Dot(name, measured.main, measured.above, mean=True)
+        above = measured.above if not measured.many else is_above(measured.main)
+        mean = plots.Dot(name, measured.main, above, mean=True, trials=measured.trials.n)
         return "person", [mean, *map(_as_dot, people)]
     if len(measured.sessions) > 1:
         whole = plots.Dot("all sessions", measured.trials, measured.above, mean=True)
@@ -144,7 +165,7 @@ def _figures(measured: Measured) -> str:
 Chance and p: {measured.trials.null}, predictions untouched. Of the calibration error: what a
 perfectly calibrated decoder with the same confidences would show by luck; there a small p means
 that confidences are wrong. Log loss is better when lower; its chance is equal probabilities,
-ln {k}. Bits after Wolpaw.</p>
+ln {k}. Information: bits of Wolpaw's transfer rate.</p>
 {_table(head, rows, "wide" if people else "")}"""
 
 
@@ -184,8 +205,9 @@ def _sessions(measured: Measured) -> str:
     head = ["", *(f"session {n}" for n in numbers)]
     n = f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}"
     return (
-        f"<h3>By session</h3><p>Balanced accuracy, 95 % interval over the {n} trials of a session. "
-        f"Bold: above chance.</p>{_table(head, rows)}"
+        f"<h3>By session</h3><p>Balanced accuracy, 95 % interval and p over the {n} trials of a "
+        f"session; chance {plots.share(measured.trials.chance)}. Bold: above chance.</p>"
+        f"{_table(head, rows, 'stack')}"
     )
 
 
@@ -196,7 +218,10 @@ def _cell(row: Row | None) -> str:
     value = shown(figure.name, figure.value)
     bold = f"<b>{value}</b>" if is_above(figure) else value
     low, high = figure.interval
-    return f'{bold}<span class="sub">{100 * low:.1f} to {100 * high:.1f}</span>'
+    span = f"{100 * low:.1f} to {100 * high:.1f} %"
+    return (
+        f'{bold}<span class="sub">{span}</span><span class="sub">{escape(said_p(figure.p))}</span>'
+    )
 
 
 def _other(measured: Measured) -> str:
@@ -207,9 +232,34 @@ def _other(measured: Measured) -> str:
         f"<b>{escape(word.capitalize())}</b>: balanced accuracy "
         f"{shown(trials.name, trials.value)} over {trials.n:,} trials "
         f"({shown_interval(trials.name, trials.interval)}), chance {plots.share(trials.chance)}, "
-        f"{escape(said_p(trials.p))}."
+        f"{escape(said_p(trials.p))}"
     )
-    return f"{_dots(measured)}<p>{said}</p>{_sessions(measured)}"
+    if measured.part.names_p is not None:
+        said += f"; with the names dealt anew {escape(said_p(measured.part.names_p))}"
+    return f"{_dots(measured, legend=False)}<p>{said}.</p>{_sessions(measured)}"
+
+
+def _retrieval(evaluation: Evaluation) -> str:
+    """The picture by its caption, where there is a text head."""
+    found = evaluation.retrieval
+    if found is None:
+        return ""
+    rows = []
+    for name, said in RETRIEVAL.items():
+        figure = found.figures.get(name)
+        if figure is not None:
+            row = [said, f"<b>{shown(name, figure.value)}</b>"]
+            row += [shown_interval(name, figure.interval), f"{figure.n:,}"]
+            rows.append([*row, plots.share(figure.chance), escape(shown_p(figure.p))])
+    head = ["the right caption is", "of trials", "95 % interval", "n", "chance", "p"]
+    return (
+        "<h2>Which picture was it?</h2><p>The text head's point for each test trial, held against "
+        f"the {found.captions:,} different captions of the test pictures, {found.trained:,} of "
+        "which are captions of training runs too. Intervals by resampling pictures, as some are "
+        "shown more than once; p by dealing the captions to the pictures anew. What only the "
+        "category tells is at chance in the second row.</p>"
+        f"{_table(head, rows, 'wide')}"
+    )
 
 
 def _controls(evaluation: Evaluation) -> str:
@@ -220,21 +270,25 @@ def _controls(evaluation: Evaluation) -> str:
     for control in evaluation.controls:
         row = [f"<b>{escape(control.name)}</b>", escape(control.how)]
         if control.figure is None:
-            row += ["–", "–", "–", f'<span class="dim">not made: {escape(control.reason)}</span>']
+            row += [*"––––", f'<span class="dim">not made: {escape(control.reason)}</span>']
         else:
             failed = has_failed(control, evaluation)
+            tone = "fail" if failed else "pass" if math.isfinite(control.figure.p) else "dim"
             word = "✗ above chance" if failed else "✓ at chance"
+            if not math.isfinite(control.figure.p):
+                word = "what luck gives"  # nothing that could fail
             row += [
                 _value(control.figure),
+                f"{control.figure.n:,}",
                 plots.share(control.figure.chance),
                 escape(shown_p(control.figure.p)),
-                f'<span class="{"fail" if failed else "pass"}">{word}</span>',
+                f'<span class="{tone}">{word}</span>',
             ]
         rows.append(row)
-    head = ["", "what the decoder was given", "balanced accuracy", "chance", "p", "found"]
+    head = ["", "what the decoder was given", "balanced accuracy", "n", "chance", "p", "found"]
     return (
         "<h2>Controls</h2><p>The same decoder where there is nothing to find. It must stay at "
-        f"chance; if not, it lives on something else.</p>{_table(head, rows, 'wide', words=(1, 5))}"
+        f"chance; if not, it lives on something else.</p>{_table(head, rows, 'wide', words=(1, 6))}"
     )
 
 
@@ -242,19 +296,18 @@ def _overlaps(evaluation: Evaluation) -> str:
     """Pictures and captions on both sides of the split."""
     if not evaluation.overlaps:
         return ""
-    rows = [
-        [
-            escape(each.what),
-            f"{each.n:,} of {each.of:,}",
-            "–" if each.seen is None else _value(each.seen),
-            "–" if each.unseen is None else _value(each.unseen),
-        ]
-        for each in evaluation.overlaps
-    ]
-    head = ["seen in training too", "test trials", "accuracy on these", "on the others"]
+    rows = []
+    for each in evaluation.overlaps:
+        sides = (("seen", each.n, each.seen), ("not seen", each.of - each.n, each.unseen))
+        for place, (name, n, figure) in enumerate(sides):
+            row = ["–", "–", "–"]
+            if figure is not None:
+                row = [_value(figure), plots.share(figure.chance), escape(shown_p(figure.p))]
+            rows.append(["" if place else escape(each.what), name, f"{n:,}", *row])
+    head = ["", "in training", "n", "balanced accuracy", "chance", "p"]
     return (
         "<h2>Pictures on both sides</h2><p>A picture that was seen in training may be recognised "
-        f"instead of its class. Balanced accuracy.</p>{_table(head, rows, 'wide')}"
+        f"instead of its class.</p>{_table(head, rows, 'wide', words=(1,))}"
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from calibration.evaluation.figures import HALF_UP, Bin, said_p, shown
+from calibration.evaluation.figures import HALF_UP, Bin, said_p, shown, shown_p
 from rtbci.predictions import Figure
 from rtbci.types import Array
 
@@ -18,9 +18,10 @@ WIDTH = 880  # of the page's column
 STEPS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.25)  # between ticks of a share
 MOST_TICKS = 8
 ROW, NARROW_ROW, MANY = 30, 22, 16  # height of a row; many rows are narrower
-NAMES, VALUES = 150, 190  # room for names on the left, for numbers on the right
+NAMES, VALUES = 164, 322  # room for names on the left, for numbers on the right
+COLUMNS = (248, 130, 76, 8)  # where value, interval, n and p end, from the right
 LETTER = 7.2  # px, mean width at 13 px
-LONGEST = 22  # letters of a name
+LONGEST = 20  # letters of a name
 LEGEND = 160  # width of the scale of shades
 DARK_INK, LIGHT_INK = 0.62, 0.85  # strength of a cell from which its other ink reads better
 
@@ -33,6 +34,7 @@ class Dot:
     figure: Figure
     filled: bool  # above chance
     mean: bool = False  # a mean over the others: a diamond, set off
+    trials: int | None = None  # behind a mean over people, whose own n counts people
 
 
 def dots(rows: Sequence[Dot], chance: float, label: str) -> str:
@@ -42,21 +44,25 @@ def dots(rows: Sequence[Dot], chance: float, label: str) -> str:
     ends = [end for row in rows for end in (*row.figure.interval, row.figure.value)]
     scale = Scale.around([chance, *(end for end in ends if math.isfinite(end))], left, right)
     bottom = top + height * len(rows) + 6
-    parts = [scale.grid(top - 4, bottom)]
+    parts = [
+        f'<rect class="band" x="0" y="{top + height * number}" width="{WIDTH}" '
+        f'height="{height}" rx="4"/>'
+        for number, row in enumerate(rows)
+        if row.mean
+    ]
+    parts.append(scale.grid(top - 4, bottom))
     x = scale.at(chance)
     parts += [
         f'<line class="chance" x1="{x:.1f}" x2="{x:.1f}" y1="{top - 4}" y2="{bottom}"/>',
         f'<text class="dim" x="{x:.1f}" y="{top - 11}" text-anchor="middle">'
         f"chance {share(chance)}</text>",
     ]
-    for number, row in enumerate(rows):
-        y = top + height * (number + 0.5)
-        if row.mean:
-            parts.append(
-                f'<rect class="band" x="0" y="{y - height / 2:.1f}" width="{WIDTH}" '
-                f'height="{height}" rx="4"/>'
-            )
-        parts.append(_dot(row, y, scale))
+    parts += [
+        f'<text class="dim" x="{WIDTH - end}" y="{top - 11}" text-anchor="end">{name}</text>'
+        for name, end in zip(("", "95 % interval", "n", "p"), COLUMNS, strict=True)
+        if name
+    ]
+    parts += [_dot(row, top + height * (i + 0.5), scale) for i, row in enumerate(rows)]
     parts += scale.numbers(bottom + 16)
     parts.append(_middle(label, (left + right) / 2, bottom + 36))
     return _svg(WIDTH, bottom + 44, parts, label)
@@ -77,14 +83,16 @@ def _dot(row: Dot, y: float, scale: "Scale") -> str:
     else:
         mark.append(f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="5"/>')
     value = shown(figure.name, figure.value)
-    span = f"{100 * low:.1f} to {100 * high:.1f}" if math.isfinite(low) else ""
-    mark += [
-        f'<text{weight} x="8" y="{y + 4.5:.1f}">{escape(cut(row.name))}</text>',
-        f'<text class="strong" x="{WIDTH - 122}" y="{y + 4.5:.1f}" text-anchor="end">'
-        f"{value}</text>",
-        f'<text class="dim" x="{WIDTH - 8}" y="{y + 4.5:.1f}" text-anchor="end">{span}</text></g>',
-    ]
-    return "".join(mark)
+    span = f"{100 * low:.1f} to {100 * high:.1f} %" if math.isfinite(low) else ""
+    n = f"{row.trials or figure.n:,}"
+    mark.append(f'<text{weight} x="8" y="{y + 4.5:.1f}">{escape(cut(row.name))}</text>')
+    for text, end in zip((value, span, n, shown_p(figure.p)), COLUMNS, strict=True):
+        kind = "strong" if text is value else "dim"
+        mark.append(
+            f'<text class="{kind}" x="{WIDTH - end}" y="{y + 4.5:.1f}" text-anchor="end">'
+            f"{escape(text)}</text>"
+        )
+    return "".join([*mark, "</g>"])
 
 
 def confusion(table: Array, classes: Sequence[str]) -> str:
@@ -186,8 +194,9 @@ def reliability(bins: Sequence[Bin]) -> str:
     parts += across.numbers(bottom + 18)
     parts += up.numbers(left - 8, upright=False)
     parts += [
-        f'<text class="dim" x="{right - 8}" y="{bottom - 12}" text-anchor="end">too sure</text>',
-        f'<text class="dim" x="{left + 10}" y="{top + 20}">not sure enough</text>',
+        f'<text class="dim halo" x="{right - 8}" y="{bottom - 12}" text-anchor="end">too sure'
+        "</text>",
+        f'<text class="dim halo" x="{left + 10}" y="{top + 20}">not sure enough</text>',
         _middle("how sure the decoder was", (left + right) / 2, bottom + 40),
         f'<text class="dim" transform="translate(13 {(top + bottom) / 2:.1f}) rotate(-90)" '
         'text-anchor="middle">how often it was right</text>',

@@ -26,6 +26,7 @@ from calibration.evaluation.overlaps import overlaps_of
 from calibration.evaluation.refusals import check_classes, check_order
 from calibration.evaluation.sources import DATASET_TRIAL, Source, find_sources, is_simulated
 from calibration.evaluation.values import Control, Evaluation, Overlap, Part, Table, joined
+from calibration.evaluation.words import of_words, strange_words
 from calibration.pretraining import Backbone, load_backbone
 from rtbci.errors import BadInput
 from rtbci.judge import softmax
@@ -40,6 +41,7 @@ class Found:
     """What was looked at so far."""
 
     runs: list[Seen] = field(default_factory=list)
+    strange: list[Seen] = field(default_factory=list)  # trials of classes it was never taught
     refused: list[tuple[str, str]] = field(default_factory=list)
     noise: list[Table] = field(default_factory=list)
     before: list[Table] = field(default_factory=list)
@@ -65,6 +67,9 @@ def evaluate_backbone(
     clean = [each for each in found.runs if each.role == CLEAN]
     if not clean:
         why = "; ".join(f"{name} {reason}" for name, reason in found.refused[:3])
+        if not found.runs:
+            why = "; ".join([why, *strange_words(found.strange)]).removeprefix("; ")
+            raise BadInput(f"no run of {data} can be tested with {model}: {why}")
         raise BadInput(
             f"every run of {data} was used for pretraining ({model}), none is a test; evaluate on "
             f"other sessions, or pretrain with --sessions 3/1/1{f' ({why})' if why else ''}"
@@ -73,6 +78,9 @@ def evaluate_backbone(
     check_classes(whole.true, classes, f"the test part of {data}")
     check_order(whole.true, whole.blocks, len(classes), str(data))
     parts = _parts(eyes, found.runs)
+    known = [each for each in clean if eyes.knows(each.source.subject)]
+    more, retrieval, notes = of_words(known or clean, found.strange, found.runs, classes)
+    parts += more
     if len(parts[0].table) < FEWEST:
         raise BadInput(f"only {len(parts[0].table)} test trials in {data}, not enough to judge")
     paces = [each.trial_s for each in clean if each.trial_s is not None]
@@ -86,7 +94,8 @@ def evaluate_backbone(
         controls=_controls(found, clean, parts[0].table, len(classes)),
         overlaps=tuple(_overlaps(data, sources, found, parts[0].table)),
         refused=tuple(found.refused),
-        notes=_notes(backbone),
+        notes=_notes(backbone) + strange_words(found.strange) + notes,
+        retrieval=retrieval,
         trial_s=trial_s or (float(np.median(paces)) if paces else usual),
         simulated=is_simulated(data),
         details={
@@ -107,11 +116,17 @@ def _run(eyes: Eyes, source: Source, found: Found) -> None:
     except BadInput as error:
         found.refused.append((source.name, str(error)))
         return
+    taught = seen.true >= 0
+    if not taught.all():
+        found.strange.append(seen.where(~taught))
+        seen = seen.where(taught)
+    if not len(seen.true):
+        return
     found.runs.append(seen)
     if seen.role != CLEAN or source.subject in found.controlled:
         return
     found.controlled.add(source.subject)
-    found.noise.append(table_of(seen, eyes.logits(source, noise_of(cutout))))
+    found.noise.append(table_of(seen, eyes.logits(source, noise_of(cutout))[taught]))
     try:
         before = before_onset(source, cutout, eyes.backbone)
     except BadInput:
@@ -178,8 +193,9 @@ def _parts(eyes: Eyes, runs: Sequence[Seen]) -> list[Part]:
             Part(
                 "test_sessions",
                 "Test sessions",
-                "Each person's own head on sessions that neither backbone nor head was trained "
-                "on. The backbone has seen earlier sessions of the same people.",
+                "The network that all people share (the backbone) with each person's own last "
+                "layer (the head), on sessions that neither was trained on. Both have seen "
+                "earlier sessions of the same people.",
                 joined([table_of(each) for each in tested]),
             ),
         )

@@ -45,6 +45,7 @@ li {{ margin: 4px 0; }}
   white-space: nowrap; letter-spacing: -0.01em; }}
 .headline .under {{ color: var(--dim); font-size: 13px; }}
 .headline .words {{ flex: 1 1 340px; }}
+.said {{ font-size: 16px; font-weight: 600; }}
 .badge {{ display: inline-block; background: var(--tone); color: var(--ink); font-weight: 700;
   padding: 3px 13px 4px; border-radius: 20px; font-size: 15px; }}
 .headline p {{ margin: 8px 0 0; }}
@@ -57,13 +58,14 @@ svg {{ max-width: 100%; height: auto; display: block; font-size: 13px; }}
 svg text {{ fill: var(--text); }} svg text.dim {{ fill: var(--dim); font-size: 12px; }}
 svg text.strong {{ font-weight: 650; }} svg text.small {{ font-size: 11px; }}
 svg text.high {{ fill: var(--ink); }}
+svg text.halo {{ paint-order: stroke; stroke: var(--ground); stroke-width: 5px; }}
 @media screen and (prefers-color-scheme: dark) {{ svg text.mid {{ fill: var(--ink); }} }}
 svg .grid {{ stroke: var(--line); stroke-opacity: 0.28; }}
 svg .chance {{ stroke: var(--text); stroke-width: 1.3; stroke-dasharray: 5 4; fill: none; }}
 svg .whisker {{ stroke: var(--accent); stroke-width: 2; stroke-opacity: 0.65; }}
 svg .mark {{ fill: var(--accent); stroke: var(--accent); stroke-width: 2; }}
 svg .hollow {{ fill: var(--ground); }}
-svg .band {{ fill: var(--panel); }} svg .band ~ g .hollow {{ fill: var(--ground); }}
+svg .band {{ fill: var(--panel); }}
 svg .ground {{ fill: var(--panel); }} svg .cell {{ fill: var(--accent); }}
 svg .diagonal {{ stroke: var(--text); stroke-width: 1.2; }}
 svg .tick {{ stroke: var(--text); stroke-width: 1.5; }}
@@ -76,12 +78,17 @@ th {{ color: var(--dim); font-weight: 600; font-size: 12.5px; border-bottom-colo
 th:first-child, td:first-child, .words-cell {{ text-align: left; }}
 td:last-child, th:last-child {{ padding-right: 0; }}
 td.words-cell {{ white-space: normal; min-width: 200px; }}
+td.words-cell:last-child {{ min-width: 100px; width: 16%; }}
 td .sub {{ margin-left: 8px; color: var(--dim); font-size: 12px; }}
 td b {{ font-weight: 650; }}
+.stack .sub {{ display: block; }}
 .pass {{ color: var(--good); }} .fail {{ color: var(--bad); font-weight: 650; }}
 footer {{ margin-top: 56px; padding-top: 14px; color: var(--dim); font-size: 13px;
   border-top: 1px solid color-mix(in srgb, var(--line) 40%, transparent); }}
 footer p {{ overflow-wrap: anywhere; }}
+@media screen and (max-width: 900px) {{ .dots svg, .dots svg text.dim {{ font-size: 15px; }}
+  table.wide {{ font-size: 13px; }} table.wide th, table.wide td {{ padding-right: 8px; }}
+  table.wide th, table.wide td:first-child {{ white-space: normal; }} }}
 @media (max-width: 640px) {{ main {{ padding: 24px 16px 40px; }} .pair {{ display: block; }}
   .figure svg {{ min-width: 620px; }} .pair svg {{ min-width: 0; }}
   .headline {{ padding: 18px; }} }}

@@ -77,10 +77,22 @@ def joined(tables: list[Table]) -> Table:
 class Part:
     """One question that was asked of the model, and its predictions."""
 
-    name: str  # for programs: "test_sessions", "cross_session", "other_subjects", "new_runs"
+    name: str  # for programs, e.g. "test_sessions"
     title: str  # for people
     how: str  # what was held out, and what the model has seen all the same; sentences
     table: Table
+    classes: tuple[str, ...] = ()  # where they are not those of the evaluation
+    names_p: float | None = None  # p of the names dealt to the categories anew (``words.py``)
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """Test trials against the captions of the test pictures (``captions.py``)."""
+
+    trials: int
+    captions: int  # candidates
+    trained: int  # captions that runs of training show too
+    figures: Mapping[str, Figure]
 
 
 @dataclass(frozen=True)
@@ -115,6 +127,7 @@ class Evaluation:
     parts: tuple[Part, ...]
     controls: tuple[Control, ...] = ()
     overlaps: tuple[Overlap, ...] = ()
+    retrieval: Retrieval | None = None
     refused: tuple[tuple[str, str], ...] = ()  # what was left out, and why
     notes: tuple[str, ...] = ()  # what looks wrong, or has to be known; sentences
     trial_s: float | None = None  # from onset to onset

@@ -28,6 +28,7 @@ a numbered one is made. Refused: class blocks, missing classes, runs that were
 trained on."""
 OUT = Path("evaluation")  # where reports lie unless told otherwise
 LONGEST_TRIAL = 600.0  # s
+MOST_LEFT_OUT = 8  # runs that are named; the report names all
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -113,21 +114,31 @@ def show(found: "Report") -> None:
             width=80,
         )
     )
-    table = Table(box=None, padding=(0, 2))
-    for name in ("", "balanced accuracy", "95 %", "chance", "p"):
+    caption = "accuracy: mean over classes"
+    if found.evaluation.retrieval is not None:
+        caption += "; captions: share of trials"
+    table = Table(box=None, padding=(0, 1), caption=caption)
+    for name in ("", "accuracy", "95 % interval", "n", "chance", "p"):
         table.add_column(
-            name, justify="right" if name else "left", header_style="dim", no_wrap=not name
+            name, justify="right" if name else "left", header_style="dim", no_wrap=True
         )
     for each in found.measured:
         table.add_row(escape(each.part.title), *cells(each.trials))
+    figures = found.evaluation.retrieval.figures if found.evaluation.retrieval else {}
+    for name, of in (("two_way", "two"), ("ten_way", "ten")):
+        if name in figures:
+            table.add_row(f"The caption among {of}", *cells(figures[name]))
     for control in found.evaluation.controls:
         table.add_row(f"control: {escape(control.name.lower())}", *cells(control.figure))
     console.print(table)
     for control in found.evaluation.controls:
         if control.figure is None:
             say(f"control not made: {control.name.lower()}: {control.reason}")
-    for what, why in found.evaluation.refused:
+    refused = found.evaluation.refused
+    for what, why in refused[:MOST_LEFT_OUT]:
         say(f"left out: {what}: {why}")
+    if len(refused) > MOST_LEFT_OUT:
+        say(f"left out: {len(refused) - MOST_LEFT_OUT} more; the report lists them")
     for note in found.evaluation.notes:
         say(f"worth a look: {note}")
 
@@ -137,11 +148,12 @@ def cells(figure: "Figure | None") -> tuple[str, ...]:
     from calibration.evaluation.figures import shown, shown_interval, shown_p
 
     if figure is None:
-        return ("–", "–", "–", "–")
+        return ("–",) * 5
     name = figure.name
     return (
         shown(name, figure.value),
         shown_interval(name, figure.interval),
+        f"{figure.n:,}",
         shown(name, figure.chance),
         shown_p(figure.p),
     )

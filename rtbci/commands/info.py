@@ -108,16 +108,18 @@ def show_dataset(folder: Path, found: "Contents", same: list[tuple[Path, Path]])
     console = Console(highlight=False)
     facts = dataset_json(folder, found, same)
     counts = Counter(name for run in found.runs for name in run.names)
-    n = len({run.subject for run in found.runs})
+    people = len({run.subject for run in found.runs})
+    trials, images, captions = (int(str(facts[each])) for each in ("trials", "images", "captions"))
     console.print(Text(folder.resolve().name, style="bold"))
     console.print(
-        f"{n} subjects, {len(found.runs)} runs, {facts['trials']:,} trials, {facts['images']:,} "
-        f"with an image, {facts['captions']:,} with a caption"
+        f"{count(people, 'subject')}, {count(len(found.runs), 'run')}, {count(trials, 'trial')}, "
+        f"{images:,} with an image, {captions:,} with a caption"
     )
     if counts:
         low, high = min(counts.values()), max(counts.values())
-        each = f"{low:,}" if low == high else f"{low:,} to {high:,}"
-        console.print(f"{len(counts)} classes of {each} trials: {', '.join(sorted(counts))}")
+        each = count(low, "trial") if low == high else f"{low:,} to {high:,} trials"
+        classes = count(len(counts), "class", "classes")
+        console.print(f"{classes} of {each}: {', '.join(sorted(counts))}")
     sessions = sorted({run.session for run in found.runs})
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0))
     for title in ("subject", *(f"session {number}" for number in sessions)):
@@ -149,9 +151,10 @@ def as_json(recording: Recording, same_as: str | None = None) -> dict[str, objec
 
     paths, format, sha256, same_as (path of an earlier file with the same bytes, or null), name,
     duration_s, samples (gaps included), rows (without), rate, effective_rate (Hz or null), unit,
-    unit_from, channels (name, type, median, p2p in microvolts), epoch_rows, runs (epochs of each),
-    t0, lead_in (rows of a recorded replay before index 0, left out), back_steps, gaps (index,
-    seconds, missing, reason), markers (label -> count), notes (what looks wrong).
+    unit_from, channels (name, type, median, p2p in microvolts), epoch_rows, bridged (whether
+    this is a recorded replay of epochs, with bridges between them), runs (epochs of each), t0,
+    lead_in (rows of a recorded replay before index 0, left out), back_steps, gaps (index, seconds,
+    missing, reason), markers (label -> count), notes (what looks wrong).
     """
     info, provenance = recording.info, recording.provenance
     return {
@@ -174,6 +177,7 @@ def as_json(recording: Recording, same_as: str | None = None) -> dict[str, objec
             )
         ],
         "epoch_rows": recording.epoch_rows,
+        "bridged": recording.bridged is not None,
         "runs": list(recording.runs),
         "t0": recording.t0,
         "lead_in": recording.lead_in,
@@ -238,7 +242,8 @@ def show(recording: Recording, same_as: str | None = None) -> None:
         console.print(markers)
         if len(counts) > SHOWN:
             console.print(
-                f"and {len(counts) - SHOWN} more labels, {total} markers in all", style="dim"
+                f"and {count(len(counts) - SHOWN, 'more label')}, {total:,} markers in all",
+                style="dim",
             )
         console.print()
     if provenance.notes:
@@ -269,15 +274,17 @@ def _facts(recording: Recording) -> list[tuple[str, str]]:
     if info.name not in ("", path.name, path.stem):
         facts.append(("stream", info.name))
     facts += [
-        ("duration", f"{_duration(recording.duration)}, {recording.n_samples:,} samples"),
+        ("duration", f"{_duration(recording.duration)}, {count(recording.n_samples, 'sample')}"),
         ("rate", rate),
         ("channels", f"{len(info.channels)} ({kinds}), {info.unit} ({info.unit_from})"),
         ("gaps", _gaps(recording)),
     ]
     if recording.lead_in:
-        facts.append(("lead-in", f"{recording.lead_in:,} rows before the first sample, left out"))
+        rows = count(recording.lead_in, "row")
+        facts.append(("lead-in", f"{rows} before the first sample, left out"))
     if recording.back_steps:
-        facts.append(("stamps", f"{recording.back_steps} step back or repeat (not a loss)"))
+        verbs = "steps back or repeats" if recording.back_steps == 1 else "step back or repeat"
+        facts.append(("stamps", f"{recording.back_steps:,} {verbs} (not a loss)"))
     facts.append(("sha256", provenance.sha256))
     return facts
 
@@ -285,11 +292,18 @@ def _facts(recording: Recording) -> list[tuple[str, str]]:
 def _gaps(recording: Recording) -> str:
     rate = recording.info.rate
     if recording.epoch_rows is not None:
-        n = len(recording.signal) // recording.epoch_rows
-        runs = f" in {len(recording.runs)} runs" if recording.runs else ""
-        return f"{n} epochs of {recording.epoch_rows / rate:g} s{runs}, nothing between them"
-    if not recording.gaps:
-        return "none"
+        n = len(recording.epoch_starts)
+        runs = f" in {count(len(recording.runs), 'run')}" if recording.runs else ""
+        said = f"{count(n, 'epoch')} of {recording.epoch_rows / rate:g} s{runs}"
+        if recording.bridged is None:
+            return f"{said}, nothing between them"
+        return f"{said}, bridges between them" + ("; " + _holes(recording)) * bool(recording.gaps)
+    return _holes(recording) if recording.gaps else "none"
+
+
+def _holes(recording: Recording) -> str:
+    """The gaps of a recording that has some."""
+    rate = recording.info.rate
     each = [
         f"{gap.missing / rate:.3f} s at {_clock(gap.index / rate)}"
         + ("" if gap.reason == "missing samples" else f" ({gap.reason})")
@@ -299,7 +313,8 @@ def _gaps(recording: Recording) -> str:
     ]
     more = f" and {len(recording.gaps) - 6} more" if len(recording.gaps) > 6 else ""
     missing = sum(gap.missing for gap in recording.gaps)
-    return f"{len(recording.gaps)}, {missing:,} samples missing: " + ", ".join(each) + more
+    lost = count(missing, "sample")
+    return f"{len(recording.gaps)}, {lost} missing: " + ", ".join(each) + more
 
 
 def _grouped(rows: list[Row]) -> list[Row]:
@@ -339,6 +354,11 @@ def _every(recording: Recording, label: str) -> str:
     if len(at) < 2 or recording.epoch_rows is not None:
         return ""
     return f"{float(np.median(np.diff(at))) / recording.info.rate:.2f}"
+
+
+def count(n: int, one: str, many: str = "") -> str:
+    """``1 run``, ``2 runs``; ``many`` where an s does not make the plural."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
 def _number(value: float | None) -> str:
