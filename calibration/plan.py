@@ -38,7 +38,7 @@ class Plan:
     line: float | str | None = "auto"  # Hz, "auto" or None
     reference: str | tuple[str, ...] | None = None
     backbone: "Backbone | None" = None  # a pretrained network, to be fine-tuned and stacked
-    tune: str = "quick"  # a key of calibration.stacking.TUNINGS
+    tune: str = "quick"  # a key of calibration.finetuning.TUNINGS
     align: bool = False  # bring recent trials back to how the calibration's electrodes moved
     update: Bundle | None = None  # an earlier calibration of this person, to be brought up to date
 

@@ -1,6 +1,6 @@
 """Fine-tuning by gradient: a person's alignment and head first, then the trunk at a low rate.
 
-Slower than the head of ``calibration/stacking.py`` (some 6 s for 300 trials, and that for every
+Slower than the head of ``calibration/finetuning.py`` (some 6 s for 300 trials, and that for every
 inner block), and better where there are trials enough: of four simulated people with 300 trials
 each, 12.1 % instead of 10.3 % of 20 classes, and 12.3 % with the trunk.
 """
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from rtbci.networks.layers import set_keys
 from rtbci.networks.member import WHO
-from rtbci.networks.model import Head, Model
+from rtbci.networks.model import Model
 from rtbci.networks.preparation import Preparation
 from rtbci.networks.sites import sites_of
 from rtbci.types import Array, Samples
@@ -47,7 +47,7 @@ def tuned_model(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = backbone.module(seed)
-        model.backbone.mount(channels)  # type: ignore[operator]
+        model.backbone.mount(channels)
         model.add_subject(WHO)
         _other_classes(model, shared)
         own = model.of_subject(WHO)
@@ -65,7 +65,7 @@ def _train(
     model: Model, optimiser: torch.optim.Optimizer, z: Tensor, y: Tensor, prepared: Preparation
 ) -> None:
     sites = sites_of([WHO], [prepared])
-    counts = torch.bincount(y, minlength=int(y.max()) + 1).float()
+    counts = torch.bincount(y, minlength=model.shared.classes.out_features).float()
     criterion = nn.CrossEntropyLoss(
         weight=(len(y) / counts.clamp(min=1) / len(counts)), label_smoothing=SMOOTHING
     )
@@ -87,8 +87,8 @@ def _train(
 def _other_classes(model: Model, shared: tuple[Array, Array]) -> None:
     """Heads for the classes of the calibration instead of those of pretraining."""
     weight, bias = (torch.tensor(each, dtype=torch.float32) for each in shared)
-    head = model.heads[WHO]
-    assert isinstance(head, Head)
+    head = model.own(WHO)
+    assert head is not None
     for part, fresh in ((model.shared, weight), (head, torch.zeros_like(weight))):
         layer = nn.Linear(fresh.shape[1], fresh.shape[0])
         with torch.no_grad():

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from calibration import evoked, stacking
+from calibration import evoked
+from calibration.nested import inner_logits, losses
+from calibration.stacking import spans, weigh
 from rtbci.bundle import Bundle
 from rtbci.decoders import UPDATED
 from rtbci.decoders.evoked import STREAMS
@@ -48,15 +50,18 @@ def fit_updated(x: Array, y: np.ndarray, recipe: Recipe, bundle: Bundle) -> Upda
     """
     classes = bundle.decoder.classes
     seen = (max(recipe.look[0] + 0.1, recipe.window[0]), recipe.look[1])
-    span = stacking.spans(recipe, seen, seen)[0]
+    span = spans(recipe, seen, seen)[0]
     a, b = span.astype(int)
     windows = x[:, :STREAMS, :, a:b]
     old = np.stack([bundle.decoder.logits(each) for each in x])
     fresh = evoked.fit(windows, y, classes, recipe.decoder_rate)
-    inner = stacking.inner_logits(windows, y, classes, recipe.decoder_rate)
-    weights, reason = stacking.weigh(old, inner, y, ("old decoder", "fresh trials"))
-    best = weights[0] * centred(old) + weights[1] * centred(inner)
-    scale, bias = recalibrated(best, y)
+    inner = inner_logits(windows, y, classes, recipe.decoder_rate)
+    weights, reason = weigh(old, inner, y, ("old decoder", "fresh trials"))
+    best = weights[0] * centred(old)
+    if weights[1]:
+        best += weights[1] * centred(inner)
+    told = np.isfinite(best).all(axis=1)
+    scale, bias = recalibrated(best[told], y[told])
     decoder = UpdatedDecoder(classes, bundle.decoder, fresh, scale * weights, bias, span)
     return Updated(decoder, old, f"update of {bundle.created or 'an earlier bundle'}: {reason}")
 
@@ -69,7 +74,7 @@ def recalibrated(logits: Array, y: np.ndarray) -> tuple[float, Array]:
 
     def loss(free: Array) -> float:
         held = BIAS_PENALTY * float((free[1:] ** 2).mean()) / max(1, len(y) / k)
-        return float(stacking.losses(free[0] * logits + free[1:], y).mean()) + held
+        return float(losses(free[0] * logits + free[1:], y).mean()) + held
 
     start = np.concatenate([[1.0], np.zeros(k)])
     found = minimize(loss, start, bounds=[(0.02, 20.0)] + [(-5.0, 5.0)] * k, method="L-BFGS-B").x

@@ -66,7 +66,11 @@ class Recording:
         """(rows, channels) that somebody measured: all, but for the bridges between epochs."""
         if self.bridged is None or self.epoch_rows is None:
             return self.signal
-        return np.concatenate([self.signal[at : at + self.epoch_rows] for at in self.bridged])
+        index = np.concatenate([np.arange(i, i + b - a) for a, b, i in self.segments])
+        starts = np.array(self.bridged)
+        place = np.maximum(np.searchsorted(starts, index, side="right") - 1, 0)
+        inside = (index >= starts[place]) & (index < starts[place] + self.epoch_rows)
+        return self.signal[inside]
 
     @property
     def epoch_starts(self) -> tuple[int, ...]:

@@ -125,6 +125,12 @@ def describe(recording: Recording, look: Guise, settings: Settings, start: Start
     found = schedule.resets(look.recording)
     if found:
         fields["resets"] = ",".join(map(str, found))
+    if recording.bridged is not None and recording.epoch_rows is not None:
+        factor = rate / recording.info.rate  # of a stream that came back with another rate
+        fields["epoch_rows"] = str(round(recording.epoch_rows * factor))
+        fields["epochs"] = ",".join(str(round(at * factor)) for at in recording.bridged)
+        if recording.runs:
+            fields["runs"] = ",".join(map(str, recording.runs))
     if settings.loop:
         fields["loop"] = str(Timeline(look.recording).period)
     return fields

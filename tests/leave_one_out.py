@@ -37,7 +37,7 @@ PEOPLE, SESSIONS, RUNS, TRIALS = 13, 2, 2, 100
 CALIBRATED = 290  # trials
 OTHERS = ("eegnet", "deep4", "electrode-transformer")
 ALONE_EPOCHS = 60  # at most, of networks that learn from one person; few trials, more rounds
-TUNINGS = ("quick", "heads")  # of calibration.stacking.TUNINGS
+TUNINGS = ("quick", "heads")  # of calibration.finetuning.TUNINGS
 FEW = 5  # people that the other networks learn from alone
 SEED = 0
 SOURCES = ("rtbci/networks", "rtbci/decoders", "rtbci/stimuli", "calibration", "sims/person",
@@ -178,18 +178,18 @@ def closed(strength: str, who: str) -> dict[str, Any]:
 
 def tuned(strength: str, who: str, backbone: Any) -> dict[str, Any]:
     """Another pretrained network: a head on its frozen embedding, as MontageNet gets one."""
-    from calibration import stacking
+    from calibration import finetuning
     from calibration.logistic import fit_logistic
     from rtbci.networks.preparation import fit_preparation
 
     x, y, names = network_windows(strength, who, backbone)
     prepared = fit_preparation(x[:CALIBRATED])
     z = backbone.embed(x, prepared).astype(float)
-    shared, bias, _ = stacking.shared_head(backbone, names)
+    shared, bias, _ = finetuning.shared_head(backbone, names)
     prior, level = z @ shared.T + bias, float(z[:CALIBRATED].std())
     z = (z - z[:CALIBRATED].mean(axis=0)) / level
     train, test = np.arange(CALIBRATED), np.arange(CALIBRATED, len(y))
-    keep, strength_, _ = stacking.choose_head(z[train], y[train], len(names), prior[train])
+    keep, strength_, _ = finetuning.choose_head(z[train], y[train], len(names), prior[train])
     w, b = fit_logistic(z[train], y[None, train], len(names), strength=strength_,
                         offset=keep * prior[train])  # fmt: skip
     return scores("network", z[test] @ w[..., 0].T + b[:, 0] + keep * prior[test], y[test])

@@ -273,7 +273,7 @@ def test_another_cap_is_sorted_by_name_and_the_rest_is_silent():
     x = torch.randn(6, len(CAP), TIMES)
     with torch.no_grad():
         before = body(x, sites([7], [7]), GROUP)  # without P4
-        body.mount(("P3", "TP9", *CAP[:6]))  # type: ignore[operator]
+        body.mount(("P3", "TP9", *CAP[:6]))
         moved = torch.cat([x[:, 6:7], torch.randn(6, 1, TIMES), x[:, :6]], dim=1)
         assert torch.equal(body(moved, sites(), GROUP), before)
 
@@ -281,7 +281,7 @@ def test_another_cap_is_sorted_by_name_and_the_rest_is_silent():
 @with_fakes
 def test_a_cap_without_any_of_the_electrodes_is_refused():
     with pytest.raises(BadInput, match="none of TP9, TP10 was among the electrodes"):
-        backbone().backbone.mount(("TP9", "TP10"))  # type: ignore[operator]
+        backbone().backbone.mount(("TP9", "TP10"))
 
 
 @with_fakes

@@ -18,18 +18,11 @@ from rtbci.recording import Recording
 from rtbci.types import Marker, Provenance, StreamInfo
 from rtbci.windows import Windows
 
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 CLASSES = ("house", "face", "car", "dog")
 ROWS, COLUMNS = ("Fp", "AF", "F", "FC", "C", "CP", "P", "PO", "O"), "z12345678"
 PLACED = tuple(n for row in ROWS for c in COLUMNS if position(n := row + c))
 CHANNELS = (*PLACED[:60], "A7", "B9")
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def trained(channels: tuple[str, ...] = CHANNELS, text: int = 384):

@@ -7,6 +7,7 @@ from torch import nn
 
 from rtbci.errors import BadInput
 from rtbci.networks import NETWORKS, Dims, build, network
+from rtbci.networks.electrodes import ElectrodeFeatures
 from rtbci.networks.layers import BatchNorm, TrialDropout, set_keys
 from rtbci.networks.montagenet import Backbone as MontageNet
 from rtbci.networks.places import FEATURES, fourier, sphere, spread
@@ -18,17 +19,10 @@ from rtbci.networks.preparation import (
 )
 from rtbci.networks.sites import Sites, sites_of
 
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 CHANNELS = ("Fz", "C3", "Cz", "C4", "Pz", "Oz", "Q1", "Q2")
 CLASSES = ("house", "face", "car")
 SUBJECTS = ("sub-02", "sub-03", "sub-05")
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def dims_of(name: str, text: int = 12, **options: object) -> Dims:
@@ -116,6 +110,7 @@ def test_montagenet_takes_another_montage_and_learns_unknown_names():
     model = build(dims_of("montagenet"))
     net = model.backbone
     assert isinstance(net, MontageNet)
+    assert isinstance(net.electrodes, ElectrodeFeatures)
     assert net.electrodes.names == ("Q1", "Q2")
     net.mount(("Oz", "Q2", "strange", "cz"))
     assert net.electrodes.names == ("Q1", "Q2", "strange")
@@ -135,7 +130,7 @@ def test_the_order_of_electrodes_does_not_matter_to_montagenet():
     turned = torch.tensor([5, 2, 7, 0, 1, 3, 6, 4])
     with torch.no_grad():
         first = model(x, sites, group).logits
-        model.backbone.mount([CHANNELS[i] for i in turned])  # type: ignore[operator]
+        model.backbone.mount([CHANNELS[i] for i in turned])
         assert sites.covariance is not None
         other = Sites(SUBJECTS, sites.mask[:, turned], sites.covariance[:, turned][:, :, turned])
         second = model(x[:, turned], other, group).logits
@@ -147,26 +142,38 @@ def test_fixed_channels_are_found_by_name():
     x, sites, group = a_batch()
     with torch.no_grad():
         first = model(x, sites, group).logits
-        model.backbone.mount(("extra", *CHANNELS))  # type: ignore[operator]
+        model.backbone.mount(("extra", *CHANNELS))
         wider = torch.cat([torch.randn(6, 1, 125), x], 1)
         mask = torch.cat([torch.ones(3, 1, dtype=torch.bool), sites.mask], 1)
         second = model(wider, Sites(SUBJECTS, mask), group).logits
     assert torch.equal(first, second)
     with pytest.raises(BadInput, match="none of A, B was among the electrodes"):
-        model.backbone.mount(("A", "B"))  # type: ignore[operator]
+        model.backbone.mount(("A", "B"))
 
 
-def test_a_new_subject_begins_with_what_all_share():
-    model = build(dims_of("montagenet")).eval()
+@pytest.mark.parametrize(("name", "options"), VARIANTS)
+def test_a_new_subject_begins_with_what_all_share(name, options):
+    dims = dims_of(name, **options)
+    models = [build(dims).eval() for _ in range(2)]
     x, _, _ = a_batch()
     sites = Sites(("sub-99",), torch.ones(1, len(CHANNELS), dtype=torch.bool))
     group = torch.zeros(6, dtype=torch.long)
     with torch.no_grad():
-        before = model(x, sites, group).logits
+        before = models[0](x, sites, group)
+    for model in models:
+        torch.rand(1)  # what was drawn before does not matter
         model.add_subject("sub-99")
-        after = model(x, sites, group).logits
-    assert torch.equal(before, after)
-    assert len(model.of_subject("sub-99")) == 5  # alignment, two heads of weight and bias
+    after = models[0](x, sites, group)
+    assert torch.allclose(after.embedding, before.embedding, atol=1e-6)
+    assert torch.allclose(after.logits, before.logits, atol=1e-6)
+    assert len(models[0].of_subject("sub-99")) >= 4  # two heads of weight and bias
+    for one, other in zip(*(each.of_subject("sub-99") for each in models), strict=True):
+        assert one.shape == other.shape
+    own = {n: p for n, p in models[0].backbone.named_parameters() if "sub-99" in n.split(".")}
+    same = dict(models[1].backbone.named_parameters())
+    assert all(torch.equal(p, same[n]) for n, p in own.items())
+    after.embedding.square().sum().backward()
+    assert not own or any(p.grad is not None and bool(p.grad.any()) for p in own.values())
 
 
 def test_dropout_follows_the_trial_and_not_its_place():

@@ -7,22 +7,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calibration import stacking
+from calibration import finetuning, stacking
+from calibration.nested import inner_logits
 from calibration.plan import Plan, plan_recipe
 from calibration.pretraining import Plan as Pretraining
 from calibration.pretraining import load_backbone, pretrain
 from calibration.pretraining.loop import Settings
 from calibration.training import calibrate, fit
 from calibration.trials import collect
+from calibration.tuning import tuned_model
 from rtbci import cli
 from rtbci.bridge import bridge
 from rtbci.bundle import Bundle, load_bundle
+from rtbci.decoders.evoked import STREAMS
 from rtbci.decoders.montagenet import MontageNet
 from rtbci.decoders.stacked import StackedDecoder
 from rtbci.decoders.updated import UpdatedDecoder
 from rtbci.errors import BadBundle, BadInput
 from rtbci.formats import read
 from rtbci.judge import Judge
+from rtbci.networks.preparation import fit_preparation
 from rtbci.pipeline import Pipeline
 from sims import dataset
 
@@ -92,6 +96,31 @@ def test_a_member_that_knows_nothing_is_left_out():
     assert left_out >= 17  # one in six helps by chance more than its standard error
 
 
+def test_trials_that_a_member_could_not_be_asked_about_count_for_neither():
+    y = np.random.default_rng(0).integers(0, 4, 240)
+    a, b = informative(y, 1.0, 1), informative(y, 0.0, 2)
+    b[120:] = informative(y[120:], 9.0, 3)  # sure and right, just where the other was not asked
+    a[120:] = np.nan
+    weights, reason = stacking.weigh(a, b, y)
+    expected = stacking.weigh(a[:120], b[:120], y[:120])
+    assert np.array_equal(weights, expected[0])
+    assert reason == expected[1]
+    a[:] = np.nan
+    weights, reason = stacking.weigh(a, b, y)
+    assert weights.tolist() == [1, 0]
+    assert "too few trials to weigh the network" in reason
+
+
+def test_a_class_that_comes_late_leaves_no_odds_where_nobody_could_know_it():
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], 20)[rng.permutation(40)]
+    y[:30], y[30:] = np.resize([0, 1], 30), np.resize([2, 2, 0, 1, 2], 10)
+    x = rng.standard_normal((40, STREAMS, 4, 50)).astype("f4")
+    found = inner_logits(x, y, ("a", "b", "c"), 250.0)
+    assert np.isfinite(found[:30]).all()
+    assert np.isnan(found[30:]).all()  # without that block there is no trial of the third class
+
+
 def test_members_that_both_know_something_are_better_together():
     y = np.random.default_rng(0).integers(0, 4, 240)
     a, b = informative(y, 1.0, 1), informative(y, 1.5, 2)
@@ -109,10 +138,10 @@ def test_what_people_share_is_kept_where_it_is_right_and_forgotten_where_it_is_w
     rng = np.random.default_rng(0)
     y = rng.integers(0, 4, 120)
     z = rng.standard_normal((120, 8))
-    keep, _, inner = stacking.choose_head(z, y, 4, informative(y, 3.0, 1))
+    keep, _, inner = finetuning.choose_head(z, y, 4, informative(y, 3.0, 1))
     assert keep == 1.0
     assert (inner.argmax(axis=1) == y).mean() > 0.8
-    keep, *_ = stacking.choose_head(z, y, 4, informative((y + 1) % 4, 3.0, 1))
+    keep, *_ = finetuning.choose_head(z, y, 4, informative((y + 1) % 4, 3.0, 1))
     assert keep == 0.0
 
 
@@ -184,12 +213,40 @@ def test_an_update_keeps_the_old_decoder_and_follows_the_fresh_trials(bundle, da
 def test_an_update_refuses_what_would_be_another_decoder(bundle, data, capsys):
     fresh = str(data / f"{NEW}_ses-02.npy")
     base = ["calibrate", "--subject", "09", "--from", fresh, "--update", str(bundle.path)]
-    assert cli.main([*base, "--window", "0.1", "0.4"]) == 2
-    assert "an update keeps how" in capsys.readouterr().err
+    for more in (("--window", "0.1", "0.4"), ("--reject", "150"), ("--line", "50"),
+                 ("--tune", "heads")):  # fmt: skip
+        assert cli.main([*base, *more]) == 2
+        assert f"{more[0]}: an update keeps how" in capsys.readouterr().err
     assert cli.main([*base[:2], "07", *base[3:]]) == 2
     assert "is of sub-09, not of" in capsys.readouterr().err
     with pytest.raises(BadInput, match="an update keeps the classes"):
         plan_recipe([read(Path(fresh))], Plan(NEW, {"bird": "bird"}, update=bundle))
+
+
+@pytest.mark.parametrize("align", [False, True])
+def test_an_update_loads_its_bundle_once_and_keeps_its_alignment(
+    align, bundle, data, tmp_path, monkeypatch
+):
+    reference = np.eye(16)[None].repeat(3, 0) if align else None
+    folder = replace(bundle, align=reference).save(tmp_path)
+    loaded, plans = [], []
+
+    def load(path: Path) -> Bundle:
+        loaded.append(path)
+        return load_bundle(path)
+
+    def see(_recordings: object, plan: Plan, _progress: object) -> None:
+        plans.append(plan)
+        raise BadInput("that is enough")
+
+    monkeypatch.setattr("rtbci.bundle.load_bundle", load)
+    monkeypatch.setattr("calibration.training.calibrate", see)
+    words = ["calibrate", "--subject", "09", "--from", str(data / f"{NEW}_ses-02.npy"),
+             "--update", str(folder), "--out", str(tmp_path / "out")]  # fmt: skip
+    assert cli.main(words) == 2
+    assert loaded == [folder]
+    assert plans[0].labels == bundle.labels
+    assert plans[0].align is align
 
 
 def test_the_command_fine_tunes_a_backbone(folder, data, tmp_path, capsys):
@@ -212,7 +269,7 @@ def test_a_folder_without_a_backbone_is_refused(data, tmp_path, capsys):
 def test_a_backbone_of_other_classes_still_serves(folder):
     backbone = load_backbone(folder)
     other = replace(backbone, dims=replace(backbone.dims, classes=("a", "b", "c", "d")))
-    shared, bias, known = stacking.shared_head(other, CLASSES)
+    shared, bias, known = finetuning.shared_head(other, CLASSES)
     assert not known
     assert not shared.any()
     assert not bias.any()
@@ -224,7 +281,7 @@ def test_fine_tuning_by_gradient_is_repeatable_and_moves_what_it_should(cut, how
     y = trials.y[trials.kept]
     windows = fitted.x[:, -1, :, slice(*fitted.decoder.spans[1].astype(int))]
     first, second = (
-        stacking.tune(windows, y, CLASSES, recipe, plan.backbone, how).net for _ in range(2)
+        finetuning.tune(windows, y, CLASSES, recipe, plan.backbone, how).net for _ in range(2)
     )
     before = fitted.tuned.frozen
     assert isinstance(first, MontageNet)
@@ -234,6 +291,17 @@ def test_fine_tuning_by_gradient_is_repeatable_and_moves_what_it_should(cut, how
     assert np.array_equal(first.linear, before.linear) == (how == "heads")
     said = np.array([first.logits(x).argmax() for x in windows])
     assert (said == y).mean() > 0.6  # of the trials that it learnt from; chance .25
+
+
+def test_a_class_that_a_block_lacks_does_not_stop_tuning_by_gradient(cut):
+    plan, recipe, trials, fitted = cut
+    y = trials.y[trials.kept]
+    windows = fitted.x[:, -1, :, slice(*fitted.decoder.spans[1].astype(int))]
+    model = tuned_model(
+        plan.backbone, recipe.channels, fitted.tuned.shared, fit_preparation(windows),
+        windows[y < 3].astype("f4"), y[y < 3], False, 0,
+    )  # fmt: skip
+    assert model.shared.classes.out_features == len(CLASSES)
 
 
 def test_another_network_is_stacked_saved_and_decodes_as_before(data, days, tmp_path):

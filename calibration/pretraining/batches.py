@@ -61,7 +61,8 @@ class Batches:
         self.size, self.seed, self.rank, self.world = size, seed, rank, world
         self.load = Loader(corpus)
         self.sites = sites_of(corpus.site_subject, corpus.prepared)
-        self.teacher = teacher  # (pictures, classes)
+        # (pictures + 1, classes): no picture (-1) has no opinion, a row of zeros as the last one
+        self.teacher = None if teacher is None else np.pad(teacher, ((0, 1), (0, 0)))
         bank = np.random.default_rng([seed, 77]).standard_normal(NOISE_BANK)
         self._bank = bank.astype(np.float32)
 
@@ -147,7 +148,8 @@ class Batches:
             points = torch.tensor(corpus.points)
             own = torch.tensor(corpus.caption[mine])
             has_text = (own >= 0).float()
-            text, other_text = points[own], points[torch.tensor(corpus.caption[other])]
+            partner = torch.tensor(corpus.caption[other])
+            text, other_text = points[own], points[torch.where(partner < 0, own, partner)]
             there = np.setdiff1d(corpus.caption[chosen], [-1])
             if len(there):
                 pool = points[torch.tensor(there)]
@@ -157,7 +159,10 @@ class Batches:
             weight = torch.tensor(share, dtype=torch.float32)[:, None]
             opinion = torch.tensor(self.teacher)
             first = opinion[torch.tensor(corpus.picture[mine])]
-            teacher = weight * first + (1 - weight) * opinion[torch.tensor(corpus.picture[other])]
+            second = opinion[torch.tensor(corpus.picture[other])]
+            second = torch.where(second.sum(1, keepdim=True) > 0, second, first)
+            teacher = weight * first + (1 - weight) * second
+            teacher = torch.where(first.sum(1, keepdim=True) > 0, teacher, 0.0)
         return Batch(
             torch.from_numpy(x),
             torch.tensor(corpus.site[mine]),

@@ -4,8 +4,8 @@ Weights, moving averages, moments of the optimiser and the best epoch are arrays
 file; numbers stand in its header as JSON. Nothing in it can run code.
 """
 
-import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -20,13 +20,11 @@ NAME = "checkpoint.safetensors"
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # of AdamW
 
 
-def purpose(settings: object) -> str:
-    """A name for what a checkpoint is of: another one must not go on with it."""
-    return hashlib.sha256(repr(settings).encode()).hexdigest()
+def save(state: State, folder: Path, of: Mapping[str, str]) -> None:
+    """Write the checkpoint of ``folder``, in place of the last.
 
-
-def save(state: State, folder: Path, of: str) -> None:
-    """Write the checkpoint of ``folder``, in place of the last."""
+    ``of`` says what it is of: a word a person knows (``labels``) to the hash of what it was.
+    """
     tensors: dict[str, Tensor] = {}
     for name, value in state.model.state_dict().items():
         tensors[f"model.{name}"] = value.detach().clone()
@@ -36,17 +34,18 @@ def save(state: State, folder: Path, of: str) -> None:
         moments = state.optimiser.state.get(p, {})
         tensors |= {f"{kind}.{name}": moments[kind].clone() for kind in MOMENTS if kind in moments}
     document = {
-        "of": of, "epoch": state.epoch, "steps": state.steps,
+        "of": dict(of), "epoch": state.epoch, "steps": state.steps,
         "updates": state.updates, "history": state.history,
     }  # fmt: skip
     metadata = {"state": json.dumps(document)}
     into_place(folder / NAME, lambda part: save_file(tensors, part, metadata))
 
 
-def resume(state: State, folder: Path, of: str) -> bool:
+def resume(state: State, folder: Path, of: Mapping[str, str]) -> bool:
     """Put the checkpoint of ``folder`` into ``state``; False where there is none.
 
-    Raises ``BadInput`` for one of another run.
+    Raises ``BadInput`` for one that is not ``of`` the same: a network must not learn half of its
+    epochs from one dataset and half from another.
     """
     path = folder / NAME
     if not path.exists():
@@ -58,10 +57,13 @@ def resume(state: State, folder: Path, of: str) -> bool:
             tensors = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, ValueError, OSError) as error:
         raise BadInput(f"{path} is damaged ({error}); delete it to begin anew") from error
-    if document.get("of") != of:
+    begun = document.get("of")
+    if begun != of:
+        known = begun if isinstance(begun, dict) else {}
+        other = [name for name in of if known.get(name) != of[name]]
         raise BadInput(
-            f"{path} belongs to a run with other data or options; delete it to begin anew, or "
-            "name another folder with --out"
+            f"{path} belongs to a run with other {', '.join(other)}, and training cannot go on "
+            "with these; delete it to begin anew, or name another folder with --out"
         )
     state.model.load_state_dict(_below(tensors, "model"))
     state.average = _below(tensors, "average")

@@ -17,6 +17,8 @@ from rtbci.types import Samples
 if TYPE_CHECKING:
     from rtbci.formats.dataset import Run
 
+FEWEST_GOOD = 2  # electrodes of a session: without any, a network of places has nothing to weigh
+
 
 @dataclass(frozen=True)
 class Corpus:
@@ -171,6 +173,12 @@ def _prepare(cuts: Sequence[Cut], channels: tuple[str, ...]) -> Preparation:
             "give them different session numbers"
         )
     own = fit_preparation(np.concatenate([each.microvolts() for each in cuts]))
+    if own.good.sum() < FEWEST_GOOD:
+        raise BadInput(
+            f"the session of {cuts[0].path.stem} has {int(own.good.sum())} electrodes with a "
+            f"signal, at least {FEWEST_GOOD} are needed; look at it with rtbci info, or take it "
+            "out of the folder"
+        )
     if order == channels:
         return own
     columns = [channels.index(name) for name in order]

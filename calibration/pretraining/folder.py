@@ -104,7 +104,7 @@ class Backbone:
         if model is None:
             model = self.module()
             if channels is not None:
-                model.backbone.mount(channels)  # type: ignore[operator]
+                model.backbone.mount(channels)
         good = prepared.good if mask is None else prepared.good & mask
         now = Preparation(prepared.scale, prepared.covariance, good)
         covariance = torch.tensor(now.covariance, dtype=torch.float32)[None]
@@ -180,6 +180,8 @@ def load_backbone(path: str | Path) -> Backbone:
         ) from error
     except ValueError as error:
         raise BadInput(f"{folder}/backbone.json is damaged ({error}); pretrain anew") from error
+    if not isinstance(document, dict):
+        raise BadInput(f"{folder}/backbone.json is damaged (no object); pretrain anew")
     if document.get("format") != FORMAT or document.get("version") != VERSION:
         raise BadInput(
             f"{folder} holds {document.get('format')!r} version {document.get('version')!r}, "
@@ -198,6 +200,13 @@ def load_backbone(path: str | Path) -> Backbone:
         raise BadInput(
             f"{folder}: its weights do not fit its description ({error}); pretrain anew"
         ) from error
+    fed = {"band": list(backbone.band), "window": list(WINDOW), "rate": RATE}
+    other = [name for name, value in fed.items() if document.get(name) != value]
+    if other:
+        raise BadInput(
+            f"{folder} was trained on windows of another {' and '.join(other)} than this rtbci "
+            f"cuts for {backbone.dims.model}; pretrain anew"
+        )
     return backbone
 
 

@@ -54,9 +54,12 @@ class State:
 
     @property
     def best_epoch(self) -> int:
-        """The epoch with the lowest validation loss, from 0; -1 before the first."""
-        values = [each["validation"] for each in self.history]
-        return int(np.argmin(values)) if values else -1
+        """The epoch with the lowest validation loss, from 0; -1 before the first.
+
+        A loss that is no number is worse than any.
+        """
+        values = np.array([each["validation"] for each in self.history])
+        return int(np.argmin(np.where(np.isfinite(values), values, np.inf))) if len(values) else -1
 
 
 def fresh(model: Model, settings: Settings) -> State:

@@ -38,7 +38,7 @@ class Targets:
     has_text: Tensor | None  # (B,) 1.0 where the trial has a caption
     pool: Tensor | None  # (N, text) captions of the whole batch, of all processes
     place: Tensor | None  # (B,) row of each trial in ``pool``
-    teacher: Tensor | None  # (B, K) soft targets
+    teacher: Tensor | None  # (B, K) soft targets; zeros where the teacher has none
 
 
 def loss(output: Output, targets: Targets, weights: Weights) -> Tensor:
@@ -60,7 +60,8 @@ def loss(output: Output, targets: Targets, weights: Weights) -> Tensor:
             apart = contrast(point, targets.pool, targets.place, weights.tau)
             total = total + targets.has_text * weights.contrast * share * apart
     if targets.teacher is not None and weights.teacher:
-        total = total + weights.teacher * distil(output.logits, targets.teacher, weights)
+        taught = (targets.teacher.sum(1) > 0).float()
+        total = total + taught * weights.teacher * distil(output.logits, targets.teacher, weights)
     return total.sum()
 
 

@@ -1,13 +1,12 @@
 """From a dataset and a plan to a pretrained folder."""
 
-import json
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
 from calibration.pretraining import checkpoint
@@ -16,6 +15,7 @@ from calibration.pretraining.corpus import Corpus, Points, collect
 from calibration.pretraining.folder import Backbone, save_backbone
 from calibration.pretraining.loop import Settings, State, averaged, check, fresh, train
 from calibration.pretraining.losses import Weights
+from calibration.pretraining.origin import digest
 from calibration.pretraining.processes import Place, processes, wait
 from calibration.pretraining.split import CHECK, NAMES, TEST, TRAIN, session_counts
 from calibration.pretraining.windows import TIMES, Progress, fingerprint
@@ -96,7 +96,7 @@ def pretrain(plan: Plan, progress: Progress) -> Pretrained:
         if plan.begin is not None:
             notes.append(load_weights(model.backbone, plan.begin))
         state = fresh(model, plan.settings)
-        of = checkpoint.purpose(_identity(plan, dims, weights, corpus))
+        of = _identity(plan, dims, weights, corpus, teacher)
         resumed = state.epoch if checkpoint.resume(state, plan.out, of) else 0
 
         def done(now: State) -> None:
@@ -222,9 +222,28 @@ def _teacher(plan: Plan, corpus: Corpus) -> tuple[Samples | None, Weights]:
     return opinion, replace(plan.weights, teacher=plan.weights.teacher or 0.5)
 
 
-def _identity(plan: Plan, dims: Dims, weights: Weights, corpus: Corpus) -> tuple[Any, ...]:
-    """All that has to be the same for a checkpoint to be gone on with."""
-    data = [(c.path.stem, len(c.trials), np.round(c.scale, 6).tolist()) for c in corpus.cuts]
-    text = json.dumps([data, corpus.part.tolist()])
+def _identity(
+    plan: Plan, dims: Dims, weights: Weights, corpus: Corpus, teacher: Samples | None
+) -> dict[str, str]:
+    """All that has to be the same for a checkpoint to be gone on with, as hashes by name."""
     begin = None if plan.begin is None else sha256([plan.begin])
-    return dims, weights, plan.settings, plan.augmentation, plan.sessions, text, begin
+    options = (
+        dims.model, dims.embedding, dims.text, sorted(dims.options.items()), weights,
+        plan.settings, plan.augmentation, begin,
+    )  # fmt: skip
+    signals = [(each.path.stem, each.channels, each.sha256) for each in corpus.cuts]
+    sessions = plan.sessions, corpus.site_subject, corpus.site_session, corpus.site.tolist()
+    captions = corpus.caption.tolist()
+    return {
+        "options": digest(repr(options)),
+        "people or sessions": digest(repr(sessions)),
+        "signals": digest(signals),
+        "labels": digest([corpus.classes, corpus.y.tolist()]),
+        "pictures": digest([corpus.pictures, corpus.picture.tolist()]),
+        "captions": _bits(corpus.points) and digest([_bits(corpus.points), captions]),
+        "teacher": _bits(teacher),
+    }
+
+
+def _bits(values: Samples | None) -> str:
+    return "" if values is None else hashlib.sha256(values.tobytes()).hexdigest()

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, distributed, nn
 
 PATIENCE = timedelta(hours=6)  # for the first process, which prepares the windows
-HOME = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True)

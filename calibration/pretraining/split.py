@@ -13,6 +13,7 @@ TRAIN, CHECK, TEST, UNUSED = 0, 1, 2, -1
 NAMES = ("training", "validation", "test")
 HELD_BACK = 0.2  # of a training session's trials, its last: validation where no session is given
 ENOUGH = 0.6  # of the training trials have to stay when pictures are taken out
+ENOUGH_OF_ONE = 0.25  # and of every subject's: a head needs trials of its own
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,9 @@ def _without_shared_pictures(part: np.ndarray, subject: np.ndarray, picture: np.
     own = _shared(part, np.unique(subject, return_inverse=True)[1], picture)
     count = int((part == TRAIN).sum())
     for found, whose in ((anybody, "anybody's"), (own, "the same subject's")):
-        if count and found.sum() <= (1 - ENOUGH) * count:
+        most = max(float(found[(part == TRAIN) & (subject == who)].mean()) if count else 0.0
+                   for who in np.unique(subject[part == TRAIN]))  # fmt: skip
+        if found.sum() <= (1 - ENOUGH) * count and most <= 1 - ENOUGH_OF_ONE:
             left = part.copy()
             left[found] = UNUSED
             rest = int(_shared(left, np.zeros(len(part), int), picture).sum())

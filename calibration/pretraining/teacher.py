@@ -17,13 +17,16 @@ SHARPNESS = 0.05  # temperature of the softmax over cosines
 
 
 def from_captions(corpus: Corpus) -> Samples:
-    """``(pictures, classes)``: softmax over the likeness of the caption and the class's name."""
+    """``(pictures, classes)``: softmax over the likeness of the caption and the class's name.
+
+    Zeros for a picture without a caption: no opinion.
+    """
     assert corpus.points is not None
     names = Points()(tuple(f"a picture of a {name}" for name in corpus.classes))
     scores = corpus.points @ names.T / SHARPNESS
     odds = np.exp(scores - scores.max(axis=1, keepdims=True))
     by_caption = odds / odds.sum(axis=1, keepdims=True)
-    out = np.full((max(len(corpus.pictures), 1), len(corpus.classes)), 1 / len(corpus.classes))
+    out = np.zeros((len(corpus.pictures), len(corpus.classes)))
     known = (corpus.picture >= 0) & (corpus.caption >= 0)
     out[corpus.picture[known]] = by_caption[corpus.caption[known]]
     return out.astype(np.float32)

@@ -2,9 +2,10 @@
 
 A run of epochs goes through the bridge and through ``Windows`` with the network's recipe, exactly
 as a live stream does. What comes out lies in ``OUT/windows/NAME.npy`` (trials, channels, times),
-divided by the run's robust scale; ``NAME.json`` holds that scale and what the file was made of. It
-is made anew where recipe or recording differ. 26,000 trials of 122 x 125 are then 0.8 GB on disk,
-and in memory only as far as they are looked at.
+divided by the run's robust scale; ``NAME.json`` holds that scale and what the file was made of
+(``origin.py``). It is made anew where any of that differs. 26,000 trials of 122 x 125 are then
+0.8 GB on disk, and in memory only as far as they are looked at. Classes and pictures are not in it:
+they are read from the dataset every time.
 """
 
 import hashlib
@@ -17,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from calibration.pretraining.origin import made_of, recipe_digest
 from rtbci.errors import BadInput
 from rtbci.judge import decoder_input
 from rtbci.networks import RATE, WINDOW, Network
@@ -40,6 +42,7 @@ class Cut:
     scale: Array  # (channels,) uV that one unit on disk stands for
     trials: np.ndarray  # (rows,) number of each row's trial in its run
     rejected: Mapping[str, int]
+    sha256: str  # of the windows
 
     def open(self) -> np.memmap[Any, np.dtype[np.float16]]:
         """``(trials, channels, times)`` float16, read from disk where it is looked at."""
@@ -103,32 +106,37 @@ def cut(
 
     ``load`` gives its bridged recording; ``source`` is the file that it comes from.
     """
-    status = source.stat()
-    made_of = {
-        "source": source.name, "bytes": status.st_size, "changed": status.st_mtime_ns,
-        "band": list(entry.band), "line": entry.line, "window": list(WINDOW), "rate": RATE,
-        "version": 1,
-    }  # fmt: skip
+    origin = made_of(source, entry)
     path, header = folder / f"{name}.npy", folder / f"{name}.json"
     known = _header(header)
-    if known is not None and known.get("made_of") == made_of and path.exists():
+    if known is not None and path.exists() and _is_of(known, origin, entry):
         return _of(path, known)
     recording = load()
     channels = recording.eeg_channels
     if not channels:
         raise BadInput(f"{source} has no EEG channel; leave it out of the folder")
-    x, trials, rejected = windows_of(recording, recipe_for(entry, recording.info.rate, channels))
+    recipe = recipe_for(entry, recording.info.rate, channels)
+    x, trials, rejected = windows_of(recording, recipe)
     scale = np.maximum(robust_scale(x), 1e-3) if len(x) else np.ones(len(channels))
     small = np.clip(x / scale[:, None].astype(np.float32), -LARGEST, LARGEST).astype(np.float16)
     folder.mkdir(parents=True, exist_ok=True)
     document = {
-        "made_of": made_of, "channels": list(channels), "scale": scale.tolist(),
-        "trials": trials.tolist(), "rejected": rejected,
+        "made_of": origin, "recipe": recipe_digest(recipe), "rate": recording.info.rate,
+        "channels": list(channels), "scale": scale.tolist(), "trials": trials.tolist(),
+        "rejected": rejected, "sha256": hashlib.sha256(small.tobytes()).hexdigest(),
     }  # fmt: skip
     header.unlink(missing_ok=True)  # a header says that the array beside it is whole
     into_place(path, lambda part: np.save(part, small))
     into_place(header, lambda part: part.write_text(json.dumps(document), "utf-8"))
     return _of(path, document)
+
+
+def _is_of(known: Mapping[str, Any], origin: Mapping[str, Any], entry: Network) -> bool:
+    """Whether windows with the header ``known`` are what would be cut now."""
+    if known.get("made_of") != origin:
+        return False
+    recipe = recipe_for(entry, known["rate"], tuple(known["channels"]))
+    return known["recipe"] == recipe_digest(recipe)
 
 
 def into_place(path: Path, write: Callable[[Path], object]) -> None:
@@ -164,4 +172,5 @@ def _of(path: Path, document: Mapping[str, Any]) -> Cut:
         np.array(document["scale"], np.float64),
         np.array(document["trials"], int),
         dict(document["rejected"]),
+        document["sha256"],
     )

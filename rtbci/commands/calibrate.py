@@ -36,6 +36,7 @@ a window of 1.5 s or more): filter-bank covariances and, for flicker,
 canonical correlation. Accuracy is counted on blocks of time that nothing has
 seen."""
 MOST_NAMES = 16  # electrodes that are listed one by one
+REJECT = 100.0  # uV peak to peak, where nothing else is asked for
 BUNDLES = Path("bundles")  # where bundles lie unless told otherwise
 
 
@@ -94,7 +95,7 @@ def add_decoder_options(parser: argparse.ArgumentParser) -> None:
         help="Hz of the flicker of each class, in the order of --labels",
     )  # fmt: skip
     group.add_argument(
-        "--reject", type=limit, default=100.0, metavar="UV|none",
+        "--reject", type=limit, default=REJECT, metavar="UV|none",
         help="training leaves out trials beyond this, uV peak to peak [100]",
     )  # fmt: skip
     group.add_argument(
@@ -106,15 +107,19 @@ def add_decoder_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def plan_of(args: argparse.Namespace, subject: str, marker_labels: dict[str, str]) -> "Plan":
-    """The plan that the options ask for."""
+def plan_of(
+    args: argparse.Namespace,
+    subject: str,
+    marker_labels: dict[str, str],
+    update: "Bundle | None" = None,
+) -> "Plan":
+    """The plan that the options ask for; ``update`` is the earlier bundle, as ``earlier`` gives."""
     from calibration.training import Plan
 
-    backbone = update = None
+    backbone = None
     if getattr(args, "backbone", None):
         backbone = opened_backbone(args.backbone)
-    if getattr(args, "update", None):
-        update = earlier(args, subject)
+    aligned = update is not None and update.align is not None
     return Plan(
         subject=subject,
         labels=marker_labels,
@@ -128,7 +133,7 @@ def plan_of(args: argparse.Namespace, subject: str, marker_labels: dict[str, str
         reference=args.reference,
         backbone=backbone,
         update=update,
-        align=getattr(args, "align", False),
+        align=getattr(args, "align", False) or aligned,
         tune=getattr(args, "tune", "quick"),
     )
 
@@ -154,7 +159,8 @@ def earlier(args: argparse.Namespace, subject: str) -> "Bundle":
     given = {
         "backbone": args.backbone, "channels": args.channels, "paradigm": args.paradigm,
         "window": args.window, "band": args.band, "frequencies": args.frequencies,
-        "reference": args.reference,
+        "reference": args.reference, "reject": args.reject != REJECT, "line": args.line != "auto",
+        "tune": args.tune != "quick",
     }  # fmt: skip
     wrong = [f"--{name}" for name, value in given.items() if value]
     if wrong:
@@ -169,16 +175,14 @@ def run(args: argparse.Namespace) -> int:
     """Calibrate, save the bundle, show the result."""
     from calibration.training import calibrate
     from calibration.trials import epoch_labels
-    from rtbci.bundle import load_bundle
     from rtbci.messages import line
 
     check_files(args.files)
     check_out(args.out)
+    update = earlier(args, args.subject) if args.update else None
     recordings = [read_file(path, args) for path in args.files]
-    marker_labels = args.labels
-    if not marker_labels and args.update:
-        marker_labels = dict(load_bundle(args.update).labels)
-    plan = plan_of(args, args.subject, marker_labels or epoch_labels(recordings))
+    known = args.labels or (dict(update.labels) if update else epoch_labels(recordings))
+    plan = plan_of(args, args.subject, known, update)
     with progress_bar() as bar:
         result = calibrate(recordings, plan, stages(bar))
     left_out = {each.file for each in result.refused}

@@ -40,6 +40,7 @@ class Draft:
     t0: float | None = None
     epoch_rows: int | None = None
     runs: tuple[int, ...] = ()  # epochs a run
+    bridged: tuple[int, ...] | None = None  # sample index of each epoch of a bridged replay
     stamps: Array | None = None  # (rows,) s
     lead_in: int = 0  # rows before sample index 0, left out
     notes: list[str] = field(default_factory=list)
@@ -105,6 +106,7 @@ def finish(draft: Draft, options: Options, rename: Path | None) -> Recording:
         t0=draft.t0,
         epoch_rows=draft.epoch_rows,
         runs=draft.runs,
+        bridged=draft.bridged,
         stamps=draft.stamps,
         lead_in=draft.lead_in,
     )

@@ -69,17 +69,15 @@ def _pieces(recording: Recording, seconds: float, columns: list[int]) -> Array:
     length = max(int(seconds * recording.info.rate), 2)
     if recording.epoch_rows is not None:
         length = min(length, recording.epoch_rows)
-    starts = [
-        row
-        for first, last, _ in recording.segments
-        for row in range(first, last - length + 1, length)
-    ]
+    signal, pieces, rows = recording.measured, recording.segments, recording.epoch_rows
+    if recording.bridged is not None and rows is not None:  # a bridge is nobody's contact
+        pieces = [(row, row + rows, row) for row in range(0, len(signal) - rows + 1, rows)]
+    starts = [row for first, last, _ in pieces for row in range(first, last - length + 1, length)]
     most = min(MAX_PIECES, max(1, MAX_VALUES // (length * max(1, len(columns)))))
     if len(starts) > most:
         starts = [starts[i] for i in np.linspace(0, len(starts) - 1, most).astype(int)]
     if not starts or not columns:
         return np.zeros((0, length, len(columns)))
-    signal = recording.signal
     cut = np.stack([signal[row : row + length][:, columns] for row in starts]).astype(np.float64)
     whole: Array = cut[np.isfinite(cut).all(axis=(1, 2))]
     return whole

@@ -48,7 +48,7 @@ def join(recordings: list[Recording]) -> Recording:
                 f"{other.provenance.paths[0]} has other channels or another rate than "
                 f"{first.provenance.paths[0]}; they are not parts of one recording"
             )
-    gaps, markers = list(first.gaps), list(first.markers)
+    gaps, markers, bridged = list(first.gaps), list(first.markers), list(first.bridged or ())
     length, end = first.n_samples, _end(first)
     notes = list(first.provenance.notes)
     for other in others:
@@ -60,11 +60,16 @@ def join(recordings: list[Recording]) -> Recording:
         shift = length + missing
         gaps.append(Gap(length, missing, reason))
         gaps += [Gap(gap.index + shift, gap.missing, gap.reason) for gap in other.gaps]
+        bridged += [at + shift for at in other.bridged or ()]
         markers += [Marker(m.index + shift, m.label, m.fields) for m in other.markers]
         length, end = shift + other.n_samples, _end(other)
         notes += other.provenance.notes
     joined = [f"{len(recordings)} parts were joined"] if others else []
     paths = tuple(path for recording in recordings for path in recording.provenance.paths)
+    # parts of one replay of epochs, or of none: where only some say it, the rest is not known
+    alike = first.bridged is not None and all(
+        each.bridged is not None and each.epoch_rows == first.epoch_rows for each in recordings
+    )
     stamps = [recording.stamps for recording in recordings if recording.stamps is not None]
     return replace(
         first,
@@ -72,6 +77,9 @@ def join(recordings: list[Recording]) -> Recording:
         markers=tuple(markers),
         gaps=tuple(gaps),
         stamps=np.concatenate(stamps) if len(stamps) == len(recordings) else None,
+        epoch_rows=first.epoch_rows if alike else None,
+        bridged=tuple(bridged) if alike else None,
+        runs=tuple(n for each in recordings for n in each.runs) if alike else (),
         back_steps=sum(recording.back_steps for recording in recordings),
         provenance=Provenance(
             paths=paths,

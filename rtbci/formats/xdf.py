@@ -20,7 +20,7 @@ from rtbci.formats.events import from_value
 from rtbci.formats.source import Options, clean
 from rtbci.formats.units import type_of
 from rtbci.formats.xdf_chunks import Declared, Frame, walk
-from rtbci.formats.xdf_replay import lead_in_rows, replay_fields, resets
+from rtbci.formats.xdf_replay import Epochs, epochs, lead_in_rows, offset_of, replay_fields, resets
 from rtbci.formats.xdf_salvage import salvage
 from rtbci.formats.xdf_salvage import stamps as raw_stamps
 from rtbci.messages import LATE_START, RESULTS
@@ -66,6 +66,9 @@ def read_xdf(path: Path, options: Options) -> Draft:
         rate = round(base.rate, 3)
         notes.append(f"stream {declared.name!r} states no rate; its stamps advance at {rate:g} Hz")
     labels, units, types = _describe(eeg, declared.channels)
+    found = _epochs(path, chosen, said, lead_in, base)
+    if found is not None:
+        notes.append(found.note)
     return Draft(
         format="xdf",
         paths=[path],
@@ -83,6 +86,9 @@ def read_xdf(path: Path, options: Options) -> Draft:
         stamps=stamps,
         lead_in=lead_in,
         notes=notes,
+        epoch_rows=found.rows if found else None,
+        runs=found.runs if found else (),
+        bridged=found.starts if found else None,
     )
 
 
@@ -172,6 +178,19 @@ def _gaps(
         more = resets(said, 0, int(base.indices[-1]))
         gaps = sorted(gaps + [gap for gap in more if gap.index not in known], key=_index)
     return tuple(gaps)
+
+
+def _epochs(
+    path: Path, stream: int, said: Mapping[str, str], lead_in: int, base: TimeBase | None
+) -> Epochs | None:
+    """The epochs of a bridged replay, in sample indices of the recording."""
+    if base is None or "epochs" not in said:
+        return None
+    offset: int | None = 0
+    if not lead_in:  # it began in the middle: clocks are corrected already, so by the raw stamp
+        first = raw_stamps(salvage(path), stream, -np.inf)
+        offset = offset_of(said, float(first[0])) if len(first) else None
+    return None if offset is None else epochs(said, offset, int(base.indices[-1]) + 1)
 
 
 def _index(gap: Gap) -> int:

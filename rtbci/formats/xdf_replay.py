@@ -1,4 +1,4 @@
-"""What the recorded stream of a replay says of its rows: its lead-in, and where it starts anew.
+"""What the recorded stream of a replay says of its rows: lead-in, resets, epochs and bridges.
 
 ``rtbci stream`` holds the first sample before sample index 0 and describes that under ``<desc>``
 (docs/streams.md). A description that is absent, garbled or somebody else's means nothing here.
@@ -7,6 +7,8 @@
 import contextlib
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,8 @@ from rtbci.types import Array, Gap
 
 SENDER = "rtbci stream"  # the manufacturer that it states
 EXACT = 0.01  # of a period: rows of the lead-in lie exactly on t0 + index / rate
+DIGITS = 13  # of a sample index, fewer than
+LAST = 10.0**DIGITS
 RESET = "reset in the recording"
 
 
@@ -59,6 +63,65 @@ def resets(fields: Mapping[str, str], first: int, last: int) -> list[Gap]:
     words = [word.strip() for word in fields.get("resets", "").split(",")]
     found = {int(word) for word in words if word.isdecimal() and len(word) < 16}
     return [Gap(index, 0, RESET) for index in sorted(found) if first < index <= last]
+
+
+@dataclass(frozen=True)
+class Epochs:
+    """Where a replay of epochs lies on its bridges, in sample indices of the recording."""
+
+    rows: int  # of each
+    starts: tuple[int, ...]
+    runs: tuple[int, ...]  # epochs a run; empty where it does not say
+
+    @property
+    def note(self) -> str:
+        """What a person is told."""
+        return (
+            f"a replay of {len(self.starts)} epochs of {self.rows} samples with a bridge before "
+            "each: no brain there"
+        )
+
+
+def epochs(fields: Mapping[str, str], offset: int, n: int) -> Epochs | None:
+    """The whole epochs among ``n`` samples from index ``offset`` of the replay on, counted from
+    there; None where it was no replay of epochs, or does not say so clearly."""
+    rows, starts = _whole(fields.get("epoch_rows", "")), _whole(fields.get("epochs", ""))
+    if len(rows) != 1 or rows[0] < 1 or not starts:
+        return None
+    if any(b - a < rows[0] for a, b in pairwise(starts)):
+        return None
+    counts = _whole(fields.get("runs", ""))
+    run = np.repeat(np.arange(len(counts)), counts) if sum(counts) == len(starts) else None
+    period = _whole(fields.get("loop", ""))
+    turns = 1
+    if len(period) == 1 and period[0] >= starts[-1] + rows[0]:
+        turns = (offset + n) // period[0] + 1
+    at = np.concatenate([np.array(starts) + turn * (period or [0])[0] for turn in range(turns)])
+    kept = (at >= offset) & (at + rows[0] <= offset + n)
+    runs: tuple[int, ...] = ()
+    if run is not None:
+        every = np.concatenate([run + turn * len(counts) for turn in range(turns)])[kept]
+        runs = tuple(np.unique(every, return_counts=True)[1].tolist())
+    return Epochs(rows[0], tuple((at[kept] - offset).tolist()), runs) if kept.any() else None
+
+
+def offset_of(fields: Mapping[str, str], first: float) -> int | None:
+    """Sample index of the first row of a recording without a lead-in, whose raw stamp is ``first``.
+
+    None where stamps do not tell it.
+    """
+    t0, rate = _number(fields.get("t0")), _number(fields.get("rate"))
+    if t0 is None or not rate or fields.get("stamps", "regular") != "regular":
+        return None
+    index = (first - t0) * rate
+    return round(index) if -0.5 <= index < LAST and abs(index - round(index)) <= EXACT else None
+
+
+def _whole(text: str) -> list[int]:
+    """The numbers of ``3,12,40``; none where one of them is no whole number."""
+    words = text.split(",")
+    fine = all(word.isdecimal() and word.isascii() and len(word) < DIGITS for word in words)
+    return [int(word) for word in words] if fine else []
 
 
 def _number(text: str | None) -> float | None:

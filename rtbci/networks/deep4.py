@@ -5,7 +5,6 @@ long, the first in time and then in space. The paper's windows are seconds; half
 shorter than the four blocks, so that the later ones keep the length (their ends padded).
 """
 
-from collections.abc import Sequence
 from itertools import pairwise
 
 from torch import Tensor, nn
@@ -14,13 +13,14 @@ from torch.nn import functional
 from rtbci.networks import Dims
 from rtbci.networks.electrodes import FixedChannels
 from rtbci.networks.layers import BatchNorm, TrialDropout
+from rtbci.networks.model import BackboneModule
 from rtbci.networks.sites import Sites
 
 FILTERS = (25, 50, 100, 200)
 LENGTH, POOL = 10, 3  # samples
 
 
-class Backbone(nn.Module):
+class Backbone(BackboneModule):
     """See ``rtbci.networks.model.BackboneModule``."""
 
     def __init__(self, dims: Dims) -> None:
@@ -39,13 +39,6 @@ class Backbone(nn.Module):
         for _ in self.convs:
             times //= POOL
         self.project = nn.Linear(FILTERS[-1] * times, dims.embedding)
-
-    def add_subject(self, subject: str) -> None:
-        """Nothing of this backbone is a subject's own."""
-
-    def mount(self, channels: Sequence[str]) -> None:
-        """Find the trained electrodes among ``channels``."""
-        self.electrodes.mount(channels)
 
     def forward(self, x: Tensor, sites: Sites, group: Tensor) -> Tensor:
         """``x`` (B, C, T) to (B, embedding)."""

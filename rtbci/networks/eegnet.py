@@ -5,8 +5,6 @@ convolution. The paper's temporal filters come first; as both are linear, the sp
 an eighth of the work. The normalisation between them has nothing left to do.
 """
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -14,6 +12,7 @@ from torch.nn import functional
 from rtbci.networks import RATE, Dims
 from rtbci.networks.electrodes import FixedChannels
 from rtbci.networks.layers import BatchNorm, TrialDropout
+from rtbci.networks.model import BackboneModule
 from rtbci.networks.sites import Sites
 
 TEMPORAL, SPATIAL = 8, 2  # F1, D
@@ -23,7 +22,7 @@ POOLS = 4, 8
 LARGEST_NORM = 1.0  # of a spatial filter
 
 
-class Backbone(nn.Module):
+class Backbone(BackboneModule):
     """See ``rtbci.networks.model.BackboneModule``."""
 
     def __init__(self, dims: Dims) -> None:
@@ -41,13 +40,6 @@ class Backbone(nn.Module):
         self.drop, self.drop_out = TrialDropout(0.25), TrialDropout(0.25)
         size = many * (dims.times // POOLS[0] // POOLS[1])
         assert size == dims.embedding, f"EEGNet gives {size} numbers, not {dims.embedding}"
-
-    def add_subject(self, subject: str) -> None:
-        """Nothing of this backbone is a subject's own."""
-
-    def mount(self, channels: Sequence[str]) -> None:
-        """Find the trained electrodes among ``channels``."""
-        self.electrodes.mount(channels)
 
     def forward(self, x: Tensor, sites: Sites, group: Tensor) -> Tensor:
         """``x`` (B, C, T) to (B, 48)."""

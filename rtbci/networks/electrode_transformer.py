@@ -3,10 +3,10 @@
 One small convolutional network, the same for all electrodes, turns each into 64 numbers (mean over
 time); a shared transformer mixes them; to the mean over electrodes every subject adds its own way
 of reading them out: one linear layer, one more transformer layer, or an LSTM over the electrodes.
+Somebody who comes later begins with the mean alone.
 """
 
-from collections.abc import Sequence
-from typing import Protocol
+import zlib
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from rtbci.errors import BadInput
 from rtbci.networks import Dims
 from rtbci.networks.electrodes import ElectrodeFeatures
 from rtbci.networks.layers import TrialDropout
+from rtbci.networks.model import BackboneModule
 from rtbci.networks.places import FEATURES
 from rtbci.networks.sites import Sites
 
@@ -24,12 +25,16 @@ LAYERS, ATTENTION_HEADS, FORWARD = 2, 4, 128
 KERNEL, STEPS, FILTERS = 9, (4, 2), 16
 
 
-class Reader(Protocol):
-    """How a subject reads the electrodes out."""
+class Reader(nn.Module):
+    """What a subject adds to the mean over the electrodes."""
 
-    def __call__(self, tokens: Tensor, absent: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, absent: Tensor) -> Tensor:
         """``(B, WIDTH)`` of tokens (B, C, WIDTH), absent (B, C) bool."""
-        ...
+        raise NotImplementedError
+
+    def silence(self) -> None:
+        """Let it add nothing until it has learnt, without cutting off its gradient."""
+        raise NotImplementedError
 
 
 def layer() -> nn.TransformerEncoderLayer:
@@ -45,8 +50,8 @@ def mean(tokens: Tensor, absent: Tensor) -> Tensor:
     return (tokens * there).sum(1) / there.sum(1)
 
 
-class TransformerReader(nn.Module):
-    """One more layer, then the mean."""
+class TransformerReader(Reader):
+    """One more layer: how far it moves the mean."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,10 +59,16 @@ class TransformerReader(nn.Module):
 
     def forward(self, tokens: Tensor, absent: Tensor) -> Tensor:
         """See ``Reader``."""
-        return mean(self.layer(tokens, src_key_padding_mask=absent), absent)
+        return mean(self.layer(tokens, src_key_padding_mask=absent) - tokens, absent)
+
+    def silence(self) -> None:
+        """See ``Reader``."""
+        for each in (self.layer.self_attn.out_proj, self.layer.linear2):
+            nn.init.zeros_(each.weight)
+            nn.init.zeros_(each.bias)
 
 
-class LstmReader(nn.Module):
+class LstmReader(Reader):
     """The last state of an LSTM that runs over the electrodes in their order."""
 
     def __init__(self) -> None:
@@ -68,8 +79,14 @@ class LstmReader(nn.Module):
         """See ``Reader``."""
         return self.lstm(tokens.masked_fill(absent[:, :, None], 0))[1][0][0]
 
+    def silence(self) -> None:
+        """See ``Reader``: what the cell takes in is the third quarter of each parameter."""
+        with torch.no_grad():
+            for each in self.lstm.parameters():
+                each[2 * WIDTH : 3 * WIDTH] = 0
 
-class LinearReader(nn.Module):
+
+class LinearReader(Reader):
     """The mean through one layer."""
 
     def __init__(self) -> None:
@@ -80,15 +97,20 @@ class LinearReader(nn.Module):
         """See ``Reader``."""
         return self.layer(mean(tokens, absent))
 
+    def silence(self) -> None:
+        """See ``Reader``."""
+        nn.init.zeros_(self.layer.weight)
+        nn.init.zeros_(self.layer.bias)
 
-READERS: dict[str, type[nn.Module]] = {
+
+READERS: dict[str, type[Reader]] = {
     "linear": LinearReader,
     "transformer": TransformerReader,
     "lstm": LstmReader,
 }
 
 
-class Backbone(nn.Module):
+class Backbone(BackboneModule):
     """See ``rtbci.networks.model.BackboneModule``."""
 
     def __init__(self, dims: Dims) -> None:
@@ -107,15 +129,15 @@ class Backbone(nn.Module):
         self.drop = TrialDropout(0.2)
         self.readers = nn.ModuleDict()
         for subject in dims.subjects:
-            self.add_subject(subject)
+            self.readers[subject] = self.kind()
 
     def add_subject(self, subject: str) -> None:
-        """A way of reading out for ``subject``."""
-        self.readers[subject] = self.kind()
-
-    def mount(self, channels: Sequence[str]) -> None:
-        """Take ``channels`` as the electrodes of the input."""
-        self.electrodes.mount(channels)
+        """A way of reading out for ``subject``, silent at first and the same in every run."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(zlib.crc32(subject.encode()))
+            reader = self.kind()
+        reader.silence()
+        self.readers[subject] = reader
 
     def forward(self, x: Tensor, sites: Sites, group: Tensor) -> Tensor:
         """``x`` (B, C, T) to (B, WIDTH)."""

@@ -12,7 +12,15 @@ from rtbci.errors import BadInput
 from rtbci.networks.places import FEATURES, fourier, sphere
 
 
-class ElectrodeFeatures(nn.Module):
+class Electrodes(nn.Module):
+    """What a network knows of the electrodes of its input."""
+
+    def mount(self, channels: Sequence[str]) -> None:
+        """Take ``channels`` as the input's, in their order."""
+        raise NotImplementedError
+
+
+class ElectrodeFeatures(Electrodes):
     """``(C, FEATURES)`` of the mounted electrodes: by place, else a learned row by name."""
 
     features: Tensor
@@ -49,7 +57,7 @@ class ElectrodeFeatures(nn.Module):
         return torch.where(self.known[:, None], self.features, self.named[self.rows])
 
 
-class FixedChannels(nn.Module):
+class FixedChannels(Electrodes):
     """The electrodes of pretraining in their order, out of whatever is mounted; absent ones are 0.
 
     For networks with one weight an electrode.

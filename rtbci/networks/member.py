@@ -21,7 +21,7 @@ def restored(dims: Dims, mounted: Sequence[str], weights: Mapping[str, Any]) -> 
     """
     torch.set_num_threads(1)  # two threads are slower than one on the live path
     model = build(dims)
-    model.backbone.mount(mounted)  # type: ignore[operator]
+    model.backbone.mount(mounted)
     model.add_subject(WHO)
     shapes = {name: value.shape for name, value in model.backbone.state_dict().items()}
     model.backbone.load_state_dict(

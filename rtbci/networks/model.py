@@ -6,34 +6,36 @@ A head that all share carries what is common to people; each subject's own head,
 adds what is not. A subject that is not in a batch has no gradient, so that nothing of it moves.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from rtbci.networks import Dims
+from rtbci.networks.electrodes import Electrodes
 from rtbci.networks.layers import TrialDropout, number_dropouts
 from rtbci.networks.sites import Sites
 
 
-class BackboneModule(Protocol):
-    """What a file of a network has to define as ``Backbone``."""
+class BackboneModule(nn.Module):
+    """What the file of a network defines as ``Backbone``, made from ``Dims``."""
 
-    def __init__(self, dims: Dims) -> None: ...
+    electrodes: Electrodes  # what it knows of its input's electrodes
 
     def forward(self, x: Tensor, sites: Sites, group: Tensor) -> Tensor:
-        """Embeddings ``(B, d)`` of scaled windows ``x`` (B, C, T)."""
-        ...
+        """Embeddings ``(B, d)`` of scaled windows ``x`` (B, C, T).
 
-    def add_subject(self, subject: str) -> None:
-        """Make the parts that are a subject's own."""
-        ...
+        ``group`` (B,) int64 says which row of ``sites`` each trial comes from.
+        """
+        raise NotImplementedError
 
     def mount(self, channels: Sequence[str]) -> None:
-        """Take other electrodes as the input's; raises ``BadInput`` where it cannot."""
-        ...
+        """Take ``channels`` as the electrodes of the input; ``BadInput`` where it cannot."""
+        self.electrodes.mount(channels)
+
+    def add_subject(self, subject: str) -> None:
+        """Parts of ``subject`` alone, where there are any: at first they change nothing."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,9 @@ class Head(nn.Module):
 class Model(nn.Module):
     """A backbone, a shared head, and a head a subject."""
 
-    def __init__(self, backbone: nn.Module, dims: Dims) -> None:
+    backbone: BackboneModule
+
+    def __init__(self, backbone: BackboneModule, dims: Dims) -> None:
         super().__init__()
         self.dims = dims
         self.backbone = backbone
@@ -78,7 +82,7 @@ class Model(nn.Module):
 
     def add_subject(self, subject: str) -> None:
         """Parts for one more subject: an alignment at the identity, heads at zero."""
-        self.backbone.add_subject(subject)  # type: ignore[operator]
+        self.backbone.add_subject(subject)
         self._add_head(subject)
 
     def _add_head(self, subject: str) -> None:
@@ -99,26 +103,33 @@ class Model(nn.Module):
         logits = self.shared.classes(dropped)
         text = None if self.shared.text is None else self.shared.text(dropped)
         for subject in dict.fromkeys(subjects):
-            if subject not in self.heads:
+            head = self.own(subject)
+            if head is None:
                 continue
             rows = [number for number, each in enumerate(subjects) if each == subject]
             chosen = torch.isin(group, torch.tensor(rows)).nonzero()[:, 0]
             if not len(chosen):
                 continue
-            head = self.heads[subject]
-            assert isinstance(head, Head)
             own = dropped[chosen]
             logits = logits.index_add(0, chosen, head.classes(own))
             if text is not None and head.text is not None:
                 text = text.index_add(0, chosen, head.text(own))
         return Output(embedding, logits, text)
 
+    def own(self, subject: str | None) -> Head | None:
+        """The head of ``subject``; None for one that is not known."""
+        if subject is None or subject not in self.heads:
+            return None
+        head = self.heads[subject]
+        assert isinstance(head, Head)
+        return head
+
     def of_subject(self, subject: str) -> list[nn.Parameter]:
         """The parameters that belong to ``subject`` alone."""
         return [p for n, p in self.named_parameters() if subject in n.split(".")]
 
 
-def assemble(kind: type[nn.Module], dims: Dims, seed: int) -> Model:
+def assemble(kind: Callable[[Dims], BackboneModule], dims: Dims, seed: int) -> Model:
     """A model with weights that follow from ``seed``, whatever was drawn before."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -19,7 +19,6 @@ training then gave 2.802.
 """
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -30,6 +29,7 @@ from rtbci.decoders.montagenet import EPSILON, GROUPS, POOL, SHRINK
 from rtbci.networks import Dims
 from rtbci.networks.electrodes import ElectrodeFeatures
 from rtbci.networks.layers import TrialDropout
+from rtbci.networks.model import BackboneModule
 from rtbci.networks.places import FEATURES, fourier, spread
 from rtbci.networks.sites import Sites
 
@@ -62,7 +62,7 @@ class PositionMixer(nn.Module):
         return torch.softmax(scores, dim=-1) * (1 + self.gain(features).T)
 
 
-class Backbone(nn.Module):
+class Backbone(BackboneModule):
     """``forward(x, sites, group)``: embeddings of trials; see ``rtbci.networks.model``."""
 
     basis: Tensor
@@ -87,10 +87,6 @@ class Backbone(nn.Module):
     def add_subject(self, subject: str) -> None:
         """An alignment for ``subject``, at the identity."""
         self.align[subject] = nn.Parameter(torch.zeros(VIRTUAL, VIRTUAL))
-
-    def mount(self, channels: Sequence[str]) -> None:
-        """Take ``channels`` as the electrodes of the input."""
-        self.electrodes.mount(channels)
 
     def forward(self, x: Tensor, sites: Sites, group: Tensor) -> Tensor:
         """``x`` (B, C, T), ``group`` (B,) row of ``sites``; returns (B, embedding)."""

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rtbci.networks.model import Head, Model
+from rtbci.networks.model import Model
 from rtbci.networks.montagenet import VIRTUAL, Backbone
 from rtbci.networks.preparation import Preparation
 from rtbci.types import Array
@@ -25,8 +25,8 @@ def arrays(
     """
     net = model.backbone
     assert isinstance(net, Backbone)
-    own = model.heads[subject] if subject is not None and subject in model.heads else None
-    heads = [model.shared, *([own] if isinstance(own, Head) else [])]
+    own = model.own(subject)
+    heads = [model.shared, *([own] if own is not None else [])]
     texts = [head.text for head in heads if head.text is not None]
     found: dict[str, Tensor] = {
         "features": net.electrodes(),

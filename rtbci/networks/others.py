@@ -41,6 +41,7 @@ from rtbci.formats.source import clean, regular
 from rtbci.networks import OTHERS, RATE, Dims
 from rtbci.networks.electrodes import FixedChannels
 from rtbci.networks.layers import TrialDropout
+from rtbci.networks.model import BackboneModule
 from rtbci.networks.sites import Sites
 from rtbci.positions import position
 
@@ -54,7 +55,7 @@ LEAST_LOADED = 0.5  # of a model's numbers have to come from a weights file
 _CHANNEL = {"kind": 2, "coil_type": 1, "unit": 107, "unit_mul": 0, "coord_frame": 4}
 
 
-class Backbone(nn.Module):
+class Backbone(BackboneModule):
     """A braindecode model whose outputs are the embedding; see ``rtbci.networks.model``.
 
     It was made for the electrodes of ``dims``, and finds them by name in other montages.
@@ -72,13 +73,6 @@ class Backbone(nn.Module):
             options=dims.options,
         )
         self.trials = TrialDropout(0.0)  # drops nothing; the training loop hands it trials' keys
-
-    def add_subject(self, subject: str) -> None:
-        """Nothing here is a subject's own; the heads are."""
-
-    def mount(self, channels: Sequence[str]) -> None:
-        """Find the trained electrodes among ``channels``; raises ``BadInput`` for none."""
-        self.electrodes.mount(channels)
 
     def forward(self, x: Tensor, sites: Sites, group: Tensor) -> Tensor:
         """``x`` (B, C, T), ``group`` (B,) row of ``sites``; returns (B, embedding)."""

@@ -64,10 +64,15 @@ def mean_covariance(z: Samples) -> Array:
 def pooled(parts: Sequence[Preparation]) -> Preparation:
     """One preparation from those of several sessions, for a session that is still to come.
 
-    An electrode is good where it was good in the last of them.
+    An electrode is good where it was good in the last of them. Sessions in which it was bad tell
+    nothing of its scale and its covariances.
     """
-    scale = np.median([each.scale for each in parts], axis=0)
-    covariance = np.mean([each.covariance for each in parts], axis=0)
+    good = np.stack([each.good for each in parts])
+    counted = good | ~good.any(axis=0)  # good nowhere: all the same
+    scale = np.nanmedian(np.where(counted, [each.scale for each in parts], np.nan), axis=0)
+    inside = counted[:, :, None] * [each.covariance for each in parts] * counted[:, None, :]
+    share = np.sqrt(counted.mean(axis=0))  # rows and columns alike: no eigenvalue falls below 0
+    covariance = inside.mean(axis=0) / np.outer(share, share)
     return Preparation(scale, covariance, parts[-1].good)
 
 

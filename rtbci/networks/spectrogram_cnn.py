@@ -6,8 +6,6 @@ blocks with growing filters, global mean, one layer to 128 numbers. It is traine
 soft targets beside the classes.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -16,6 +14,7 @@ from torch.nn import functional
 from rtbci.networks import RATE, Dims
 from rtbci.networks.electrodes import FixedChannels
 from rtbci.networks.layers import BatchNorm, TrialDropout
+from rtbci.networks.model import BackboneModule
 from rtbci.networks.sites import Sites
 
 WINDOW = round(0.040 * RATE)  # samples
@@ -41,7 +40,7 @@ class Block(nn.Module):
         return functional.relu(deep + self.short(z))
 
 
-class Backbone(nn.Module):
+class Backbone(BackboneModule):
     """See ``rtbci.networks.model.BackboneModule``."""
 
     transform: Tensor
@@ -58,13 +57,6 @@ class Backbone(nn.Module):
         )
         self.drop = TrialDropout(0.5)
         self.project = nn.Linear(GROWING[-1], dims.embedding)
-
-    def add_subject(self, subject: str) -> None:
-        """Nothing of this backbone is a subject's own."""
-
-    def mount(self, channels: Sequence[str]) -> None:
-        """Find the trained electrodes among ``channels``."""
-        self.electrodes.mount(channels)
 
     def forward(self, x: Tensor, sites: Sites, group: Tensor) -> Tensor:
         """``x`` (B, C, T) to (B, embedding)."""

@@ -1,0 +1,36 @@
+"""Choices within the training part: blocks of time that a member has not seen, and their loss."""
+
+import numpy as np
+
+from calibration import evoked
+from rtbci.judge import softmax
+from rtbci.types import Array
+
+INNER = 4  # blocks of the training part
+
+
+def inner_blocks(n: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """``(training, test)`` numbers of ``n`` trials in time order, one pair a block."""
+    blocks = np.array_split(np.arange(n), INNER)
+    return [(np.concatenate([b for b in blocks if b is not each]), each) for each in blocks]
+
+
+def inner_logits(x: Array, y: np.ndarray, classes: tuple[str, ...], rate: float) -> Array:
+    """Log-odds (trials, classes) of closed forms that had not seen the trial's block.
+
+    NaN for the trials of a block without which a class has less than two trials: nobody could be
+    asked about them.
+    """
+    found = np.full((len(x), len(classes)), np.nan)
+    for train, test in inner_blocks(len(x)):
+        if np.bincount(y[train], minlength=len(classes)).min() < 2:
+            continue
+        found[test] = evoked.fit(x[train], y[train], classes, rate).logits(x[test])
+    return found
+
+
+def losses(logits: Array, y: np.ndarray) -> Array:
+    """Log-loss of each trial (trials,), so weighted that classes count the same."""
+    weights = 1 / np.bincount(y, minlength=logits.shape[1])[y]
+    p = softmax(logits)[np.arange(len(y)), y]
+    return -np.log(np.maximum(p, 1e-12)) * weights * len(y) / weights.sum()
