@@ -32,6 +32,7 @@ from rtbci.latency import Template
 from rtbci.options import same_subject
 from rtbci.recipe import Recipe
 from rtbci.recording import Recording
+from rtbci.seen import learnt, marks
 from rtbci.spare import Spare
 from rtbci.stats import Scores, score, verdict
 from rtbci.types import Array, Decoder, Samples
@@ -68,6 +69,7 @@ class Result:
     refused: list[Refused]
     latency: list[dict[str, object]]  # file, lag_ms
     held_out: tuple[np.ndarray, Array]  # true class and probabilities of every test trial
+    pretrained: int = 0  # of these trials the backbone has learnt from: then nothing is a test
 
 
 def calibrate(
@@ -81,7 +83,10 @@ def calibrate(
     check_plan(plan)
     recipe = plan_recipe(recordings, plan)
     progress("cutting trials", 0, 1)
-    trials, used, refused = collect(recordings, recipe, plan.labels, plan.classes, plan.frequencies)
+    trials, used, refused = collect(
+        recordings, recipe, plan.labels, plan.classes, plan.frequencies,
+        learnt(plan.update.training) if plan.update else (),
+    )  # fmt: skip
     progress("cutting trials", 1, 1)
     check_trials(trials, refused, plan)
     everything = np.flatnonzero(trials.kept)
@@ -91,6 +96,7 @@ def calibrate(
     temperature = fit_temperature(logits, trials.y)
     probabilities = softmax(logits / temperature)
     scores, said, reason, how = None, "not tested", "no labels were shuffled", "none"
+    known = pretrained_on(used, plan)
     if permute:
         p, null, how = permutation_test(
             parts,
@@ -101,6 +107,12 @@ def calibrate(
         )
         scores = score(trials.y, softmax(logits), p, len(null))
         said, reason = verdict(scores)
+        if known:
+            said = "NO-GO"
+            reason = (
+                f"no test: the backbone has learnt from {known} of these trials; calibrate on "
+                f"another session, or pretrain with --leave-out {plan.subject.removeprefix('sub-')}"
+            )
     names = [Path(each.provenance.paths[0]).name for each in used]
     return Result(
         bundle=Bundle(
@@ -132,6 +144,7 @@ def calibrate(
             for run, shift in final.shifts.items()
         ],
         held_out=(trials.y, probabilities),
+        pretrained=known,
     )
 
 
@@ -275,17 +288,20 @@ def part_of(fitted: Fitted, train: np.ndarray, test: np.ndarray, x: Array) -> Pa
 
 def earlier(plan: Plan) -> dict[str, object]:
     """Runs of this person that what the plan builds on was trained on, so that none is a test."""
-    found: list[object] = []
-    if plan.update is not None:
-        for key in ("files", "earlier"):
-            known = plan.update.training.get(key)
-            found += known if isinstance(known, list) else []
+    found = learnt(plan.update.training) if plan.update else []
     if plan.backbone is not None:
-        for name, run in plan.backbone.training.get("runs", {}).items():
-            mine = same_subject(name.split("_")[0], plan.subject)
-            if mine and run["part"] in ("training", "validation"):
-                found.append({"name": name})
+        runs = plan.backbone.runs("training", "validation")
+        found += [each for each in runs if same_subject(each["name"].split("_")[0], plan.subject)]
     return {"earlier": found} if found else {}
+
+
+def pretrained_on(used: list[Recording], plan: Plan) -> int:
+    """How many trials of ``used`` the plan's backbone has learnt from, whoever it says they are."""
+    if plan.backbone is None:
+        return 0
+    runs = plan.backbone.runs("training", "validation")
+    known = {mark for each in runs for mark in each["marks"].split()}
+    return sum(mark in known for each in used for mark in marks(each).split())
 
 
 def _provenance(
@@ -296,6 +312,7 @@ def _provenance(
         {
             "name": Path(each.provenance.paths[0]).name,
             "sha256": each.provenance.sha256,
+            "marks": marks(each),
             "trials": int((trials.run == number).sum()),
             "used_for_training": int(((trials.run == number) & trials.kept).sum()),
         }

@@ -12,6 +12,7 @@ from rtbci.judge import TOLERANT, within
 from rtbci.quality import dead_electrodes, implausible
 from rtbci.recipe import Recipe
 from rtbci.recording import Recording
+from rtbci.seen import marks, shared
 from rtbci.spare import spared
 from rtbci.types import Samples, Window
 from rtbci.windows import Windows
@@ -53,9 +54,14 @@ def collect(
     labels: Mapping[str, str],
     classes: tuple[str, ...],
     frequencies: tuple[float, ...] = (),
+    learnt: Sequence[Mapping[str, object]] = (),
 ) -> tuple[Trials, list[Recording], list[Refused]]:
-    """Trials of the usable recordings, these recordings, and the refused ones."""
+    """Trials of the usable recordings, these recordings, and the refused ones.
+
+    No trial counts twice, and none of ``learnt`` (``rtbci.seen``) again.
+    """
     seen: dict[str, str] = {}
+    taken: list[Mapping[str, object]] = []
     used: list[Recording] = []
     refused: list[Refused] = []
     parts: list[Trials] = []
@@ -65,6 +71,15 @@ def collect(
             refused.append(Refused(name, f"is byte for byte the same file as {seen[digest]}"))
             continue
         seen[digest] = name
+        own = marks(recording)
+        if both := shared(own, learnt):
+            reason = f"holds {both[1]} trials that the bundle was trained on ({both[0]})"
+            refused.append(Refused(name, reason))
+            continue
+        if both := shared(own, taken):
+            refused.append(Refused(name, f"holds {both[1]} trials that {both[0]} holds too"))
+            continue
+        taken.append({"name": name, "marks": own})
         dead = dead_in(recording, recipe, frequencies)
         known = dead if len(dead) <= spared(len(recipe.channels)) else {}
         trials = cut(recording, recipe, labels, classes, len(used), known)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from rtbci.preprocess import Filter, steady_state
 from rtbci.recipe import Recipe
 
-VERSION = 2
+VERSION = 3
 LARGEST_COEFFICIENT = 1e3  # of a filter; a band-pass of order 4 stays below 10
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]

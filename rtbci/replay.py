@@ -13,6 +13,7 @@ from rtbci.messages import scores_json
 from rtbci.pipeline import Pipeline
 from rtbci.quality import humming, implausible
 from rtbci.recording import Recording
+from rtbci.seen import learnt, marks, shared
 from rtbci.shifts import last_shifts
 from rtbci.stats import PERMUTATIONS, Scores, permutation_p, score, verdict
 from rtbci.types import Array, Decision
@@ -84,9 +85,7 @@ def check(
     dead = humming(recording, present, band, bundle.frequencies)
     if dead and not bundle.can_spare(recording.info, dead):
         tally.dead.append(f"{name}: {', '.join(f'{who} {why}' for who, why in dead.items())}")
-    files = bundle.training.get("files")
-    trained = [each.get("sha256") for each in files] if isinstance(files, list) else []
-    if after is None and recording.provenance.sha256 in trained:
+    if after is None and shared(marks(recording), learnt(bundle.training)):
         tally.seen.append(name)
     return dead
 

@@ -293,8 +293,8 @@ def test_arrays_that_do_not_fit_are_refused(folder, name):
 
 @pytest.mark.parametrize("more", [{}, {"of_the_future": 1}])
 def test_another_version_is_said_before_its_unknown_fields(folder, more):
-    change(folder, lambda d: d.update(version=3, **more))
-    assert "bundle version 3, this rtbci reads 2" in refusal(folder)
+    change(folder, lambda d: d.update(version=2, **more))
+    assert "bundle version 2, this rtbci reads 3" in refusal(folder)
 
 
 def test_an_unknown_decoder_is_told_what_there_is(folder):

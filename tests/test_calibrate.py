@@ -28,7 +28,8 @@ FIGURES = ("accuracy", "balanced_accuracy", "auc")
 ASKED = {"verdict", *FIGURES, *(f"{name}_ci95" for name in FIGURES), "chance", "p_value", "n",
          "trials", "rejected", "decoder", "bundle"}  # fmt: skip
 MORE = {"event", "reason", "majority", "permutations", "interval", "permutation", "refused",
-        "paradigm", "channels", "settle_s", "temperature", "latency", "subject"}  # fmt: skip
+        "paradigm", "channels", "settle_s", "temperature", "latency", "subject",
+        "seen_in_pretraining"}  # fmt: skip
 
 
 def made(seed: int, **more) -> Recording:

@@ -26,7 +26,7 @@ from calibration.evaluation.figures import (
 )
 from calibration.evaluation.overlaps import overlaps_of
 from calibration.evaluation.refusals import check_classes, check_order, run_length, told_by_time
-from calibration.evaluation.sources import Source, find_sources, number_in, trained_on
+from calibration.evaluation.sources import Source, find_sources, number_in
 from calibration.evaluation.values import Control, Evaluation, Part, Table, joined
 from calibration.training import Plan, calibrate
 from gui import palette
@@ -298,22 +298,6 @@ def a_source(name: str, subject="sub-02", session=1, run=1) -> Source:
     return Source(subject, session, run, Path(name), lambda: pytest.fail("it is not read"))
 
 
-@pytest.mark.parametrize(
-    ("file", "held"),
-    [
-        ("sub-02_ses-01.npy", True),  # a merged session holds all its runs
-        ("sub-02_ses-01_task-lowSpeed_run-01_1000Hz.npy", True),
-        ("sub-02_ses-01_run-2.xdf", False),
-        ("sub-02_ses-02.npy", False),
-        ("sub-03_ses-01.npy", False),
-        ("recording.xdf", False),
-    ],
-)
-def test_a_run_is_known_by_the_name_of_a_training_file(file, held):
-    source = a_source("sub-02_ses-01_task-lowSpeed_run-01_1000Hz.npy")
-    assert (trained_on(source, [{"name": file, "sha256": "x"}]) is not None) == held
-
-
 def test_numbers_are_found_in_names():
     assert number_in("sub-02_ses-03_run-4.xdf", "ses") == 3
     assert number_in("subject2/session1/recording.csv", "ses") == 1
@@ -489,28 +473,25 @@ def test_only_runs_that_were_trained_on_are_no_test(folder, run, tmp_path):
     assert code == 2
     assert out == ""
     assert "is a test" in err
-    assert "the same bytes" in err
+    assert "trained on it (sub-07_run-1.xdf)" in err
     assert len(err.splitlines()) == 1
 
 
-def test_runs_of_the_network_or_bundle_that_it_builds_on_are_no_test(folder):
-    from calibration.evaluation.bundles import _files
+def test_what_a_bundle_builds_on_is_remembered_with_it(folder):
     from calibration.training import earlier
     from rtbci.bundle import load_bundle
+    from rtbci.seen import learnt, shared
 
     bundle = load_bundle(folder / "bundles")
-    runs = {f"sub-02_ses-01_run-0{n}": {"part": part}
-            for n, part in enumerate(("training", "validation", "test", "unused"), 1)}  # fmt: skip
-    runs["sub-03_ses-01_run-01"] = {"part": "training"}
-    network = SimpleNamespace(training={"runs": runs})
+    runs = [{"name": f"sub-{who}_ses-01_run-01", "part": "training", "marks": who * 8}
+            for who in ("02", "03")]  # fmt: skip
+    network = SimpleNamespace(runs=lambda *_: list(runs))
     plan: Any = SimpleNamespace(subject="02", update=bundle, backbone=network)
-    known = replace(bundle, training={"files": [{"name": "new.xdf"}], **earlier(plan)})
-    names = [each["name"] for each in _files(known)]
-    before = [each["name"] for each in _files(bundle)]
+    known = learnt({"files": [{"name": "new.xdf"}], **earlier(plan)})
+    before = [each["name"] for each in learnt(bundle.training)]
     assert before
-    assert names == ["new.xdf", *before, "sub-02_ses-01_run-01", "sub-02_ses-01_run-02"]
-    assert trained_on(a_source("sub-02_ses-01_run-01.npy"), _files(known)) is not None
-    assert trained_on(a_source("sub-02_ses-01_run-03.npy", run=3), _files(known)) is None
+    assert [each["name"] for each in known] == ["new.xdf", *before, "sub-02_ses-01_run-01"]
+    assert shared("02" * 8, known) == ("sub-02_ses-01_run-01", 1)
     plan.update = plan.backbone = None
     assert earlier(plan) == {}
 
@@ -524,7 +505,7 @@ def test_the_same_run_twice_counts_once(folder, run, tmp_path):
     assert code == 0
     values = json.loads(out)
     assert values["n"] == 60
-    assert "byte for byte" in values["refused"][0]["reason"]
+    assert values["refused"][0]["reason"] == "holds 60 trials that sub-07_run-3.xdf holds too"
 
 
 def test_class_blocks_and_strangers_are_refused(folder, run, tmp_path):

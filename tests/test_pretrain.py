@@ -99,7 +99,7 @@ def test_a_damaged_folder_is_refused(plan, tmp_path):
     with pytest.raises(BadInput, match="its hash differs"):
         load_backbone(tmp_path)
     (tmp_path / "backbone.json").write_text("{}")
-    with pytest.raises(BadInput, match="this rtbci reads 'rtbci backbone' version 1"):
+    with pytest.raises(BadInput, match="this rtbci reads 'rtbci backbone' version 2"):
         load_backbone(tmp_path)
     (tmp_path / "backbone.json").write_text("{")
     with pytest.raises(BadInput, match="is damaged"):

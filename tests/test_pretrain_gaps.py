@@ -143,7 +143,7 @@ def test_a_backbone_of_another_front_is_refused(tmp_path, monkeypatch):
     dims = Dims("montagenet", ("Cz", "Pz"), ("a", "b"), ("sub-02",), text=0)
     prepared = fit_preparation(np.random.default_rng(0).standard_normal((9, 2, 125)))
     weights = build(dims).state_dict()
-    save_backbone(Backbone(dims, weights, {"sub-02": prepared}), tmp_path)
+    save_backbone(Backbone(dims, weights, {"sub-02": prepared}, {"runs": []}), tmp_path)
     assert load_backbone(tmp_path).dims == dims
     entry = replace(network("montagenet"), band=(0.5, 30.0))
     monkeypatch.setitem(NETWORKS, "montagenet", entry)

@@ -23,8 +23,9 @@ from rtbci.decoders.evoked import STREAMS
 from rtbci.decoders.montagenet import MontageNet
 from rtbci.decoders.stacked import StackedDecoder
 from rtbci.decoders.updated import UpdatedDecoder
-from rtbci.errors import BadBundle, BadInput
+from rtbci.errors import BadBundle, BadInput, NoUsableSignal
 from rtbci.formats import read
+from rtbci.formats.dataset import find_runs
 from rtbci.judge import Judge
 from rtbci.networks.preparation import fit_preparation
 from rtbci.pipeline import Pipeline
@@ -195,15 +196,19 @@ def test_three_electrodes_of_sixteen_can_go_and_four_cannot(bundle, days):
         Pipeline(bundle, signal.pick(signal.info.channels[4:]).info)
 
 
-def test_an_update_keeps_the_old_decoder_and_follows_the_fresh_trials(bundle, days, tmp_path):
+def test_an_update_keeps_the_old_decoder_and_follows_the_fresh_trials(bundle, data, tmp_path):
+    runs = [each for each in find_runs(data) if (each.subject, each.session) == (NEW, 2)]
+    first, second = ([each.recording()] for each in runs)
     plan = Plan(NEW, dict(bundle.labels), update=bundle)
-    result = calibrate(days[1:], plan, silent, permute=False)
+    result = calibrate(first, plan, silent, permute=False)
     updated = load_bundle(result.bundle.save(tmp_path))
     assert isinstance(updated.decoder, UpdatedDecoder)
     assert updated.family == "updated stacked"
     assert updated.decoder.weights[0] > 0
-    again = calibrate(days[1:], Plan(NEW, dict(bundle.labels), update=updated), silent,
-                      permute=False)  # fmt: skip
+    plan = Plan(NEW, dict(bundle.labels), update=updated)
+    with pytest.raises(NoUsableSignal, match="60 trials that the bundle was trained on"):
+        calibrate(first, plan, silent, permute=False)
+    again = calibrate(second, plan, silent, permute=False)
     twice = load_bundle(again.bundle.save(tmp_path))
     assert twice.family == "updated updated stacked"
     x = np.random.default_rng(0).standard_normal((3, 16, 125))

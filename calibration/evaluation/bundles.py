@@ -15,7 +15,6 @@ from calibration.evaluation.sources import (
     Source,
     find_sources,
     is_simulated,
-    trained_on,
 )
 from calibration.evaluation.values import Control, Evaluation, Overlap, Part, Table, joined
 from rtbci.bundle import Bundle, load_bundle
@@ -24,6 +23,7 @@ from rtbci.options import same_subject
 from rtbci.pipeline import Pipeline
 from rtbci.recording import Recording
 from rtbci.replay import Tally, replay
+from rtbci.seen import learnt, marks, shared
 from rtbci.types import Decision
 
 Progress = Callable[[str, int, int], None]
@@ -45,7 +45,8 @@ class Found:
     bridged: bool = False
     controls: int = SOME  # runs a person that controls are made on
     controlled: Counter[str] = field(default_factory=Counter)  # how many they are
-    seen: dict[str, str] = field(default_factory=dict)  # hash of a run to its name
+    tested: list[Mapping[str, object]] = field(default_factory=list)  # marks of the runs so far
+    trained: list[Source] = field(default_factory=list)  # runs that the bundle was trained on
 
 
 def evaluate_bundles(
@@ -92,23 +93,20 @@ def bundles_in(model: Path) -> list[Bundle]:
 
 def _run(bundle: Bundle, source: Source, found: Found) -> None:
     """Decode one run, or say why it is left out."""
-    files = _files(bundle)
-    held = trained_on(source, files)
-    if held is not None:
-        found.refused.append((source.name, f"the bundle was trained on it ({held})"))
-        return
     try:
         recording = source.recording()
     except BadInput as error:
         found.refused.append((source.name, str(error)))
         return
-    if recording.provenance.sha256 in {each.get("sha256") for each in files}:
-        found.refused.append((source.name, "the bundle was trained on it (the same bytes)"))
+    own = marks(recording)
+    if both := shared(own, learnt(bundle.training)):
+        found.trained.append(source)
+        found.refused.append((source.name, f"the bundle was trained on it ({both[0]})"))
         return
-    twin = found.seen.setdefault(recording.provenance.sha256, source.name)
-    if twin != source.name:
-        found.refused.append((source.name, f"is byte for byte the same recording as {twin}"))
+    if both := shared(own, found.tested):
+        found.refused.append((source.name, f"holds {both[1]} trials that {both[0]} holds too"))
         return
+    found.tested.append({"name": source.name, "marks": own})
     tally = Tally()
     try:
         decisions = list(replay(recording, bundle, tally))
@@ -209,7 +207,7 @@ def _evaluation(
             ),
         ),
         controls=_controls_of(found, table, len(classes)),
-        overlaps=tuple(_overlaps(data, pairs, table)),
+        overlaps=tuple(_overlaps(data, pairs, found.trained, table)),
         refused=tuple(found.refused),
         notes=tuple(notes),
         trial_s=trial_s,
@@ -231,21 +229,11 @@ def _controls_of(found: Found, table: Table, k: int) -> tuple[Control, ...]:
     )
 
 
-def _overlaps(data: Path, pairs: list[tuple[Bundle, Source]], table: Table) -> list[Overlap]:
+def _overlaps(
+    data: Path, pairs: list[tuple[Bundle, Source]], trained: list[Source], table: Table
+) -> list[Overlap]:
     """Pictures and captions that a person saw while the bundle was calibrated."""
     if not (table.image != "").any():
         return []
-    seen = {
-        (source.subject, name)
-        for bundle, source in pairs
-        if trained_on(source, _files(bundle)) is not None
-        for name in source.images
-    }
+    seen = {(source.subject, name) for source in trained for name in source.images}
     return overlaps_of(data, [source for _, source in pairs], table, seen, anybody=False)
-
-
-def _files(bundle: Bundle) -> list[Mapping[str, object]]:
-    """What the bundle was trained on, and the network or the earlier bundle that it builds on."""
-    kept = [bundle.training.get(key) for key in ("files", "earlier")]
-    listed = [each for files in kept if isinstance(files, list) for each in files]
-    return [each for each in listed if isinstance(each, Mapping)]

@@ -4,7 +4,6 @@ Nothing is kept of a run but a few numbers a trial, so that a whole dataset fits
 that pretraining left on disk are taken where they are of the same recording.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -15,11 +14,12 @@ from numpy.typing import NDArray
 from calibration.evaluation import controls
 from calibration.evaluation.sources import Source
 from calibration.pretraining import Answers, Backbone
-from calibration.pretraining.windows import cut, fingerprint, windows_of
+from calibration.pretraining.windows import cut, windows_of
 from rtbci.errors import BadInput
 from rtbci.networks import WINDOW, network
-from rtbci.networks.preparation import Preparation, fit_preparation, pooled, robust_scale
+from rtbci.networks.preparation import Preparation, fit_preparation, pooled
 from rtbci.recording import Recording
+from rtbci.seen import marks, shared
 from rtbci.types import Samples
 
 TRAINING, VALIDATION, CLEAN = "training", "validation", "clean"
@@ -61,7 +61,7 @@ class Cutout:
     x: Samples  # (n, channels, times) uV; 0 for an electrode that is not there
     there: NDArray[np.bool_]  # (channels,)
     trials: NDArray[np.int64]  # (n,)
-    print: str  # ``fingerprint``
+    marks: str  # of its trials (``rtbci.seen``)
     recording: Recording | None  # None where the windows came from disk
 
 
@@ -91,7 +91,7 @@ class Eyes:
         images = source.images or ("",) * len(names)
         return Seen(
             source=source,
-            role=role_of(source, cutout.print, self.backbone.training),
+            role=role_of(cutout.marks, self.backbone),
             trial=cutout.trials,
             true=np.array([classes.get(names[t], -1) for t in cutout.trials], int),
             name=np.array([names[t] for t in cutout.trials], str),
@@ -139,8 +139,8 @@ def cut_out(source: Source, backbone: Backbone) -> Cutout:
         except _NotThere:
             pass
         else:
-            mark = fingerprint(kept.trials, kept.scale)
-            return _in_order(kept.microvolts(), kept.channels, kept.trials, mark, backbone, None)
+            x = kept.microvolts()
+            return _in_order(x, kept.channels, kept.trials, kept.marks, backbone, None)
     recording = source.recording()
     return cut_recording(recording, backbone)
 
@@ -153,8 +153,7 @@ def cut_recording(recording: Recording, backbone: Backbone) -> Cutout:
     x, trials, rejected = windows_of(recording, backbone.recipe(recording.info.rate, channels))
     if not len(x):
         raise BadInput(f"has no whole window ({', '.join(rejected) or 'no marker'})")
-    mark = fingerprint(trials, np.maximum(robust_scale(x), 1e-3))
-    return _in_order(x, channels, trials, mark, backbone, recording)
+    return _in_order(x, channels, trials, marks(recording), backbone, recording)
 
 
 def noise_of(cutout: Cutout) -> Cutout:
@@ -173,19 +172,12 @@ def before_onset(source: Source, cutout: Cutout, backbone: Backbone) -> Cutout:
     return replace(found, trials=found.trials + gone)
 
 
-def role_of(source: Source, mark: str, training: Mapping[str, Any]) -> str:
-    """What pretraining did with a run, by its name or by what it holds."""
-    runs = training.get("runs")
-    if not isinstance(runs, Mapping):
-        raise BadInput(
-            "the backbone does not say which runs it was trained on, so that nothing would be a "
-            "test; pretrain anew with this version"
-        )
-    name = f"{source.subject}_ses-{source.session:02d}_run-{source.run:02d}"
-    parts = {each["part"] for each in runs.values() if each["fingerprint"] == mark}
-    if name in runs:
-        parts.add(runs[name]["part"])
-    return next((role for role in (TRAINING, VALIDATION) if role in parts), CLEAN)
+def role_of(own: str, backbone: Backbone) -> str:
+    """What pretraining did with a run, by the marks of its trials."""
+    for part in (TRAINING, VALIDATION):
+        if shared(own, backbone.runs(part)):
+            return part
+    return CLEAN
 
 
 class _NotThere(Exception):
@@ -215,7 +207,7 @@ def _in_order(
     x: Samples,
     channels: tuple[str, ...],
     trials: NDArray[np.int64],
-    mark: str,
+    marks: str,
     backbone: Backbone,
     recording: Recording | None,
 ) -> Cutout:
@@ -230,4 +222,4 @@ def _in_order(
         full = np.zeros((len(x), len(wanted), x.shape[2]), np.float32)
         full[:, there] = x[:, [channels.index(name) for name in wanted if name in channels]]
         x = full
-    return Cutout(x, there, trials, mark, recording)
+    return Cutout(x, there, trials, marks, recording)

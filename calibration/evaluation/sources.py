@@ -5,7 +5,7 @@ recordings whose path names a person (``sub-02_ses-01_run-2.xdf``, ``sub-02/...`
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,24 +97,6 @@ def number_in(text: str, what: str) -> int | None:
     """3 of ``ses-03`` or ``run3``; None where ``text`` does not say."""
     found = re.findall(rf"(?<![a-z]){what}(?:sion)?[-_]?(\d+)", text.lower())
     return int(found[-1]) if found else None
-
-
-def trained_on(source: Source, files: Sequence[Mapping[str, object]]) -> str | None:
-    """The training file that holds this run by its name, or None.
-
-    A merged file of a session (``sub-02_ses-01.npy``) holds all its runs, though its bytes are
-    not theirs; that is why hashes do not suffice.
-    """
-    for each in files:
-        name = str(each.get("name", ""))
-        if name == source.name:
-            return name
-        session, run = number_in(name, "ses"), number_in(name, "run")
-        if subject_of(Path(name)) != source.subject or session is None:
-            continue
-        if session == source.session and run in (None, source.run):
-            return name
-    return None
 
 
 def is_simulated(data: Path, subject: str = "") -> bool:

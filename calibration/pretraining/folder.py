@@ -36,8 +36,9 @@ from rtbci.networks.sites import Sites
 from rtbci.recipe import Recipe
 from rtbci.types import Array, Samples
 
-VERSION = 1
+VERSION = 2
 FORMAT = "rtbci backbone"
+RUN = ("name", "part", "marks")  # what is known of every run of the training
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,11 @@ class Backbone:
     def rate(self) -> float:
         """Of its windows, Hz."""
         return RATE
+
+    def runs(self, *parts: str) -> list[dict[str, str]]:
+        """The runs that pretraining used as ``parts``, each with its ``name`` and the ``marks`` of
+        its trials (``rtbci.seen``)."""
+        return [each for each in self.training.get("runs", ()) if each["part"] in parts]
 
     def recipe(self, rate: float, channels: tuple[str, ...]) -> Recipe:
         """The recipe that cuts its windows from a stream of ``rate`` Hz with ``channels``."""
@@ -206,6 +212,14 @@ def load_backbone(path: str | Path) -> Backbone:
         raise BadInput(
             f"{folder} was trained on windows of another {' and '.join(other)} than this rtbci "
             f"cuts for {backbone.dims.model}; pretrain anew"
+        )
+    runs = backbone.training.get("runs")
+    if not isinstance(runs, list) or not all(
+        isinstance(each, dict) and all(isinstance(each.get(key), str) for key in RUN)
+        for each in runs
+    ):
+        raise BadInput(
+            f"{folder}/backbone.json does not say which runs it was trained on; pretrain anew"
         )
     return backbone
 

@@ -18,7 +18,7 @@ from calibration.pretraining.losses import Weights
 from calibration.pretraining.origin import digest
 from calibration.pretraining.processes import Place, processes, wait
 from calibration.pretraining.split import CHECK, NAMES, TEST, TRAIN, session_counts
-from calibration.pretraining.windows import TIMES, Progress, fingerprint
+from calibration.pretraining.windows import TIMES, Progress
 from rtbci.errors import BadInput, Missing
 from rtbci.formats.source import sha256
 from rtbci.networks import OTHERS, Dims, build, network
@@ -164,13 +164,13 @@ def _finish(
     )  # fmt: skip
 
 
-def _runs_of(corpus: Corpus) -> dict[str, dict[str, str]]:
-    """What each run was used for, by its name, so that nobody tests on it by mistake."""
-    runs = {}
+def _runs_of(corpus: Corpus) -> list[dict[str, str]]:
+    """What each run was used for, and its trials' marks: nobody may test on it by mistake."""
+    runs = []
     for number, each in enumerate(corpus.cuts):
         parts = set(corpus.part[corpus.file == number].tolist())
         used = next((name for part, name in enumerate(NAMES) if part in parts), "unused")
-        runs[each.path.stem] = {"part": used, "fingerprint": fingerprint(each.trials, each.scale)}
+        runs.append({"name": each.path.stem, "part": used, "marks": each.marks})
     return runs
 
 

@@ -25,6 +25,7 @@ from rtbci.networks import RATE, WINDOW, Network
 from rtbci.networks.preparation import onto_grid, robust_scale
 from rtbci.recipe import Recipe, make_recipe
 from rtbci.recording import Recording
+from rtbci.seen import marks
 from rtbci.types import Array, Samples
 from rtbci.windows import Windows
 
@@ -43,6 +44,7 @@ class Cut:
     trials: np.ndarray  # (rows,) number of each row's trial in its run
     rejected: Mapping[str, int]
     sha256: str  # of the windows
+    marks: str  # of its trials (``rtbci.seen``)
 
     def open(self) -> np.memmap[Any, np.dtype[np.float16]]:
         """``(trials, channels, times)`` float16, read from disk where it is looked at."""
@@ -124,6 +126,7 @@ def cut(
         "made_of": origin, "recipe": recipe_digest(recipe), "rate": recording.info.rate,
         "channels": list(channels), "scale": scale.tolist(), "trials": trials.tolist(),
         "rejected": rejected, "sha256": hashlib.sha256(small.tobytes()).hexdigest(),
+        "marks": marks(recording),
     }  # fmt: skip
     header.unlink(missing_ok=True)  # a header says that the array beside it is whole
     into_place(path, lambda part: np.save(part, small))
@@ -148,15 +151,6 @@ def into_place(path: Path, write: Callable[[Path], object]) -> None:
     part.replace(path)
 
 
-def fingerprint(trials: np.ndarray, scale: Array) -> str:
-    """What a run is known by in another folder or under another name: trials and scales.
-
-    ``trials`` (rows,) and ``scale`` (channels,) as in ``Cut``; four digits of each scale.
-    """
-    text = ",".join([*map(str, trials.tolist()), *(f"{each:.3e}" for each in scale.tolist())])
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def _header(path: Path) -> dict[str, Any] | None:
     try:
         found = json.loads(path.read_text("utf-8"))
@@ -173,4 +167,5 @@ def _of(path: Path, document: Mapping[str, Any]) -> Cut:
         np.array(document["trials"], int),
         dict(document["rejected"]),
         document["sha256"],
+        document["marks"],
     )

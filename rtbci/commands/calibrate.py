@@ -225,6 +225,7 @@ def result_json(result: "Result", folder: Path) -> dict[str, object]:
         "permutation": result.permutation,
         "trials": result.trials,
         "rejected": dict(result.rejected),
+        "seen_in_pretraining": result.pretrained,
         "refused": [{"file": each.file, "reason": each.reason} for each in result.refused],
         "decoder": result.bundle.described,
         "paradigm": result.bundle.paradigm,
@@ -251,13 +252,16 @@ def show(result: "Result", folder: Path) -> None:
     console.print(
         Panel(f"[bold]{result.verdict}[/]  {escape(result.reason)}", border_style=colour, width=80)
     )
+    seen = "every one in a block that its decoder has not seen"
+    if result.pretrained:
+        seen = f"of which the backbone has learnt from {result.pretrained}: these figures flatter"
     table = Table(box=None, padding=(0, 2), show_header=False)
     rows = [
         ("balanced accuracy", figure(scores.balanced_accuracy, scores.balanced_accuracy_ci95)),
         ("accuracy", figure(scores.accuracy, scores.accuracy_ci95)),
         ("AUC", f"{scores.auc:.3f}  [{scores.auc_ci95[0]:.3f}, {scores.auc_ci95[1]:.3f}]"),
         ("chance", chance(scores)),
-        ("test trials", f"{scores.n}, every one in a block that its decoder has not seen"),
+        ("test trials", f"{scores.n}, {seen}"),
         ("p", f"{scores.p_value:.3g} ({result.permutation})"),
         ("trials", ", ".join(f"{name} {count}" for name, count in result.trials.items())),
         ("not trained on", ", ".join(f"{k}: {v}" for k, v in result.rejected.items()) or "none"),
@@ -270,14 +274,19 @@ def show(result: "Result", folder: Path) -> None:
     console.print(table)
     console.print(f"  bundle: {escape(str(folder))}", soft_wrap=True)
     replay = f"rtbci replay FILE --bundle {shlex.quote(str(folder))} --speed max"
-    advice, command = {
-        "GO": ("decode another recording with it", replay),
-        "CAUTION": ("record a few more minutes and add them with --from, or try it", replay),
-        "NO-GO": (
-            "look for bad electrodes and missing markers, then record more",
-            "rtbci info FILE",
-        ),
-    }[result.verdict]
+    leave_out = f"rtbci pretrain ... --leave-out {result.bundle.subject.removeprefix('sub-')}"
+    advice, command = (
+        ("pretrain without this person", leave_out)
+        if result.pretrained
+        else {
+            "GO": ("decode another recording with it", replay),
+            "CAUTION": ("record a few more minutes and add them with --from, or try it", replay),
+            "NO-GO": (
+                "look for bad electrodes and missing markers, then record more",
+                "rtbci info FILE",
+            ),
+        }[result.verdict]
+    )
     console.print(f"\nnext: {advice}", style="dim")
     console.print(escape(f"  {command}"), soft_wrap=True)
 
