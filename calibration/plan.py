@@ -63,8 +63,9 @@ def check_plan(plan: Plan) -> None:
             f"--labels names {len(plan.classes)} class; a decoder needs two, e.g. 1=house,2=face"
         )
     if plan.frequencies and len(plan.frequencies) != len(plan.classes):
+        n = len(plan.frequencies)
         raise BadInput(
-            f"{len(plan.frequencies)} frequencies for {len(plan.classes)} classes "
+            f"{n} frequenc{'y' if n == 1 else 'ies'} for {len(plan.classes)} classes "
             f"({', '.join(plan.classes)}); give one for each, in the order of --labels"
         )
     if plan.window is not None:
@@ -78,7 +79,11 @@ def check_plan(plan: Plan) -> None:
     if plan.frequencies and plan.kind == "evoked":
         raise BadInput("--frequencies belong to --paradigm oscillation; leave one of them out")
     if plan.backbone is not None and plan.kind != "evoked":
-        raise BadInput("--backbone belongs to evoked responses; leave out it, or --frequencies")
+        why = "--paradigm" if plan.paradigm else "--frequencies" if plan.frequencies else "--window"
+        raise BadInput(
+            f"--backbone belongs to evoked responses, and {why} asks for an oscillation; leave one "
+            "of them out"
+        )
 
 
 def plan_recipe(recordings: list[Recording], plan: Plan) -> Recipe:

@@ -69,6 +69,8 @@ OUTSIDE = {  # what the system refuses, wherever it happens
     errno.EDQUOT: "the disk quota is used up; free some space or write elsewhere",
     errno.EROFS: "the disk is read-only; write elsewhere",
     errno.EACCES: "no permission; check the owner and mode of the file or folder",
+    errno.ENOENT: "there is no such file or folder; check the name",
+    errno.ENOTDIR: "a part of the name is a file, not a folder; check the name",
     errno.EPERM: "not permitted; check the owner and mode of the file or folder",
 }
 THREAD_LIMITS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")

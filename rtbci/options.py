@@ -1,6 +1,7 @@
 """Options and progress that several commands share: how recordings are read and shown."""
 
 import argparse
+import os
 import re
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from rtbci.errors import BadInput
 
 LONGEST_NAME = 100  # characters of a marker or class
+LARGEST = 10**6  # of counts and seeds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,6 +59,22 @@ def read_file(path: Path, args: argparse.Namespace, pick: bool = False) -> "Reco
         unit=args.unit,
         stream=args.stream,
     )
+
+
+def count(text: str) -> int:
+    """A whole number from 1 on; raises ``ArgumentTypeError``."""
+    return _whole(text, 1)
+
+
+def seed(text: str) -> int:
+    """A whole number from 0 on; raises ``ArgumentTypeError``."""
+    return _whole(text, 0)
+
+
+def _whole(text: str, least: int) -> int:
+    if not text.isdecimal() or not least <= int(text[:9]) <= LARGEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} to {LARGEST:,}")
+    return int(text)
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -149,3 +167,10 @@ def check_files(paths: list[Path]) -> None:
         if resolved in seen:
             raise BadInput(f"{path} is named twice; name every recording once")
         seen.add(resolved)
+
+
+def check_out(folder: Path) -> None:
+    """Raises ``BadInput`` where nothing could be written there, before the work is done."""
+    there = next((each for each in (folder, *folder.parents) if each.exists()), Path())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise BadInput(f"cannot write to {folder}; name another folder with --out")

@@ -242,7 +242,7 @@ class Participant:
             if isinstance(heard, BaseException):
                 raise heard
             late = clock() - heard.stamp
-            if late < -FUTURE_S or late > FUTURE_S:  # of a clock that was set
+            if not abs(late) <= FUTURE_S:  # of a clock that was set, or no number
                 heard, late = replace(heard, stamp=clock()), 0.0
             index = round((heard.stamp - t0) * rate)
             if self._signal.head - index > LATE_S * rate:

@@ -170,6 +170,16 @@ def test_what_is_left_out_and_shifted_is_said(run, folder, tmp_path):
     assert lags["run1.xdf"] == lags["run2.xdf"] == 0
 
 
+def test_a_file_of_somebody_else_is_told(run, folder, tmp_path):
+    for name in ("sub-06_run-1.xdf", "sub-07_run-2.xdf"):
+        (folder / name).write_bytes((folder / f"run{name[-5]}.xdf").read_bytes())
+    code, _, err = run("--subject", "6", "--from", "sub-06_run-1.xdf", "sub-07_run-2.xdf",
+                       "--labels", "1=a,2=b", "--out", tmp_path, "--json")  # fmt: skip
+    assert code == 0
+    found = [each for each in err.splitlines() if "the bundle is of" in each]
+    assert found == ["worth a look: sub-07_run-2.xdf: names sub-07, the bundle is of sub-6"]
+
+
 GOOD = ("--headless", "--subject", "7", "--from", "run1.xdf", "--labels", "1=house,2=face")
 WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "no such file": (("--from", "nowhere.xdf"), "nowhere.xdf"),
@@ -183,10 +193,12 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "one class": (("--labels", "1=a"), "names 1 class; a decoder needs two"),
     "markers that are not there": (("--labels", "7=a,8=b"), "no markers named 7, 8; found: "),
     "an electrode that is not there": (("--channels", "Cz,XX"), "no channel XX"),
-    "a frequency too few": (("--frequencies", "20"), "1 frequencies for 2 classes"),
+    "a frequency too few": (("--frequencies", "20"), "1 frequency for 2 classes"),
     "a frequency twice": (("--frequencies", "20,20"), "no list of different frequencies"),
     "a window turned round": (("--window", "0.8", "0.1"), "window 0.8 to 0.1 s "),
     "a band beyond the rate": (("--band", "1", "300"), "choose another --band"),
+    "a tuning of nothing": (("--tune", "heads"), "name one: --backbone"),
+    "no network": (("--backbone", "nowhere"), "no pretrained backbone in nowhere"),
     "no limit": (("--reject", "-5"), "neither microvolts above 0 nor none"),
     "another mains": (("--line", "55"), "none of 50, 60, auto, none"),
     "another paradigm": (("--paradigm", "telepathy"), "evoked, oscillation"),

@@ -3,6 +3,8 @@
 import json
 import time
 from pathlib import Path
+from queue import SimpleQueue
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -239,3 +241,14 @@ def test_a_marker_within_the_allowed_delay_loses_almost_nothing():
     late = np.array([expected(name) for name in ("horse_0012", "bottle_0003")])
     missed = late[:, : round((participant.LATE_S) * 250)]
     assert abs(missed).max() < 0.1 * abs(late).max()
+
+
+@pytest.mark.parametrize("stamp", [float("nan"), float("inf"), -1e12, 1e12])
+def test_a_marker_of_no_clock_counts_as_shown_now(stamp, told):
+    person = Person(0, 2, NAMES, 250.0, "clear")
+    someone = participant.Participant(person.session(1))
+    ears = SimpleNamespace(heard=SimpleQueue())
+    ears.heard.put(participant.Shown(stamp, "horse", None))
+    someone._listen(ears, participant.clock(), lambda kind, /, **f: told.append((kind, f)))  # type: ignore[arg-type]
+    assert [kind for kind, _ in told] == ["evoked"]
+    assert someone.counts() == {"samples": 0, "markers": 1, "late": 0}

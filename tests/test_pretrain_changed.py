@@ -147,3 +147,13 @@ def test_what_else_is_other_is_named(whole, tmp_path, change, said):
     pretrain(plan, silent)
     with pytest.raises(BadInput, match=said):
         pretrain(replace(plan, **change), silent)
+
+
+def test_windows_that_a_full_disk_cut_short_are_cut_again(data, tmp_path):
+    before = windows(data, tmp_path)
+    cut = tmp_path / sorted(before)[0]
+    whole = cut.read_bytes()
+    for length in (len(whole) // 2, 40, 0):
+        cut.write_bytes(whole[:length])
+        assert changed(before, windows(data, tmp_path)) == [cut.name]
+        assert cut.read_bytes() == whole

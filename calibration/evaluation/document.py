@@ -1,7 +1,6 @@
 """The report for programs, and both reports on disk; nothing is ever overwritten."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -145,13 +144,6 @@ def _figures(figures: Mapping[str, Figure]) -> dict[str, object]:
 
 def _figure(figure: Figure | None) -> dict[str, object] | None:
     return None if figure is None else asdict(figure)
-
-
-def check_out(folder: Path) -> None:
-    """Raises ``BadInput`` where no report could be written, before the work is done."""
-    there = next((each for each in (folder, *folder.parents) if each.exists()), Path())
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        raise BadInput(f"cannot write to {folder}; name another folder with --out")
 
 
 def write(folder: Path, found: Report) -> Path:

@@ -1,12 +1,14 @@
 """From a dataset and a plan to a pretrained folder."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from calibration.pretraining import checkpoint
@@ -17,13 +19,24 @@ from calibration.pretraining.loop import Settings, State, averaged, check, fresh
 from calibration.pretraining.losses import Weights
 from calibration.pretraining.origin import digest
 from calibration.pretraining.processes import Place, processes, wait
-from calibration.pretraining.split import CHECK, NAMES, TEST, TRAIN, session_counts
+from calibration.pretraining.split import (
+    CHECK,
+    NAMES,
+    TEST,
+    TRAIN,
+    enough_sessions,
+    session_counts,
+)
 from calibration.pretraining.windows import TIMES, Progress
+from calibration.validation import forms_class_blocks
 from rtbci.errors import BadInput, Missing
 from rtbci.formats.source import sha256
 from rtbci.networks import OTHERS, Dims, build, network
 from rtbci.networks.others import kind_of, load_weights
+from rtbci.session.folder import Lock
 from rtbci.types import Samples
+
+LOCK = "pretrain.lock"
 
 if TYPE_CHECKING:
     from rtbci.formats.dataset import Run
@@ -72,16 +85,20 @@ def pretrain(plan: Plan, progress: Progress) -> Pretrained:
     entry = network(plan.model)
     counts = session_counts(plan.sessions)
     _check_others(plan)
-    with _repeatable(plan.threads), processes() as place:
+    with ExitStack() as stack, _repeatable(plan.threads), processes() as place:
         runs = _chosen(plan)
-        notes: list[str] = []
+        enough_sessions([r.subject for r in runs], [r.session for r in runs], counts)
+        if place.leads:
+            plan.out.mkdir(parents=True, exist_ok=True)
+            stack.callback(Lock(plan.out / LOCK, "wait for it").close)
+        notes = in_blocks(runs)
         points = _Captions(plan.text, notes)
         if not place.leads:
             wait(place)  # until the first has put the windows on disk
         corpus = collect(runs, entry, plan.out / "windows", counts, points, progress)
         if place.leads:
             wait(place)
-        notes.append(corpus.split.pictures)
+        notes += [corpus.split.pictures, *left_out(corpus)]
         dims = Dims(
             plan.model, corpus.channels, corpus.classes, corpus.subjects, TIMES, entry.embedding,
             0 if corpus.points is None else corpus.points.shape[1],
@@ -106,6 +123,25 @@ def pretrain(plan: Plan, progress: Progress) -> Pretrained:
         train(state, batches, weights, plan.settings, place, done,
               lambda n, total: progress("training", n, total))  # fmt: skip
         return _finish(plan, state, batches, place, resumed, notes)
+
+
+def in_blocks(runs: "Sequence[Run]") -> list[str]:
+    """A note where the classes come in blocks: a network may learn the time instead."""
+    y = np.concatenate([run.labels for run in runs])
+    of = np.repeat(np.arange(len(runs)), [len(run.labels) for run in runs])
+    if not forms_class_blocks(y, of, len(np.unique(y))):
+        return []
+    return ["the order of trials forms class blocks: what was learnt may be the time instead of "
+            "the class; record with classes intermixed"]  # fmt: skip
+
+
+def left_out(corpus: Corpus) -> list[str]:
+    """A note of the trials that could not be cut, and why."""
+    why = Counter[str]()
+    for each in corpus.cuts:
+        why.update(each.rejected)
+    said = ", ".join(f"{reason}: {n}" for reason, n in why.items())
+    return [f"{sum(why.values())} trials were left out ({said})"] if why else []
 
 
 def _check_others(plan: Plan) -> None:

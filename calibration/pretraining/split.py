@@ -3,6 +3,7 @@
 No picture is on both sides where the data allow it; where they do not, the number is said.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +38,23 @@ def session_counts(text: str) -> tuple[int, int, int]:
     return int(parts[0]), int(parts[1]), int(parts[2])
 
 
+def enough_sessions(
+    subject: Sequence[str], session: Sequence[int], counts: tuple[int, int, int]
+) -> None:
+    """Raises ``BadInput`` for a subject with too few sessions; ``subject``, ``session`` by run."""
+    there: dict[str, set[int]] = {}
+    for who, number in zip(subject, session, strict=True):
+        there.setdefault(who, set()).add(number)
+    for who, found in there.items():
+        n = len(found)
+        if n < sum(counts):
+            raise BadInput(
+                f"{who} has {n} session{'s' * (n != 1)}, --sessions {'/'.join(map(str, counts))} "
+                f"needs {sum(counts)}; give a smaller split, e.g. --sessions {max(n - 1, 1)}/0/"
+                f"{min(n - 1, 1)}"
+            )
+
+
 def split(
     subject: np.ndarray, session: np.ndarray, picture: np.ndarray, counts: tuple[int, int, int]
 ) -> Split:
@@ -45,16 +63,10 @@ def split(
     ``picture`` is -1 where it is not known. Raises ``BadInput`` for a subject with too few
     sessions.
     """
+    enough_sessions(subject.tolist(), session.tolist(), counts)
     part = np.full(len(subject), UNUSED)
     for who in dict.fromkeys(subject.tolist()):
         there = sorted(set(session[subject == who].tolist()))
-        if len(there) < sum(counts):
-            wanted = "/".join(map(str, counts))
-            raise BadInput(
-                f"{who} has {len(there)} sessions, --sessions {wanted} needs {sum(counts)}; "
-                f"give a smaller split, e.g. --sessions {max(len(there) - 1, 1)}/0/"
-                f"{min(len(there) - 1, 1)}"
-            )
         roles = [kind for kind, count in enumerate(counts) for _ in range(count)]
         for number, role in zip(there, roles, strict=False):
             rows = np.flatnonzero((subject == who) & (session == number))

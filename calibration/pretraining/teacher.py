@@ -4,13 +4,13 @@ Ferrante et al. (arXiv 2402.07547, decoding.md section 6 row 9) take a classifie
 here the teacher reads the caption, or somebody's soft targets come from a file.
 """
 
-import json
 from pathlib import Path
 
 import numpy as np
 
 from calibration.pretraining.corpus import Corpus, Points
 from rtbci.errors import BadInput
+from rtbci.formats.source import load_json
 from rtbci.types import Samples
 
 SHARPNESS = 0.05  # temperature of the softmax over cosines
@@ -44,7 +44,9 @@ def from_file(path: Path, pictures: tuple[str, ...], classes: int) -> Samples:
         raise BadInput(f"cannot read the teacher's targets {path}: {error}") from error
     beside = path.with_suffix(".json")
     if beside.exists():
-        names = json.loads(beside.read_text("utf-8"))
+        names = load_json(beside)
+        if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
+            raise BadInput(f"{beside} is no list of pictures' names, one for each row of {path}")
     else:
         from rtbci import stimuli
 

@@ -111,7 +111,7 @@ def cut(
     origin = made_of(source, entry)
     path, header = folder / f"{name}.npy", folder / f"{name}.json"
     known = _header(header)
-    if known is not None and path.exists() and _is_of(known, origin, entry):
+    if known is not None and _is_whole(path, known) and _is_of(known, origin, entry):
         return _of(path, known)
     recording = load()
     channels = recording.eeg_channels
@@ -132,6 +132,15 @@ def cut(
     into_place(path, lambda part: np.save(part, small))
     into_place(header, lambda part: part.write_text(json.dumps(document), "utf-8"))
     return _of(path, document)
+
+
+def _is_whole(path: Path, known: Mapping[str, Any]) -> bool:
+    """Whether the windows with the header ``known`` are all there: a full disk cuts files."""
+    try:
+        shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
+        return shape[:2] == (len(known["trials"]), len(known["channels"]))
+    except (OSError, EOFError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _is_of(known: Mapping[str, Any], origin: Mapping[str, Any], entry: Network) -> bool:

@@ -1,7 +1,6 @@
 """``rtbci calibrate``: recordings of one person in, a subject bundle and the truth about it out."""
 
 import argparse
-import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from rtbci.errors import BadInput, Missing
 from rtbci.options import (
     add_reading_options,
     check_files,
+    check_out,
     labels,
     names,
     progress_bar,
@@ -18,6 +18,7 @@ from rtbci.options import (
     say,
     stages,
     subject_id,
+    subject_of,
 )
 
 if TYPE_CHECKING:
@@ -119,6 +120,8 @@ def plan_of(
     backbone = None
     if getattr(args, "backbone", None):
         backbone = opened_backbone(args.backbone)
+    elif getattr(args, "tune", "quick") != "quick":
+        raise BadInput(f"--tune {args.tune} is how a network is fine-tuned; name one: --backbone")
     aligned = update is not None and update.align is not None
     return Plan(
         subject=subject,
@@ -140,6 +143,8 @@ def plan_of(
 
 def opened_backbone(folder: Path) -> "Backbone":
     """The pretrained network in ``folder``; raises ``Missing`` where torch is not installed."""
+    if not (folder / "backbone.json").is_file():  # said at once: torch takes seconds to load
+        raise BadInput(f"no pretrained backbone in {folder}; rtbci pretrain makes one")
     try:
         from calibration.pretraining import load_backbone
     except ImportError as error:
@@ -189,8 +194,12 @@ def run(args: argparse.Namespace) -> int:
     for recording in recordings:
         if recording.provenance.paths[0] in left_out:
             continue
+        path = Path(recording.provenance.paths[0])
+        who = subject_of(path)
+        if who is not None and not same_subject(who, args.subject):
+            say(f"worth a look: {path.name}: names {who}, the bundle is of {args.subject}")
         for note in recording.provenance.notes:
-            say(f"worth a look: {Path(recording.provenance.paths[0]).name}: {note}")
+            say(f"worth a look: {path.name}: {note}")
     for refused in result.refused:
         say(f"left out: {refused.file} {refused.reason}")
     for each in result.latency:
@@ -202,13 +211,6 @@ def run(args: argparse.Namespace) -> int:
     else:
         show(result, folder)
     return 0
-
-
-def check_out(folder: Path) -> None:
-    """Raises ``BadInput`` where a bundle could not be written, before the work is done."""
-    there = next((each for each in (folder, *folder.parents) if each.exists()), Path())
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        raise BadInput(f"cannot write to {folder}; name another folder with --out")
 
 
 def result_json(result: "Result", folder: Path) -> dict[str, object]:

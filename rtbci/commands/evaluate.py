@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rtbci.errors import BadInput, Missing
-from rtbci.options import progress_bar, say, stages
+from rtbci.options import check_out, progress_bar, say, stages
 
 if TYPE_CHECKING:
     from calibration.evaluation.document import Report
@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate, write both reports, show what was found."""
-    from calibration.evaluation.document import check_out, report, write
+    from calibration.evaluation.document import report, write
     from rtbci.messages import line
 
     check_out(args.out)

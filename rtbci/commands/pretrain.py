@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rtbci.errors import BadInput
 from rtbci.networks import NETWORKS, OTHERS
-from rtbci.options import progress_bar, say, stages, subject_id
+from rtbci.options import check_out, count, progress_bar, say, seed, stages, subject_id
 
 if TYPE_CHECKING:
     from calibration.pretraining import Plan, Pretrained
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--leave-out", type=subjects, default=(), metavar="A,B", help="not on these"
     )
     parser.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="of all that is random [0]"
+        "--seed", type=seed, default=0, metavar="N", help="of all that is random [0]"
     )
     parser.add_argument(
         "--teacher", type=Path, metavar="FILE.npy", help="soft targets (pictures, classes)"
@@ -64,7 +64,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Pretrain, show the result."""
-    from rtbci.commands.calibrate import check_out
     from rtbci.messages import line
 
     check_out(args.out)
@@ -147,10 +146,3 @@ def model(text: str) -> str:
         names = ", ".join(NETWORKS)
         raise argparse.ArgumentTypeError(f"{text!r} is none of {names}, {OTHERS}NAME")
     return text
-
-
-def count(text: str) -> int:
-    """A whole number above 0."""
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
-    return int(text)

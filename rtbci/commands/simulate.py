@@ -6,7 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rtbci.errors import BadInput
-from rtbci.options import add_lsl_options, names, progress_bar, say, stages
+from rtbci.options import (
+    LARGEST,
+    add_lsl_options,
+    check_out,
+    count,
+    names,
+    progress_bar,
+    say,
+    seed,
+    stages,
+)
 from rtbci.session.child import add_child_options
 
 if TYPE_CHECKING:
@@ -27,7 +37,6 @@ program: JSON with "image", "caption" or "label", or the name of a category.
   clear      8 classes, well above chance in a few minutes
   none       the signal is drawn without a look at the pictures
   codes      classes with random codes: no meaning, alike pictures not alike"""
-LARGEST = 10**6  # of counts and seeds
 STRENGTHS = ("realistic", "clear", "none", "codes")
 
 
@@ -92,6 +101,7 @@ def write(args: argparse.Namespace) -> None:
     from rtbci.messages import line
     from sims.dataset import write as write_dataset
 
+    check_out(args.out)
     with progress_bar() as bar:
         done = write_dataset(
             args.out,
@@ -187,18 +197,6 @@ def participate(args: argparse.Namespace) -> None:
 def cap(text: str) -> int | tuple[str, ...]:
     """How many electrodes, or their names; raises ``ArgumentTypeError``."""
     return int(text) if text.isdecimal() and len(text) < 5 else names(text)
-
-
-def count(text: str) -> int:
-    """A whole number from 1 on; raises ``ArgumentTypeError``."""
-    if not text.isdecimal() or not 1 <= int(text[:9]) <= LARGEST:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 to {LARGEST:,}")
-    return int(text)
-
-
-def seed(text: str) -> int:
-    """A whole number from 0 on; raises ``ArgumentTypeError``."""
-    return 0 if text == "0" else count(text)
 
 
 def rate(text: str) -> float:

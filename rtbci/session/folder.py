@@ -43,20 +43,18 @@ class Lock:
     """One process at a time: a lock of the system on a file that names its holder.
 
     The system frees it when the holder dies. Raises ``InUse`` where another process holds it;
-    ``stale`` is the process id of a holder that died without a word, or None.
+    ``stale`` is the process id of a holder that died without a word, or None. ``advice`` is what
+    a person is told to do then.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, advice: str = "stop it with rtbci stop") -> None:
         self._path = path
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         holder = _holder(self._fd)
         if not self._take(holder):
             os.close(self._fd)
             who = f"process {holder['pid']} on {holder['host']}" if holder else "another process"
-            raise InUse(
-                f"{path.parent} is in use by {who}; stop it with rtbci stop, or choose another "
-                "folder"
-            )
+            raise InUse(f"{path.parent} is in use by {who}; {advice}, or choose another folder")
         self.stale = holder["pid"] if holder and holder["pid"] != os.getpid() else None
         me = psutil.Process()
         mine = {"pid": me.pid, "created": me.create_time(), "host": socket.gethostname()}
