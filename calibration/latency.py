@@ -2,6 +2,9 @@
 
 import numpy as np
 
+from calibration import evoked
+from calibration.trials import Trials
+from rtbci.judge import decoder_input
 from rtbci.latency import LatencyGate, Template, lagged_bins, lags
 from rtbci.recipe import Recipe
 from rtbci.types import Array, Samples
@@ -10,6 +13,58 @@ RIDGE = 1e-3  # of the mean variance, added to the noise
 FEWEST_TRIALS = 20  # of a template, and of a recording that is aligned
 PARTS = 5  # stretches of time that must agree on the mean response
 AGREEMENT = 0.5  # of its power that must return, or it is more noise than response: no template
+
+
+def aligned(
+    trials: Trials, chosen: np.ndarray, cut: list[Samples], unshifted: Array, recipe: Recipe
+) -> tuple[Array, Template | None, dict[int, int]]:
+    """Decoder windows with every recording shifted to the last one's latency, and its template."""
+    if recipe.lag == 0:
+        return unshifted, None, {}
+    projection = evoked.fit_projection(np.clip(unshifted[:, 0], -evoked.CLIP, evoked.CLIP))
+    runs = by_run(trials, chosen, cut)
+    found = align(recipe, list(runs.values()), projection)
+    shifts = dict(zip(runs, found, strict=True))
+    lags = [shifts[int(trials.run[i])] for i in chosen]
+    x = at_lags(recipe, cut, lags, unshifted)
+    return x, fit_template(recipe, cut, lags, projection), shifts
+
+
+def as_before(
+    trials: Trials,
+    chosen: np.ndarray,
+    cut: list[Samples],
+    unshifted: Array,
+    recipe: Recipe,
+    template: Template | None,
+) -> tuple[Array, dict[int, int]]:
+    """Decoder windows with every recording shifted to the latency of an earlier calibration."""
+    if template is None:
+        return unshifted, {}
+    runs = by_run(trials, chosen, cut)
+    shifts = {run: shift_towards(recipe, x, template) for run, x in runs.items()}
+    return at_lags(recipe, cut, [shifts[int(trials.run[i])] for i in chosen], unshifted), shifts
+
+
+def by_run(trials: Trials, chosen: np.ndarray, cut: list[Samples]) -> dict[int, list[Samples]]:
+    """The windows ``cut`` of the trials ``chosen``, by recording."""
+    runs: dict[int, list[Samples]] = {}
+    for x, i in zip(cut, chosen, strict=True):
+        runs.setdefault(int(trials.run[i]), []).append(x)
+    return runs
+
+
+def at_lags(recipe: Recipe, cut: list[Samples], lags: list[int], unshifted: Array) -> Array:
+    """Decoder windows, each at its lag in samples; ``unshifted`` where all are 0."""
+    if not any(lags):
+        return unshifted
+    return np.stack([shifted(recipe, each, lag) for each, lag in zip(cut, lags, strict=True)])
+
+
+def shifted(recipe: Recipe, x: np.ndarray, lag: int) -> Array:
+    """The decoder window at ``lag`` samples, or at 0 where the margin is not there."""
+    window = decoder_input(recipe, x, lag)
+    return window if np.isfinite(window).all() else decoder_input(recipe, x, 0)
 
 
 def fit_template(
@@ -93,8 +148,13 @@ def align(recipe: Recipe, recordings: list[list[Samples]], projection: Array) ->
         template = fit_template(recipe, x, known, projection)
         if template is None or len(recordings[number]) < FEWEST_TRIALS:
             continue
-        gate = LatencyGate(recipe, template)
-        for trial in recordings[number]:
-            gate.after(trial)
-        shifts[number] = gate.estimate()
+        shifts[number] = shift_towards(recipe, recordings[number], template)
     return shifts
+
+
+def shift_towards(recipe: Recipe, x: list[Samples], template: Template) -> int:
+    """Shift in samples of one recording's kept trials towards a template, by the rule of live."""
+    gate = LatencyGate(recipe, template)
+    for trial in x:
+        gate.after(trial)
+    return gate.estimate()

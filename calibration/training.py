@@ -185,11 +185,13 @@ def fit(trials: Trials, chosen: np.ndarray, recipe: Recipe, plan: Plan) -> Fitte
         )
         decoder, reason = prepared.fit(y)
         return Fitted(decoder, None, prepared, reason, unshifted, {}, spare, "oscillation")
-    x, template, shifts = aligned(trials, chosen, cut, unshifted, recipe)
     if plan.update is not None:
+        template = plan.update.template
+        x, shifts = latency.as_before(trials, chosen, cut, unshifted, recipe, template)
         new = updating.fit_updated(x, y, recipe, plan.update)
-        family, template = updating.family_of(plan.update), plan.update.template
+        family = updating.family_of(plan.update)
         return Fitted(new.decoder, template, None, new.reason, x, shifts, spare, family)
+    x, template, shifts = latency.aligned(trials, chosen, cut, unshifted, recipe)
     if plan.backbone is None:
         decoder = evoked.fit(x, y, plan.classes, recipe.decoder_rate)
         return Fitted(decoder, template, None, evoked.NAME, x, shifts, spare)
@@ -199,23 +201,6 @@ def fit(trials: Trials, chosen: np.ndarray, recipe: Recipe, plan: Plan) -> Fitte
     return Fitted(
         found.decoder, template, None, found.reason, x, shifts, spare, "stacked", found.tuned
     )
-
-
-def aligned(
-    trials: Trials, chosen: np.ndarray, cut: list[Samples], unshifted: Array, recipe: Recipe
-) -> tuple[Array, Template | None, dict[int, int]]:
-    """Decoder windows with every recording shifted to the last one's latency, and its template."""
-    if recipe.lag == 0:
-        return unshifted, None, {}
-    projection = evoked.fit_projection(np.clip(unshifted[:, 0], -evoked.CLIP, evoked.CLIP))
-    runs = list(dict.fromkeys(trials.run[chosen].tolist()))
-    by_run = [[x for x, i in zip(cut, chosen, strict=True) if trials.run[i] == r] for r in runs]
-    shifts = dict(zip(runs, latency.align(recipe, by_run, projection), strict=True))
-    lags = [shifts[int(trials.run[i])] for i in chosen]
-    x = unshifted
-    if any(lags):
-        x = np.stack([shifted(recipe, each, lag) for each, lag in zip(cut, lags, strict=True)])
-    return x, latency.fit_template(recipe, cut, lags, projection), shifts
 
 
 def then(fitted: Fitted, plan: Plan) -> Array | None:
@@ -234,12 +219,6 @@ def mended(recipe: Recipe, spare: Spare | None, trials: Trials, i: int) -> Sampl
     if spare is None:
         return trials.x[i]
     return whole(recipe, spare, trials.x[i], recipe.first, None, trials.missing[i])[0]
-
-
-def shifted(recipe: Recipe, x: np.ndarray, lag: int) -> Array:
-    """The decoder window at ``lag`` samples, or at 0 where the margin is not there."""
-    window = decoder_input(recipe, x, lag)
-    return window if np.isfinite(window).all() else decoder_input(recipe, x, 0)
 
 
 def test_blocks(
@@ -263,7 +242,7 @@ def test_blocks(
         windows = []
         for i in test:
             logits[i], lag, *_ = judge(trials.x[i], missing=trials.missing[i])
-            windows.append(shifted(recipe, mended(recipe, fitted.spare, trials, i), lag))
+            windows.append(latency.shifted(recipe, mended(recipe, fitted.spare, trials, i), lag))
         parts.append(part_of(fitted, train, test, np.stack(windows)))
     progress("testing on unseen blocks", len(outer), len(outer))
     return parts, logits

@@ -29,7 +29,10 @@ from rtbci.formats.dataset import find_runs
 from rtbci.judge import Judge
 from rtbci.networks.preparation import fit_preparation
 from rtbci.pipeline import Pipeline
+from rtbci.recording import Recording
+from rtbci.replay import Tally, replay
 from sims import dataset
+from sims.generate import generate
 
 CLASSES = ("bird", "bottle", "horse", "train")
 LABELS = {name: name for name in CLASSES}
@@ -340,3 +343,22 @@ def test_another_montage_and_an_electrode_without_a_place_are_mounted(folder, da
     assert isinstance(fitted.tuned.net, MontageNet)
     assert fitted.tuned.net.filters().shape == (32, 8)
     assert (fitted.tuned.inner.argmax(axis=1) == y).mean() > 0.35  # chance .25, n about 115
+
+
+def test_an_update_follows_responses_that_come_later_than_last_week():
+    def week(seed: int, late_ms: float) -> Recording:
+        made = generate(seed, n_trials=120, soa=1.0, channels=4)
+        by = round(late_ms / 1000 * made.info.rate)
+        return replace(made, markers=tuple(replace(m, index=m.index - by) for m in made.markers))
+
+    labels = {"1": "a", "2": "b"}
+    old = calibrate([week(1, 0), week(2, 0)], Plan(NEW, labels), silent, permute=False).bundle
+    right = {}
+    for late_ms in (0, 80):
+        plan = Plan(NEW, labels, update=old)
+        updated = calibrate([week(41, late_ms)], plan, silent, permute=False)
+        assert [each["lag_ms"] for each in updated.latency] == [pytest.approx(late_ms, abs=17)]
+        decisions = list(replay(week(61, late_ms), updated.bundle, Tally()))[40:]  # gate has found
+        right[late_ms] = np.mean([each.label == each.true for each in decisions])
+    assert right[0] > 0.8
+    assert right[80] >= right[0] - 0.05  # was .61: fresh trials had been learnt where they came

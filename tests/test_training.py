@@ -415,7 +415,7 @@ WRONG: dict[str, tuple[Plan, str]] = {
     "two markers of one class": (Plan("s", {"1": "a", "2": "a"}), "names 1 class"),
     "a frequency too few": (
         Plan("s", LABELS, frequencies=(20.0,)),
-        r"1 frequencies for 2 classes \(house, face\); give one for each",
+        r"1 frequency for 2 classes \(house, face\); give one for each",
     ),
     "frequencies of responses": (
         Plan("s", LABELS, frequencies=(20.0, 15.0), paradigm="evoked"),
