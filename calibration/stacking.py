@@ -1,7 +1,9 @@
 """A decoder of two members: the closed form, and a network that was fine-tuned on the person.
 
 The members are weighted by the log-loss of inner blocks of the training part; where the network
-does not make that smaller by more than its standard error, the closed form stays alone.
+does not make that smaller by more than two standard errors, the closed form stays alone. On a real
+recording of four electrodes a network that made it smaller by 1.5 standard errors cost .034 of
+AUC; for simulated people with 122 electrodes it is 4 to 7.
 """
 
 from collections.abc import Callable
@@ -20,6 +22,8 @@ from rtbci.types import Array
 
 if TYPE_CHECKING:
     from calibration.pretraining.folder import Backbone
+
+SURE = 2.0  # standard errors: weights and head are chosen on the same blocks, which flatters
 
 
 @dataclass(frozen=True)
@@ -69,8 +73,8 @@ def weigh(
 ) -> tuple[Array, str]:
     """Weights (2,) of the members' centred log-odds (trials, classes), and why these.
 
-    The second member counts only where the log-loss falls by more than its standard error. Trials
-    of which a member says nothing (NaN) count for neither.
+    The second member counts only where the log-loss falls by more than ``SURE`` standard errors.
+    Trials of which a member says nothing (NaN) count for neither.
     """
     first, second = names
     seen = np.isfinite(closed).all(axis=1) & np.isfinite(net).all(axis=1)
@@ -85,7 +89,7 @@ def weigh(
     gain = before - after
     error = float(gain.std(ddof=1) / np.sqrt(len(gain)))
     told = f"log-loss of inner blocks {before.mean():.3f} alone, {after.mean():.3f} together"
-    if pair[1] <= 0 or gain.mean() <= error:
+    if pair[1] <= 0 or gain.mean() <= SURE * error:
         return np.array([1.0, 0.0]), f"{first} alone, the {second} did not help ({told})"
     level = float(np.abs(pair).sum())
     shares = f"{first} {pair[0] / level:.2f}, {second} {pair[1] / level:.2f}"

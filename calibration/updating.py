@@ -2,7 +2,7 @@
 
 The old decoder has seen none of the fresh trials, so its log-odds of them are honest as they are.
 A closed form of the fresh trials alone is weighed against it by the log-loss of inner blocks; it
-counts where that is smaller by more than its standard error. Biases and the size of the log-odds
+counts where that is smaller by more than two standard errors. Biases and the size of the log-odds
 follow the fresh trials in any case: they are what changes first from week to week.
 """
 

@@ -19,6 +19,7 @@ from sims.person.constants import LOOKS, MEANING
 from tests.boxes_on_bus import Lab, lab
 
 SHOWN, GAP_S = 24, 0.7  # pictures of the live test, and s between them
+LEAD_S = 2.0  # before the first one, as in any experiment
 NAMES = ("Oz", "O1", "O2", "Pz", "P7", "P8", "PO7", "PO8")
 PROGRAM = """
 import json, sys, time
@@ -43,6 +44,7 @@ def read(until):
 
 print(json.dumps({{"event": "connected"}}), flush=True)
 sys.stdin.readline()
+read(clock() + {lead})
 for number in range({shown}):
     text = {texts!r}[number % {count}]
     shown.append(clock())
@@ -189,7 +191,7 @@ def test_a_stranger_shows_pictures_and_the_participant_responds(tmp_path: Path):
         program = stranger(bus, texts)
         assert box.until("listening")["stream"] == "experiment"
         program.say("go")
-        read = program.until("read", SHOWN * GAP_S + 30)
+        read = program.until("read", LEAD_S + SHOWN * GAP_S + 30)
         assert program.end() == 0, program.stderr
         answered = [box.until("evoked", since=0)["label"], len(box.all("evoked"))]
         box.say("finish")
@@ -216,7 +218,12 @@ def test_a_stranger_shows_pictures_and_the_participant_responds(tmp_path: Path):
 def stranger(bus: Lab, texts: list[str]):
     """A process that knows nothing of rtbci's boxes: it sends markers and reads the EEG."""
     code = PROGRAM.format(
-        session=bus.session, texts=texts, count=len(texts), shown=SHOWN, gap=GAP_S
+        session=bus.session,
+        texts=texts,
+        count=len(texts),
+        shown=SHOWN,
+        gap=GAP_S,
+        lead=LEAD_S,
     )
     box = bus.run(code=code)
     box.until("connected")
