@@ -8,6 +8,7 @@ from calibration import oscillation
 from rtbci.bridge import held_by_all, window_inside
 from rtbci.bundle import RATE_TOLERANCE, Bundle
 from rtbci.errors import BadInput
+from rtbci.options import REJECT
 from rtbci.quality import mains_hum
 from rtbci.recipe import EVOKED_BANDS, EVOKED_WINDOW, Recipe, make_recipe
 from rtbci.recording import Recording
@@ -20,7 +21,6 @@ OSCILLATION_WINDOW = (0.15, 3.0)  # s
 OSCILLATION_BAND, FLICKER_BAND = (8.0, 30.0), (6.0, 55.0)  # Hz
 EARLIEST, LATEST = -5.0, 30.0  # s, of any window
 SHORTEST = {"evoked": 0.05, "oscillation": 0.25}  # s
-REJECT = 100.0  # uV peak to peak, in training
 
 
 @dataclass(frozen=True)

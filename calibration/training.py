@@ -96,7 +96,8 @@ def calibrate(
     temperature = fit_temperature(logits, trials.y)
     probabilities = softmax(logits / temperature)
     scores, said, reason, how = None, "not tested", "no labels were shuffled", "none"
-    known = pretrained_on(used, plan)
+    own = [marks(each) for each in used]
+    known = pretrained_on(own, plan)
     if permute:
         p, null, how = permutation_test(
             parts,
@@ -130,7 +131,7 @@ def calibrate(
             temperature=temperature,
             sure=float(np.median(probabilities.max(axis=1))),
             verdict=said,
-            training=_provenance(used, trials, scores, how) | earlier(plan),
+            training=_provenance(used, own, trials, scores, how) | earlier(plan),
         ),
         scores=scores,
         verdict=said,
@@ -274,24 +275,24 @@ def earlier(plan: Plan) -> dict[str, object]:
     return {"earlier": found} if found else {}
 
 
-def pretrained_on(used: list[Recording], plan: Plan) -> int:
-    """How many trials of ``used`` the plan's backbone has learnt from, whoever it says they are."""
+def pretrained_on(own: list[str], plan: Plan) -> int:
+    """How many of the marks ``own`` the backbone has learnt from, whoever it says they are."""
     if plan.backbone is None:
         return 0
     runs = plan.backbone.runs("training", "validation")
     known = {mark for each in runs for mark in each["marks"].split()}
-    return sum(mark in known for each in used for mark in marks(each).split())
+    return sum(mark in known for each in own for mark in each.split())
 
 
 def _provenance(
-    used: list[Recording], trials: Trials, scores: Scores | None, how: str
+    used: list[Recording], own: list[str], trials: Trials, scores: Scores | None, how: str
 ) -> dict[str, object]:
     """What the bundle remembers of its training; file names without their folders."""
     files = [
         {
             "name": Path(each.provenance.paths[0]).name,
             "sha256": each.provenance.sha256,
-            "marks": marks(each),
+            "marks": own[number],
             "trials": int((trials.run == number).sum()),
             "used_for_training": int(((trials.run == number) & trials.kept).sum()),
         }

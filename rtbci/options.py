@@ -11,6 +11,7 @@ from rtbci.errors import BadInput
 
 LONGEST_NAME = 100  # characters of a marker or class
 LARGEST = 10**6  # of counts and seeds
+REJECT = 100.0  # uV peak to peak, beyond which a trial trains nothing unless told otherwise
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rtbci.errors import BadInput, Missing
 from rtbci.options import (
+    REJECT,
     add_reading_options,
     check_files,
     check_out,
@@ -37,7 +38,6 @@ a window of 1.5 s or more): filter-bank covariances and, for flicker,
 canonical correlation. Accuracy is counted on blocks of time that nothing has
 seen."""
 MOST_NAMES = 16  # electrodes that are listed one by one
-REJECT = 100.0  # uV peak to peak, where nothing else is asked for
 BUNDLES = Path("bundles")  # where bundles lie unless told otherwise
 
 
@@ -276,19 +276,17 @@ def show(result: "Result", folder: Path) -> None:
     console.print(table)
     console.print(f"  bundle: {escape(str(folder))}", soft_wrap=True)
     replay = f"rtbci replay FILE --bundle {shlex.quote(str(folder))} --speed max"
-    leave_out = f"rtbci pretrain ... --leave-out {result.bundle.subject.removeprefix('sub-')}"
-    advice, command = (
-        ("pretrain without this person", leave_out)
-        if result.pretrained
-        else {
-            "GO": ("decode another recording with it", replay),
-            "CAUTION": ("record a few more minutes and add them with --from, or try it", replay),
-            "NO-GO": (
-                "look for bad electrodes and missing markers, then record more",
-                "rtbci info FILE",
-            ),
-        }[result.verdict]
-    )
+    advice, command = {
+        "GO": ("decode another recording with it", replay),
+        "CAUTION": ("record a few more minutes and add them with --from, or try it", replay),
+        "NO-GO": (
+            "look for bad electrodes and missing markers, then record more",
+            "rtbci info FILE",
+        ),
+    }[result.verdict]
+    if result.pretrained:
+        who = result.bundle.subject.removeprefix("sub-")
+        advice, command = "pretrain without this person", f"rtbci pretrain ... --leave-out {who}"
     console.print(f"\nnext: {advice}", style="dim")
     console.print(escape(f"  {command}"), soft_wrap=True)
 
