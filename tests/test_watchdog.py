@@ -10,7 +10,7 @@ class Stream:
     """What the watchdog looks at, set by the test."""
 
     def __init__(self) -> None:
-        self.age, self.limit = 0.0, 0.5
+        self.age, self.limit, self.heard = 0.0, 0.5, True
         self.refused: str | None = None
         self.twins: tuple[str, ...] = ()
         self.measured_rate: float | None = None
@@ -47,6 +47,21 @@ def test_silence_is_amber_first_then_red_and_told_once_each(told):
     dog.look()
     assert told.lines[-1] == ("clear", "cap is back after 5.0 s")
     assert not told.alarms
+
+
+def test_a_sender_that_waits_for_its_readers_is_not_called_silent(told):
+    stream = Stream()
+    stream.heard = False
+    dog = Watchdog("cap", 250.0, stream, told)
+    for age in (0.6, 1.6, 4.9):
+        stream.age = age
+        dog.look()
+    assert not told.lines
+    stream.age = 5.1
+    dog.look()
+    level, text = told.alarms["stall"]
+    assert level == "red"
+    assert text.startswith("no samples from cap for 5.1 s; nothing is decoded until it is there (")
 
 
 def test_a_stream_of_rare_chunks_is_not_called_silent(told):

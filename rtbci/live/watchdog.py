@@ -6,6 +6,7 @@ from typing import Protocol
 from rtbci.session.child import Reporter
 
 RED_S = 1.5  # s without samples
+FIRST_S = 5.0  # s that the first sample may take: senders wait for readers, persons for programs
 OFF_NOMINAL = 0.01  # share by which the measured rate may miss the nominal one
 
 
@@ -20,8 +21,13 @@ class Watched(Protocol):
         ...
 
     @property
+    def heard(self) -> bool:
+        """Whether a sample ever came."""
+        ...
+
+    @property
     def limit(self) -> float:
-        """Seconds without a sample that are normal."""
+        """Seconds without a sample that are normal, once the first is there."""
         ...
 
     @property
@@ -55,8 +61,8 @@ class Watchdog:
             check()
 
     def _age(self) -> None:
-        age = self._watched.age
-        if age > self._watched.limit:
+        age, heard = self._watched.age, self._watched.heard
+        if age > (self._watched.limit if heard else FIRST_S):
             self._worst = max(self._worst, age)
             level = "red" if age > RED_S else "amber"
             if level == self._tell.alarms.get("stall", ("", ""))[0]:
@@ -64,7 +70,7 @@ class Watchdog:
             what = "nothing is decoded" if level == "red" else "waiting"
             self._tell.alarm(
                 level, "stall", f"no samples from {self._name} for {age:.1f} s; {what} until it "
-                "is back (is the amplifier on, is its program running?)",
+                f"is {'back' if heard else 'there'} (is the amplifier on, is its program running?)",
             )  # fmt: skip
         elif self._worst:
             self._tell.clear("stall", f"{self._name} is back after {self._worst:.1f} s")

@@ -20,6 +20,7 @@ from rtbci.types import Array
 
 SILENT_S = 0.5  # without a sample before anybody worries ...
 SILENT_INTERVALS = 3.0  # ... or so many of the usual arrival intervals, if that is more
+SLEPT_S = 0.1  # a pull that ends so much later than asked was this process's sleep
 SMOOTHING = 0.05  # of the usual arrival interval
 OPEN_S = 2.0  # a newcomer has so long to answer
 DOUBT_S = (
@@ -45,6 +46,7 @@ class Follower:
         self.twins: tuple[Found, ...] = ()
         self.usual = 0.0  # s between arrivals, smoothed
         self.arrived = now()  # when rows last came
+        self._slept = 0.0  # s of it that this process did not look
         self._first = True  # nothing has come yet
         self._refused: set[str] = set()
         self._suspected = now()  # last
@@ -52,12 +54,17 @@ class Follower:
 
     @property
     def age(self) -> float:
-        """Seconds since something came."""
-        return self._now() - self.arrived
+        """Seconds of silence: since something came, less those that this process slept through."""
+        return self._now() - self.arrived - self._slept
+
+    @property
+    def heard(self) -> bool:
+        """Whether anything ever came."""
+        return not self._first
 
     @property
     def limit(self) -> float:
-        """Seconds without a sample that are normal."""
+        """Seconds without a sample that are normal, once the first is there."""
         return max(SILENT_S, SILENT_INTERVALS * self.usual)
 
     @property
@@ -73,11 +80,16 @@ class Follower:
             if timeout:  # wait, but read nothing
                 time.sleep(min(timeout, POLL_S))
             return self.inlet.nothing
+        asked = self._now()
         values, stamps = self.inlet.pull(timeout, at_most)
         if len(stamps):
             self._arrived()
-        elif self.about.rate and self._watch is None and self.age > self.limit:
-            self._watch = Watch()
+            return values, stamps
+        late = self._now() - asked - timeout
+        if late > SLEPT_S:  # frozen or starved: what was sent meanwhile is on its way
+            self._slept += late
+        if self.about.rate and self._watch is None and self._now() - self.arrived > self.limit:
+            self._watch = Watch()  # whoever slept does not know who is there now
         return values, stamps
 
     def accept(self) -> Description:
@@ -87,7 +99,7 @@ class Follower:
         self.inlet, self.newcomer = self.newcomer, None
         self.about = self.inlet.about
         self.found = self.inlet.found
-        self._watch, self.arrived = None, self._now()
+        self._watch, self.arrived, self._slept = None, self._now(), 0.0
         return self.about
 
     def refuse(self) -> None:
@@ -117,7 +129,7 @@ class Follower:
         interval = now - self.arrived
         if not self._first and self._watch is None:
             self.usual += SMOOTHING * (interval - self.usual) if self.usual else interval
-        self._first, self.arrived, self._watch = False, now, None
+        self._first, self.arrived, self._slept, self._watch = False, now, 0.0, None
 
     def _present(self) -> list[Found]:
         """Streams that answer now and may be this source."""

@@ -119,8 +119,13 @@ class Signal:
         return self.follower.age
 
     @property
+    def heard(self) -> bool:
+        """Whether a sample ever came."""
+        return self.follower.heard
+
+    @property
     def limit(self) -> float:
-        """Seconds without a sample that are normal."""
+        """Seconds without a sample that are normal, once the first is there."""
         return self.follower.limit
 
     @property
