@@ -34,6 +34,7 @@ from rtbci.types import Array, Decoder, StreamInfo
 RATE_TOLERANCE = 0.005  # of the nominal rate
 LARGEST_JSON = 16 * 2**20  # bytes
 LARGEST_WEIGHTS = 2**30  # bytes
+LARGEST_WEIGHT = 1e30  # covariances of the wildest signal stay below 1e18 uV^2
 LARGEST_WINDOW = 2**24  # values, all streams together
 
 
@@ -267,6 +268,11 @@ def _arrays(folder: Path, document: SubjectFile) -> dict[str, Array]:
     for name, array in arrays.items():
         if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
             raise BadBundle(f"{file}: array {name} holds values that are no numbers")
+        if (np.abs(array.astype(float)) > LARGEST_WEIGHT).any():
+            raise BadBundle(
+                f"{file} is damaged: array {name} holds values beyond {LARGEST_WEIGHT:g}, which "
+                "nothing measured gives; restore it from a copy"
+            )
     return arrays
 
 

@@ -279,6 +279,16 @@ def test_weights_that_are_no_numbers_are_refused(folder, value):
     assert "decoder.lda_bias holds values that are no numbers" in refusal(folder)
 
 
+@pytest.mark.parametrize("name", ["decoder.lda_bias", "template.weights"])
+def test_weights_that_nothing_measured_gives_are_refused(folder, name):
+    arrays = {
+        name: array.copy() for name, array in load_file(folder / "weights.safetensors").items()
+    }
+    arrays[name].flat[0] = -1e299  # one byte of its exponent is enough
+    put_weights(folder, save(arrays))
+    assert f"array {name} holds values beyond 1e+30" in refusal(folder)
+
+
 @pytest.mark.parametrize("name", ["decoder.lda_coef", "decoder.bin", "template.weights",
                                   "template.projection", "decoder.projection"])  # fmt: skip
 def test_arrays_that_do_not_fit_are_refused(folder, name):
