@@ -85,4 +85,5 @@ def test_a_busy_computer_hides_no_silence(follower, monkeypatch):
     monkeypatch.setattr(Ears, "takes", 0.19)  # every pull ends late, none very late
     for _ in range(3):
         follower.pull(0.1)
-    assert follower.watch is not None
+    assert follower.age == pytest.approx(0.57)
+    assert follower.age > follower.limit
