@@ -15,7 +15,7 @@ from calibration.logistic import fit_logistic
 from calibration.nested import inner_blocks, losses
 from rtbci.decoders.montagenet import MontageNet
 from rtbci.decoders.network import NetworkMember, about
-from rtbci.recipe import Recipe
+from rtbci.signal.recipe import Recipe
 from rtbci.types import Array
 
 if TYPE_CHECKING:

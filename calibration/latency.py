@@ -6,7 +6,7 @@ from calibration import evoked
 from calibration.trials import Trials
 from rtbci.judge import decoder_input
 from rtbci.latency import LatencyGate, Template, lagged_bins, lags
-from rtbci.recipe import Recipe
+from rtbci.signal.recipe import Recipe
 from rtbci.types import Array, Samples
 
 RIDGE = 1e-3  # of the mean variance, added to the noise

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from calibration import oscillation
-from rtbci.bridge import held_by_all, window_inside
 from rtbci.bundle import RATE_TOLERANCE, Bundle
 from rtbci.errors import BadInput
 from rtbci.options import REJECT
-from rtbci.quality import mains_hum
-from rtbci.recipe import EVOKED_BANDS, EVOKED_WINDOW, Recipe, make_recipe
-from rtbci.recording import Recording
+from rtbci.signal.epoch_gaps import held_by_all, window_inside
+from rtbci.signal.quality import mains_hum
+from rtbci.signal.recipe import EVOKED_BANDS, EVOKED_WINDOW, Recipe, make_recipe
+from rtbci.signal.recording import Recording
 
 if TYPE_CHECKING:
     from calibration.pretraining.folder import Backbone

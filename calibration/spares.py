@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rtbci.judge import swings
-from rtbci.recipe import Recipe
+from rtbci.signal.recipe import Recipe
 from rtbci.spare import FEWEST_ELECTRODES, Spare
 from rtbci.types import Array, Samples
 

@@ -17,7 +17,7 @@ from calibration.finetuning import Tuned, tune
 from calibration.nested import inner_logits, losses
 from rtbci.decoders.evoked import STREAMS
 from rtbci.decoders.stacked import StackedDecoder
-from rtbci.recipe import Recipe
+from rtbci.signal.recipe import Recipe
 from rtbci.types import Array
 
 if TYPE_CHECKING:

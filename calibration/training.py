@@ -30,9 +30,9 @@ from rtbci.errors import BadInput, NoUsableSignal
 from rtbci.judge import Judge, decoder_input, softmax, whole
 from rtbci.latency import Template
 from rtbci.options import same_subject
-from rtbci.recipe import Recipe
-from rtbci.recording import Recording
 from rtbci.seen import learnt, marks
+from rtbci.signal.recipe import Recipe
+from rtbci.signal.recording import Recording
 from rtbci.spare import Spare
 from rtbci.stats import Scores, score, verdict
 from rtbci.types import Array, Decoder, Samples

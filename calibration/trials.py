@@ -6,16 +6,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rtbci.bridge import bridge
 from rtbci.errors import BadInput
 from rtbci.judge import TOLERANT, within
-from rtbci.quality import dead_electrodes, implausible
-from rtbci.recipe import Recipe
-from rtbci.recording import Recording
 from rtbci.seen import marks, shared
+from rtbci.signal.epoch_gaps import bridge
+from rtbci.signal.quality import dead_electrodes, implausible
+from rtbci.signal.recipe import Recipe
+from rtbci.signal.recording import Recording
+from rtbci.signal.windows import Windows
 from rtbci.spare import spared
 from rtbci.types import Samples, Window
-from rtbci.windows import Windows
 
 FEWEST_MARKERS = 10  # of the labelled classes in one recording
 KEPT_SHARE = 0.5  # of the trials within the limit, below: bad contact

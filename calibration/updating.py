@@ -18,7 +18,7 @@ from rtbci.decoders import UPDATED
 from rtbci.decoders.evoked import STREAMS
 from rtbci.decoders.updated import UpdatedDecoder
 from rtbci.errors import BadInput
-from rtbci.recipe import Recipe
+from rtbci.signal.recipe import Recipe
 from rtbci.types import Array
 
 BIAS_PENALTY = 20.0  # trials a class that hold a bias at 0

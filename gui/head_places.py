@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from math import atan2, cos, hypot, inf, pi, sin
 
-from rtbci.positions import position
+from rtbci.signal.montage import position
 
 CENTRE, RADII = (0.0, -16.0, 0.0), (86.0, 102.0, 100.0)  # mm, of the head the positions belong to
 FAR = 60.0  # between electrodes, where there is only one

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rtbci.quality import MAINS
+from rtbci.signal.quality import MAINS
 from rtbci.types import Samples
 
 FLAT_UV = 0.5  # peak to peak; no electrode on a head is so still

@@ -20,7 +20,7 @@ from rtbci.lsl.inlet import clock
 from rtbci.lsl.pair import Pair, search
 from rtbci.lsl.signal import Layout, Signal
 from rtbci.messages import LATE_START
-from rtbci.ring import Ring
+from rtbci.signal.ring import Ring
 from rtbci.types import Chunk, Gap, Marker, Samples, StreamInfo
 
 PULL_S = 0.1

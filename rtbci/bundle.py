@@ -27,7 +27,7 @@ from rtbci.decoders import FAMILIES, UPDATED, decoder_of, knows
 from rtbci.errors import BadBundle, BadInput
 from rtbci.judge import Judge
 from rtbci.latency import Template
-from rtbci.recipe import Recipe
+from rtbci.signal.recipe import Recipe
 from rtbci.spare import Spare
 from rtbci.types import Array, Decoder, StreamInfo
 

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from rtbci.preprocess import Filter, steady_state
-from rtbci.recipe import Recipe
+from rtbci.signal.preprocess import Filter, steady_state
+from rtbci.signal.recipe import Recipe
 
 VERSION = 3
 LARGEST_COEFFICIENT = 1e3  # of a filter; a band-pass of order 4 stays below 10

@@ -11,7 +11,7 @@ import numpy as np
 
 from rtbci.alignment import Alignment
 from rtbci.latency import LatencyGate, Template
-from rtbci.recipe import Recipe
+from rtbci.signal.recipe import Recipe
 from rtbci.spare import Spare
 from rtbci.types import Array, Decoder, Samples
 

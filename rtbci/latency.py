@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rtbci.recipe import Recipe
+from rtbci.signal.recipe import Recipe
 from rtbci.types import Array, Samples
 
 CLIP = 60.0  # uV, every sample

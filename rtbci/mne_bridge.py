@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 
 from rtbci.errors import BadInput, Missing, RtbciError
-from rtbci.positions import position
+from rtbci.signal.montage import position
 from rtbci.types import Array, Chunk, Gap, Marker, StreamInfo
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress, TaskID
 
-    from rtbci.recording import Recording
+    from rtbci.signal.recording import Recording
 
 
 def add_reading_options(parser: argparse.ArgumentParser) -> None:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from rtbci import shifts
 from rtbci.bundle import Bundle
 from rtbci.judge import Judge, probabilities_of
+from rtbci.signal.windows import MARKER_WAIT, Windows
 from rtbci.types import Chunk, Decision, Gap, Marker, StreamInfo, Window
-from rtbci.windows import MARKER_WAIT, Windows
 
 MOST_NAMES = 3  # electrodes that a flag names
 

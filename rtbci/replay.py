@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from rtbci.bridge import bridge, held
 from rtbci.bundle import Bundle
 from rtbci.errors import BadInput
 from rtbci.messages import scores_json
 from rtbci.pipeline import Pipeline
-from rtbci.quality import humming, implausible
-from rtbci.recording import Recording
 from rtbci.seen import learnt, marks, shared
 from rtbci.shifts import last_shifts
+from rtbci.signal.epoch_gaps import bridge, held
+from rtbci.signal.quality import humming, implausible
+from rtbci.signal.recording import Recording
 from rtbci.stats import PERMUTATIONS, Scores, permutation_p, score, verdict
 from rtbci.types import Array, Decision
 

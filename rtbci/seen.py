@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from rtbci.recording import Recording
+from rtbci.signal.recording import Recording
 
 SPAN = 0.1  # s after its marker by which a trial is known
 LENGTH = 16  # hexadecimal digits; among a million trials two are alike once in 40 million
@@ -20,7 +20,7 @@ def marks(recording: Recording) -> str:
     """One mark a trial, in the order of the markers, with spaces between them.
 
     None for a marker without a living signal. The same for an array of epochs and for
-    what ``rtbci.bridge`` makes of it.
+    what ``rtbci.signal.epoch_gaps`` makes of it.
     """
     columns = list(recording.info.columns(recording.eeg_channels))
     rows = max(1, round(SPAN * recording.info.rate))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rtbci.recording import Recording
+from rtbci.signal.recording import Recording
 from rtbci.types import Gap
 
 if TYPE_CHECKING:

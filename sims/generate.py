@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from rtbci.recording import Recording
+from rtbci.signal.recording import Recording
 from rtbci.types import Array, Marker, Provenance, Samples, StreamInfo
 
 Rng = np.random.Generator

@@ -15,7 +15,7 @@ import numpy as np
 from rtbci.lsl.config import session_id
 from rtbci.lsl.outlet import Outlet, clock, events
 from rtbci.messages import LATE_START, line
-from rtbci.recording import Recording
+from rtbci.signal.recording import Recording
 from sims import schedule
 from sims.changes import guise
 from sims.program import Part, Settings, Start, describe, names, program

@@ -7,7 +7,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from rtbci.lsl.config import source_id, stream_name
-from rtbci.recording import Recording
+from rtbci.signal.recording import Recording
 from rtbci.types import StreamInfo
 from sims import schedule
 from sims.changes import Guise

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from rtbci.errors import BadInput
 from rtbci.recorder.xdf_writer import marker_text
-from rtbci.recording import Recording
+from rtbci.signal.recording import Recording
 from rtbci.types import Array, Marker, Samples
 
 CHUNK_S = 0.02

@@ -21,7 +21,7 @@ import pytest
 from calibration.training import Plan, calibrate
 from rtbci.bundle import Bundle
 from rtbci.pipeline import Pipeline
-from rtbci.recording import Recording
+from rtbci.signal.recording import Recording
 from rtbci.types import Decision, Gap
 from sims.generate import generate
 from tests.box import Box, Event

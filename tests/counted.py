@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rtbci.recording import Recording
+from rtbci.signal.recording import Recording
 from rtbci.types import Gap, Marker, Provenance, StreamInfo
 
 CHANNELS = ("C3", "Cz", "C4", "EOG1")

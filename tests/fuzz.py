@@ -355,7 +355,7 @@ def csv_seed() -> tuple[Files, str]:
 def xdf_seed() -> tuple[Files, str]:
     """Signal and markers of one session, as we write them."""
     from rtbci.recorder.xdf_writer import write_recording
-    from rtbci.recording import Recording
+    from rtbci.signal.recording import Recording
     from rtbci.types import Marker, Provenance, StreamInfo
 
     info = StreamInfo("amp", 250.0, ("C3", "Cz", "C4"), ("EEG",) * 3)

@@ -41,8 +41,9 @@ TUNINGS = ("quick", "heads")  # of calibration.finetuning.TUNINGS
 FEW = 5  # people that the other networks learn from alone
 SEED = 0
 SOURCES = ("rtbci/networks", "rtbci/decoders", "rtbci/stimuli", "calibration", "sims/person",
-           "sims/dataset.py", "rtbci/bridge.py", "rtbci/windows.py", "rtbci/preprocess.py",
-           "rtbci/recipe.py", "rtbci/judge.py", "rtbci/spare.py",
+           "sims/dataset.py", "rtbci/signal/epoch_gaps.py", "rtbci/signal/windows.py",
+           "rtbci/signal/preprocess.py", "rtbci/signal/recipe.py",
+           "rtbci/judge.py", "rtbci/spare.py",
            "tests/leave_one_out.py")  # fmt: skip
 
 
@@ -94,9 +95,9 @@ def prepare(strength: str, model: str, who: str) -> dict[str, Any]:
     """Cut the windows of one person, once for all folds."""
     from calibration.pretraining import windows
     from calibration.pretraining.corpus import name_of
-    from rtbci.bridge import bridge
     from rtbci.formats.dataset import find_runs
     from rtbci.networks import network
+    from rtbci.signal.epoch_gaps import bridge
 
     folder, trials = STORE / f"windows-{strength}-{model}", 0
     for run in [each for each in find_runs(data(strength)) if each.subject == who]:
@@ -268,8 +269,8 @@ def network_windows(
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """A network's windows of all trials of a person, their classes, and the classes' names."""
     from calibration.pretraining.windows import windows_of
-    from rtbci.bridge import bridge
     from rtbci.formats.dataset import find_runs
+    from rtbci.signal.epoch_gaps import bridge
 
     x, y = [], []
     names = backbone.dims.classes

@@ -69,7 +69,7 @@ def as_epochs(person: Any, x: np.ndarray, pictures: list[int]) -> Any:
     import hashlib
 
     from rtbci import stimuli
-    from rtbci.recording import Recording
+    from rtbci.signal.recording import Recording
     from rtbci.types import Gap, Marker, Provenance, StreamInfo
 
     n, rows, channels = x.shape
@@ -108,8 +108,8 @@ def electrodes_unit(seed: int) -> dict[str, Any]:
     from calibration.plan import Plan, plan_recipe
     from calibration.training import fit
     from calibration.trials import collect
-    from rtbci.bridge import bridge
     from rtbci.bundle import Bundle
+    from rtbci.signal.epoch_gaps import bridge
     from sims.dataset import Settings
     from sims.person import Person
     from sims.person.constants import CLEAR_CLASSES

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from calibration.training import Plan, calibrate, plan_recipe
-from rtbci.bridge import PAUSE, REST, bridge, held, run_starts
 from rtbci.errors import BadInput
 from rtbci.judge import within
 from rtbci.pipeline import Pipeline
-from rtbci.preprocess import Preprocess, design
-from rtbci.recipe import EVOKED_BANDS, make_recipe
-from rtbci.recording import Recording
+from rtbci.signal.epoch_gaps import PAUSE, REST, bridge, held, run_starts
+from rtbci.signal.preprocess import Preprocess, design
+from rtbci.signal.recipe import EVOKED_BANDS, make_recipe
+from rtbci.signal.recording import Recording
 from rtbci.types import Gap, Marker, Provenance, StreamInfo
 from sims.generate import generate
 

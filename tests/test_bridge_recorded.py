@@ -8,12 +8,12 @@ import pytest
 from calibration.plan import Plan, plan_recipe
 from calibration.trials import collect
 from rtbci import cli
-from rtbci.bridge import bridge, run_starts
 from rtbci.formats import read
 from rtbci.formats.session import join
 from rtbci.formats.xdf_replay import epochs, offset_of
 from rtbci.recorder.xdf_writer import XdfWriter, marker_text
-from rtbci.recording import Recording
+from rtbci.signal.epoch_gaps import bridge, run_starts
+from rtbci.signal.recording import Recording
 from rtbci.types import Gap, StreamInfo
 from sims.changes import Guise, guise
 from sims.fault_script import Kill

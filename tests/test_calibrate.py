@@ -20,7 +20,7 @@ from rtbci.commands import calibrate
 from rtbci.messages import line
 from rtbci.options import labels, names, subject_id
 from rtbci.recorder.xdf_writer import write_recording
-from rtbci.recording import Recording
+from rtbci.signal.recording import Recording
 from sims.generate import generate
 
 ROOT = Path(__file__).resolve().parent.parent

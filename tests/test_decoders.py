@@ -15,7 +15,7 @@ from rtbci.decoders.montagenet import POOL
 from rtbci.decoders.stacked import StackedDecoder
 from rtbci.decoders.updated import UpdatedDecoder
 from rtbci.errors import BadBundle
-from rtbci.recipe import EVOKED_BANDS, EVOKED_WINDOW, Recipe, make_recipe
+from rtbci.signal.recipe import EVOKED_BANDS, EVOKED_WINDOW, Recipe, make_recipe
 from rtbci.types import Array, Decoder
 
 RATE = 128.0

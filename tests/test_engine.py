@@ -15,8 +15,8 @@ from rtbci.bundle import Bundle
 from rtbci.live.engine import Engine
 from rtbci.live.guarded import FAILURES
 from rtbci.pipeline import Pipeline
-from rtbci.recording import Recording
 from rtbci.session.child import Control, Reporter
+from rtbci.signal.recording import Recording
 from rtbci.types import Array, Chunk, Decoder, Gap, Marker
 from sims.generate import generate
 

@@ -34,7 +34,7 @@ from rtbci import cli
 from rtbci.errors import BadInput
 from rtbci.metrics import balanced_accuracy
 from rtbci.recorder.xdf_writer import write_recording
-from rtbci.recording import Recording
+from rtbci.signal.recording import Recording
 from sims.generate import generate
 
 NASTY = "tool & <script>alert(1)</script>"

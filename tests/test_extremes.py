@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from rtbci.extremes import Extremes
-from rtbci.ring import Ring
+from rtbci.signal.ring import Ring
+from rtbci.signal.rolling_range import Extremes
 
 
 @pytest.mark.parametrize("size", [1, 7, 16, 20, 90])

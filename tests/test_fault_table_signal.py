@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rtbci.live.timebase import LiveTimeBase, Rows
 from rtbci.recorder.verify import look
+from rtbci.signal.live_timebase import LiveTimeBase, Rows
 from rtbci.types import Gap
 from tests.boxes_on_bus import RATE, Played, at_once, bundle, fault, home, lab, recorded, simulated
 

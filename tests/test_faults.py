@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rtbci.errors import BadInput
-from rtbci.recording import Recording
+from rtbci.signal.recording import Recording
 from rtbci.types import Gap
 from sims.changes import guise
 from sims.fault_script import check_script, read_script

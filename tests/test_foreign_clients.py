@@ -17,7 +17,7 @@ import pyxdf
 
 from rtbci.bench.offline import HEADSET, HEADSET_RATE, synthetic_recording, write_headset_csv
 from rtbci.formats import read
-from rtbci.recording import Recording
+from rtbci.signal.recording import Recording
 
 pytestmark = pytest.mark.lsl
 

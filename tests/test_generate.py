@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from rtbci.recording import Recording
+from rtbci.signal.recording import Recording
 from rtbci.types import Array
 from sims.generate import POSITIONS, STRENGTHS, balanced_order, generate
 

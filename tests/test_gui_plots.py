@@ -13,7 +13,7 @@ from gui.head_places import place, towards
 from gui.headmap import SIGNS, Electrode, HeadMap
 from gui.palette import DARK, LIGHT, mix, stylesheet
 from gui.plots import SPAN, BandPower, Probabilities, amount
-from rtbci.positions import _table
+from rtbci.signal.montage import _table
 from tests.gui_fixtures import app, loud
 
 __all__ = ["app", "loud"]

@@ -13,7 +13,7 @@ from rtbci.bundle import Bundle
 from rtbci.judge import Judge, decoder_input
 from rtbci.latency import EVERY, LatencyGate, lagged_bins, lags
 from rtbci.pipeline import Pipeline
-from rtbci.recording import Recording
+from rtbci.signal.recording import Recording
 from rtbci.stats import auc_interval
 from sims.generate import generate
 

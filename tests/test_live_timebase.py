@@ -6,8 +6,8 @@ import time
 import numpy as np
 import pytest
 
-from rtbci.live.timebase import RESTARTED, LiveTimeBase, Rows
-from rtbci.timebase import CLOCK_RESET, from_stamps
+from rtbci.signal.live_timebase import RESTARTED, LiveTimeBase, Rows
+from rtbci.signal.timebase import CLOCK_RESET, from_stamps
 from rtbci.types import Gap
 
 T0 = 5000.0

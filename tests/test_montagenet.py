@@ -13,10 +13,10 @@ from rtbci.networks import Dims, build, network
 from rtbci.networks.montagenet_arrays import arrays
 from rtbci.networks.preparation import Preparation, fit_preparation, onto_grid
 from rtbci.networks.sites import sites_of
-from rtbci.positions import position
-from rtbci.recording import Recording
+from rtbci.signal.montage import position
+from rtbci.signal.recording import Recording
+from rtbci.signal.windows import Windows
 from rtbci.types import Marker, Provenance, StreamInfo
-from rtbci.windows import Windows
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 CLASSES = ("house", "face", "car", "dog")

@@ -11,7 +11,7 @@ from calibration.training import Plan, calibrate
 from rtbci.bundle import Bundle
 from rtbci.formats import read
 from rtbci.pipeline import Pipeline
-from rtbci.recording import Recording
+from rtbci.signal.recording import Recording
 from rtbci.types import Chunk, Decision, Gap, Marker
 from sims.generate import generate
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.signal import sosfilt
 
-from rtbci.preprocess import (
+from rtbci.signal.preprocess import (
     BLOCK,
     STEP_LEFT,
     Cascade,

@@ -23,10 +23,10 @@ from calibration.pretraining.split import CHECK, TEST, TRAIN, UNUSED, session_co
 from calibration.pretraining.teacher import from_captions, from_file
 from calibration.pretraining.windows import recipe_for, windows_of
 from rtbci import cli
-from rtbci.bridge import bridge
 from rtbci.errors import BadInput, Missing
 from rtbci.formats.dataset import find_runs
 from rtbci.networks import Dims, build, network
+from rtbci.signal.epoch_gaps import bridge
 from tests.picture_dataset import CHANNELS, write_dataset
 
 QUICK = Settings(epochs=3, batch=32, patience=9)

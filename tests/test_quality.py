@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rtbci.quality import dead_electrodes, mains_hum, spectrum
-from rtbci.recording import Recording
+from rtbci.signal.quality import dead_electrodes, mains_hum, spectrum
+from rtbci.signal.recording import Recording
 from rtbci.types import Array, Gap
 from sims.generate import generate
 

@@ -13,9 +13,9 @@ from calibration.training import Plan, Result, calibrate
 from rtbci.bundle import Bundle
 from rtbci.errors import NoUsableSignal
 from rtbci.formats import read
-from rtbci.recording import Recording
 from rtbci.replay import Tally, replay
 from rtbci.shifts import told
+from rtbci.signal.recording import Recording
 from rtbci.stats import auc_interval
 from rtbci.types import Decision
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rtbci.errors import BadInput
-from rtbci.recording import Recording
+from rtbci.signal.recording import Recording
 from rtbci.types import Chunk, Gap, Marker, Provenance, StreamInfo
 
 

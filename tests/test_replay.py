@@ -19,8 +19,8 @@ from rtbci.commands.replay import guess_labels
 from rtbci.errors import BadInput
 from rtbci.options import subject_of
 from rtbci.recorder.xdf_writer import write_recording
-from rtbci.recording import Recording
 from rtbci.replay import speed_reached
+from rtbci.signal.recording import Recording
 from rtbci.types import Gap
 from sims.generate import generate
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rtbci.ring import Ring
+from rtbci.signal.ring import Ring
 
 
 def numbers(start: int, count: int, shape: tuple[int, ...] = (3,)) -> np.ndarray:

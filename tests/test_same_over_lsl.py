@@ -13,7 +13,7 @@ import pytest
 from calibration.training import Plan, calibrate
 from rtbci.formats import read
 from rtbci.recorder.xdf_writer import write_recording
-from rtbci.recording import Recording
+from rtbci.signal.recording import Recording
 from sims.generate import generate
 from tests.live_session import Box
 

@@ -8,9 +8,9 @@ import pytest
 
 from rtbci.errors import BadInput
 from rtbci.formats import read
-from rtbci.positions import position
-from rtbci.recording import Recording
-from rtbci.timebase import CLOCK_RESET
+from rtbci.signal.montage import position
+from rtbci.signal.recording import Recording
+from rtbci.signal.timebase import CLOCK_RESET
 from rtbci.types import Gap, Marker
 from sims import schedule
 from sims.changes import guise

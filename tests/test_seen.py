@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from rtbci.bridge import bridge
-from rtbci.recording import Recording
 from rtbci.seen import learnt, marks, shared
+from rtbci.signal.epoch_gaps import bridge
+from rtbci.signal.recording import Recording
 from rtbci.types import Gap, Marker, Provenance, StreamInfo
 
 RATE, N = 250.0, 6

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rtbci.formats import read
-from rtbci.recording import Recording
+from rtbci.signal.recording import Recording
 from rtbci.types import Chunk, Gap, Marker
 from sims.generate import generate
 from tests import fuzz

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from calibration.spares import fit_spare
-from rtbci.recipe import EVOKED_BANDS, EVOKED_WINDOW, make_recipe
+from rtbci.signal.recipe import EVOKED_BANDS, EVOKED_WINDOW, make_recipe
 from rtbci.spare import Spare
 
 NAMES = tuple(f"E{i}" for i in range(16))

@@ -17,7 +17,6 @@ from calibration.training import calibrate, fit
 from calibration.trials import collect
 from calibration.tuning import tuned_model
 from rtbci import cli
-from rtbci.bridge import bridge
 from rtbci.bundle import Bundle, load_bundle
 from rtbci.decoders.evoked import STREAMS
 from rtbci.decoders.montagenet import MontageNet
@@ -29,8 +28,9 @@ from rtbci.formats.dataset import find_runs
 from rtbci.judge import Judge
 from rtbci.networks.preparation import fit_preparation
 from rtbci.pipeline import Pipeline
-from rtbci.recording import Recording
 from rtbci.replay import Tally, replay
+from rtbci.signal.epoch_gaps import bridge
+from rtbci.signal.recording import Recording
 from sims import dataset
 from sims.generate import generate
 

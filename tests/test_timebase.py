@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rtbci.errors import BadInput
-from rtbci.timebase import from_stamps
+from rtbci.signal.timebase import from_stamps
 from rtbci.types import Gap
 
 

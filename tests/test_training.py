@@ -19,8 +19,8 @@ from calibration.validation import (
 from rtbci.errors import BadInput, NoUsableSignal
 from rtbci.judge import softmax
 from rtbci.pipeline import Pipeline
-from rtbci.recipe import EVOKED_BANDS, EVOKED_WINDOW
-from rtbci.recording import Recording
+from rtbci.signal.recipe import EVOKED_BANDS, EVOKED_WINDOW
+from rtbci.signal.recording import Recording
 from rtbci.types import Gap, Marker, Provenance
 from sims.generate import generate
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from rtbci.preprocess import Cascade, Hold, Preprocess, design
+from rtbci.signal.preprocess import Cascade, Hold, Preprocess, design
 from rtbci.types import Samples
 
 RATE, CHANNELS, TIMES = 250.0, 19, 2500

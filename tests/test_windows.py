@@ -9,9 +9,9 @@ import pytest
 from scipy.signal import sosfilt
 
 from calibration.trials import own
-from rtbci.recipe import Recipe, make_recipe
+from rtbci.signal.recipe import Recipe, make_recipe
+from rtbci.signal.windows import DUPLICATE, FLAT, MARKER_WAIT, Windows
 from rtbci.types import Array, Chunk, Gap, Marker, Samples, Window
-from rtbci.windows import DUPLICATE, FLAT, MARKER_WAIT, Windows
 
 RATE = 250.0
 NAMES = ("C3", "Cz", "C4", "Pz")

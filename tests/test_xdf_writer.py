@@ -14,7 +14,7 @@ import pyxdf
 from rtbci.errors import BadInput
 from rtbci.formats import read
 from rtbci.recorder.xdf_writer import SYNC_S, XdfWriter, marker_text, write_recording
-from rtbci.recording import Recording
+from rtbci.signal.recording import Recording
 from rtbci.types import Gap, Marker, Provenance, StreamInfo
 
 EEG = StreamInfo("cap", 250.0, ("Cz", "Pz µ<&>"), ("EEG", "EEG"))

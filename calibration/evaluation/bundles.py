@@ -21,9 +21,9 @@ from rtbci.bundle import Bundle, load_bundle
 from rtbci.errors import BadInput, NoUsableSignal
 from rtbci.options import same_subject
 from rtbci.pipeline import Pipeline
-from rtbci.recording import Recording
 from rtbci.replay import Tally, replay
 from rtbci.seen import learnt, marks, shared
+from rtbci.signal.recording import Recording
 from rtbci.types import Decision
 
 Progress = Callable[[str, int, int], None]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from calibration.evaluation.values import Control, Table
 from rtbci.metrics import balanced_accuracy
 from rtbci.predictions import Figure, Predictions
-from rtbci.recording import Recording
+from rtbci.signal.recording import Recording
 from rtbci.types import Marker, Samples
 
 NOISE, SHUFFLED, BEFORE = "Noise", "Shuffled labels", "Before the onset"

@@ -18,8 +18,8 @@ from calibration.pretraining.windows import cut, windows_of
 from rtbci.errors import BadInput
 from rtbci.networks import WINDOW, network
 from rtbci.networks.preparation import Preparation, fit_preparation, pooled
-from rtbci.recording import Recording
 from rtbci.seen import marks, shared
+from rtbci.signal.recording import Recording
 from rtbci.types import Samples
 
 TRAINING, VALIDATION, CLEAN = "training", "validation", "clean"

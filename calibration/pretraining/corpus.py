@@ -191,7 +191,7 @@ def _prepare(cuts: Sequence[Cut], channels: tuple[str, ...]) -> Preparation:
 
 def _loader(run: "Run") -> Any:
     def load() -> Any:
-        from rtbci.bridge import bridge
+        from rtbci.signal.epoch_gaps import bridge
 
         return bridge(run.recording())
 

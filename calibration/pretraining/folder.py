@@ -33,7 +33,7 @@ from rtbci.networks import RATE, WINDOW, Dims, build, network
 from rtbci.networks.model import Model
 from rtbci.networks.preparation import Preparation
 from rtbci.networks.sites import Sites
-from rtbci.recipe import Recipe
+from rtbci.signal.recipe import Recipe
 from rtbci.types import Array, Samples
 
 VERSION = 2

@@ -11,11 +11,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from rtbci import bridge
 from rtbci.formats import dataset
 from rtbci.formats.source import sha256
 from rtbci.networks import RATE, WINDOW, Network
-from rtbci.recipe import Recipe
+from rtbci.signal import epoch_gaps
+from rtbci.signal.recipe import Recipe
 
 VERSION = 3  # higher whenever the code that cuts windows gives others
 SMALL = (".json", ".csv", ".tsv", ".vhdr", ".vmrk")  # files that are known by their content
@@ -30,8 +30,9 @@ def made_of(source: Path, entry: Network) -> dict[str, Any]:
         "beside": {str(p.relative_to(_root(source))): _content(p) for p in speaking_of(source)},
         "stated": digest(dataset.montage(source)),
         "band": list(entry.band), "line": entry.line, "window": list(WINDOW), "rate": RATE,
-        "bridge": [bridge.PAUSE, bridge.REST, bridge.SHORE_BEHIND, bridge.SHORE_AHEAD,
-                   bridge.ROUGHNESS, bridge.NUGGET, bridge.GROWTH],
+        "bridge": [epoch_gaps.PAUSE, epoch_gaps.REST, epoch_gaps.SHORE_BEHIND,
+                   epoch_gaps.SHORE_AHEAD, epoch_gaps.ROUGHNESS, epoch_gaps.NUGGET,
+                   epoch_gaps.GROWTH],
     }  # fmt: skip
 
 

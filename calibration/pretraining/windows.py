@@ -23,11 +23,11 @@ from rtbci.errors import BadInput
 from rtbci.judge import decoder_input
 from rtbci.networks import RATE, WINDOW, Network
 from rtbci.networks.preparation import onto_grid, robust_scale
-from rtbci.recipe import Recipe, make_recipe
-from rtbci.recording import Recording
 from rtbci.seen import marks
+from rtbci.signal.recipe import Recipe, make_recipe
+from rtbci.signal.recording import Recording
+from rtbci.signal.windows import Windows
 from rtbci.types import Array, Samples
-from rtbci.windows import Windows
 
 TIMES = round((WINDOW[1] - WINDOW[0]) * RATE)  # samples of a window: 125
 LARGEST = 60_000.0  # largest float16 is 65,504

@@ -24,10 +24,10 @@ from rtbci.decoders.evoked import MEANS_RATE, EvokedDecoder
 from rtbci.errors import BadInput
 from rtbci.latency import BIN_RATE, Template
 from rtbci.pipeline import Pipeline
-from rtbci.preprocess import Cascade, design
-from rtbci.recipe import EVOKED_BANDS, EVOKED_WINDOW, Recipe, make_recipe
-from rtbci.recording import Recording
-from rtbci.ring import Ring
+from rtbci.signal.preprocess import Cascade, design
+from rtbci.signal.recipe import EVOKED_BANDS, EVOKED_WINDOW, Recipe, make_recipe
+from rtbci.signal.recording import Recording
+from rtbci.signal.ring import Ring
 from rtbci.types import Array, Marker, Provenance, Samples, StreamInfo
 
 CHANNELS, RATE = 122, 1000.0  # the montage and rate of the low-speed dataset, Hz

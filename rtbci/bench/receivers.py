@@ -112,9 +112,9 @@ def ours() -> Callable[[float], Measured]:
     from rtbci.lsl.description import signal
     from rtbci.lsl.inlet import clock
     from rtbci.lsl.signal import Signal
-    from rtbci.recipe import make_recipe
+    from rtbci.signal.recipe import make_recipe
+    from rtbci.signal.windows import Windows
     from rtbci.types import Chunk
-    from rtbci.windows import Windows
 
     found = find()
     recipe = make_recipe(

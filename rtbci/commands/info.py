@@ -11,7 +11,7 @@ import numpy as np
 
 from rtbci.errors import RtbciError
 from rtbci.options import add_reading_options, read_file
-from rtbci.recording import Recording
+from rtbci.signal.recording import Recording
 
 if TYPE_CHECKING:
     from rtbci.formats.dataset import Contents

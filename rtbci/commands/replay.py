@@ -28,10 +28,10 @@ from rtbci.options import (
 
 if TYPE_CHECKING:
     from rtbci.bundle import Bundle
-    from rtbci.recording import Recording
     from rtbci.replay import Tally
     from rtbci.session.over_bus import Played
     from rtbci.session.replay import Source
+    from rtbci.signal.recording import Recording
 
 HELP = """Decode recordings as if they were live, one after the other.
 
@@ -306,7 +306,7 @@ def first_tested(recording: "Recording", marker_labels: "Mapping[str, str]") -> 
     Whole runs where a file of epochs holds several, else a share of the events. Raises
     ``BadInput`` where nothing would be left.
     """
-    from rtbci.bridge import run_starts
+    from rtbci.signal.epoch_gaps import run_starts
 
     runs = run_starts(recording)
     if len(runs) > 1:
@@ -322,7 +322,7 @@ def first_tested(recording: "Recording", marker_labels: "Mapping[str, str]") -> 
 
 def whole_signal(path: Path, args: argparse.Namespace) -> "Recording":
     """The file as one signal: epochs are bridged, and that is said."""
-    from rtbci.bridge import PAUSE, bridge
+    from rtbci.signal.epoch_gaps import PAUSE, bridge
 
     recording = bridge(read_file(path, args))
     if recording.bridged is not None:

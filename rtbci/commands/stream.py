@@ -12,7 +12,7 @@ from rtbci.options import add_lsl_options, add_reading_options, progress_bar, re
 from rtbci.session.child import add_child_options
 
 if TYPE_CHECKING:
-    from rtbci.recording import Recording
+    from rtbci.signal.recording import Recording
     from sims.faults import Fault
 
 HELP = """Play a recording as an amplifier would: one EEG stream, one of markers.
@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Stream until the end, an order or a signal."""
-    from rtbci.bridge import bridge
+    from rtbci.signal.epoch_gaps import bridge
 
     recording = bridge(read_file(args.file, args, pick=True))
     faults = read_faults(args, recording)

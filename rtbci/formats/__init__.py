@@ -18,7 +18,7 @@ from rtbci.formats import session
 from rtbci.formats.draft import MAX_RATE, MIN_RATE, Draft, finish
 from rtbci.formats.looks import what_looks_wrong
 from rtbci.formats.source import Options, clean, regular
-from rtbci.recording import Recording
+from rtbci.signal.recording import Recording
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from rtbci.formats.dataset import Run
 from rtbci.formats.source import clean, regular
 
 if TYPE_CHECKING:
-    from rtbci.recording import Recording
+    from rtbci.signal.recording import Recording
 
 _ENTITY = re.compile(r"(sub|ses|run)-([0-9A-Za-z]+)")
 

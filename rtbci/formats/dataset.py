@@ -25,7 +25,7 @@ from rtbci.errors import BadInput
 from rtbci.formats.source import clean, load_json, regular, sha256
 
 if TYPE_CHECKING:
-    from rtbci.recording import Recording
+    from rtbci.signal.recording import Recording
 
 CLASSES = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",

@@ -13,7 +13,7 @@ from rtbci.errors import BadInput
 from rtbci.formats import units
 from rtbci.formats.events import BIOSEMI_BITS, parse_trigger, rising
 from rtbci.formats.source import Options, clean, load_json, regular, sha256
-from rtbci.recording import Recording
+from rtbci.signal.recording import Recording
 from rtbci.types import Array, Gap, Marker, Provenance, Samples, StreamInfo
 
 MAX_CHANNELS = 1024

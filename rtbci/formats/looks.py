@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rtbci.quality import find_line
-from rtbci.recording import Recording
+from rtbci.signal.quality import find_line
+from rtbci.signal.recording import Recording
 from rtbci.types import Array
 
 MAX_PIECES = 600  # of one second, spread over the recording

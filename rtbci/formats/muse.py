@@ -10,7 +10,7 @@ from rtbci.formats.draft import Draft, row_indices
 from rtbci.formats.events import rising
 from rtbci.formats.source import Options, clean, regular
 from rtbci.formats.units import type_of
-from rtbci.timebase import from_stamps
+from rtbci.signal.timebase import from_stamps
 from rtbci.types import Array, Gap, Marker
 
 NOMINAL_HZ = 256.0

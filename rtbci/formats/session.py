@@ -9,8 +9,8 @@ import numpy as np
 
 from rtbci.errors import BadInput
 from rtbci.formats.source import sha256
-from rtbci.recording import Recording
-from rtbci.timebase import CLOCK_RESET
+from rtbci.signal.recording import Recording
+from rtbci.signal.timebase import CLOCK_RESET
 from rtbci.types import Gap, Marker, Provenance
 
 _PART = re.compile(r"_part-(\d+)$")

@@ -24,7 +24,7 @@ from rtbci.formats.xdf_replay import Epochs, epochs, lead_in_rows, offset_of, re
 from rtbci.formats.xdf_salvage import salvage
 from rtbci.formats.xdf_salvage import stamps as raw_stamps
 from rtbci.messages import LATE_START, RESULTS
-from rtbci.timebase import CLOCK_RESET, TimeBase, from_stamps
+from rtbci.signal.timebase import CLOCK_RESET, TimeBase, from_stamps
 from rtbci.types import Gap, Marker
 
 Stream = Mapping[str, Any]

@@ -16,8 +16,8 @@ from rtbci.live.delays import Delays
 from rtbci.live.guarded import Guarded
 from rtbci.pipeline import Pipeline
 from rtbci.session.child import Control, Reporter
+from rtbci.signal.windows import MARKER_WAIT
 from rtbci.types import Chunk, Decision, Decoder, Gap, Marker, StreamInfo
-from rtbci.windows import MARKER_WAIT
 
 PULL_S = 0.1  # the loop turns at least so often
 STATUS_S = 1.0

@@ -14,7 +14,7 @@ import psutil
 import pylsl
 from pylsl.info import XMLElement
 
-from rtbci.positions import position
+from rtbci.signal.montage import position
 from rtbci.types import Array, Samples
 
 KEEP_S = 30  # of stream time for a reader that is frozen, then the oldest is lost

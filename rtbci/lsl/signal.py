@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rtbci.errors import RtbciError
-from rtbci.live.timebase import LiveTimeBase, Rows
 from rtbci.lsl.description import Description
 from rtbci.lsl.follow import Follower
 from rtbci.lsl.inlet import clock
 from rtbci.lsl.resolve import Found
+from rtbci.signal.live_timebase import LiveTimeBase, Rows
 from rtbci.types import Array, Chunk, Gap, Samples, StreamInfo
 
 LEARNED = 12  # arrivals from which the sender's chunk is known

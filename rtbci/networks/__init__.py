@@ -1,7 +1,7 @@
 """Neural networks, one file each: windows of scaled EEG in, embeddings out.
 
 ``NETWORKS`` names them with the input that each declares; ``build`` imports torch and makes one.
-Filters are causal and made by ``rtbci.recipe.make_recipe`` from the bands below.
+Filters are causal and made by ``rtbci.signal.recipe.make_recipe`` from the bands below.
 """
 
 from collections.abc import Mapping

@@ -43,7 +43,7 @@ from rtbci.networks.electrodes import FixedChannels
 from rtbci.networks.layers import TrialDropout
 from rtbci.networks.model import BackboneModule
 from rtbci.networks.sites import Sites
-from rtbci.positions import position
+from rtbci.signal.montage import position
 
 INSTALL = "pip install 'rtbci[braindecode]' brings versions that fit each other"
 # Would fetch a table of electrode positions from a hub when they are made (braindecode 1.8.1).

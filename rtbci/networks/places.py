@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbci.positions import position
+from rtbci.signal.montage import position
 from rtbci.types import Array
 
 CENTRE = (0.0, -19.0, 0.0)  # mm; middle of the template's sphere: halfway between Fpz and Oz

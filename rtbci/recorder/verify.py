@@ -17,7 +17,7 @@ from rtbci.formats.session import RECOVERED
 from rtbci.formats.xdf_salvage import BOUNDARY_TAG, FILE_HEADER, Damage, Salvage
 from rtbci.recorder import xdf_pack
 from rtbci.recorder.xdf_file import XdfFile
-from rtbci.timebase import from_stamps
+from rtbci.signal.timebase import from_stamps
 
 PART = re.compile(r"_part-(\d+)$")
 COPY_BYTES = 2**20  # at once

@@ -25,7 +25,7 @@ from rtbci.errors import BadInput
 from rtbci.formats.events import from_value
 from rtbci.recorder import xdf_pack
 from rtbci.recorder.xdf_file import XdfFile
-from rtbci.recording import Recording
+from rtbci.signal.recording import Recording
 from rtbci.types import Chunk, Marker, StreamInfo
 
 SYNC_S = 1.0  # at most so often, and at most so much is lost in a power cut

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rtbci.bundle import Bundle
-from rtbci.recording import Recording
 from rtbci.replay import Tally, check, done
 from rtbci.session.boxes import Bus, decode_child, record_child, stream_child
 from rtbci.session.folder import create
 from rtbci.session.over_bus import ENDS, HURRY, Collector, Played, Session, View, signals
 from rtbci.session.screen import open_window
+from rtbci.signal.recording import Recording
 
 LEAD_IN = "1.5"  # s; more if the readers are not there in time
 LINGER = "60"  # s that an outlet stays behind its last sample; it is told to end before

@@ -7,7 +7,7 @@ like one in the four (Berg & Scherg 1994), and there the potential has a closed 
 import numpy as np
 
 from rtbci.errors import BadInput
-from rtbci.positions import position
+from rtbci.signal.montage import position
 from rtbci.types import Array
 from sims.person.constants import (
     BERG_LAMBDA,

@@ -15,7 +15,7 @@ import numpy as np
 
 from rtbci import stimuli
 from rtbci.errors import BadInput
-from rtbci.recording import Recording
+from rtbci.signal.recording import Recording
 from rtbci.types import Array, Marker, Provenance, Samples, StreamInfo
 from sims.person import anatomy, background, features
 from sims.person.constants import (

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rtbci.ring import Ring
+from rtbci.signal.ring import Ring
 
 BLOCK = 16  # rows whose extremes are kept
 

@@ -41,7 +41,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbci.errors import BadInput
-from rtbci.recording import Recording
+from rtbci.signal.recording import Recording
 from rtbci.types import Array, Marker, Samples
 
 PAUSE = 3.0  # s between two epochs; 0.5 s epochs then come every 3.5 s (dataset: median 3.58 s)

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rtbci.extremes import Extremes
-from rtbci.preprocess import Hold, Preprocess, all_measured, measured
-from rtbci.recipe import Recipe
-from rtbci.ring import Ring
+from rtbci.signal.preprocess import Hold, Preprocess, all_measured, measured
+from rtbci.signal.recipe import Recipe
+from rtbci.signal.ring import Ring
+from rtbci.signal.rolling_range import Extremes
 from rtbci.types import Chunk, Gap, Marker, Samples, Window
 
 MARKER_WAIT = 2.0  # s, how late a marker may come and still be decided in onset order

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from rtbci.errors import BadInput
-from rtbci.preprocess import Filter, design, settling
+from rtbci.signal.preprocess import Filter, design, settling
 
 EVOKED_BANDS = ((0.1, 20.0), (0.3, 20.0))  # Hz; streams A and B of the measured mix
 EVOKED_WINDOW = (0.1, 0.8)  # s after the onset

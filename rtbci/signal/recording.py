@@ -20,8 +20,8 @@ class Recording:
     ``signal`` (rows, channels) float32 microvolts holds the samples that are there; ``gaps`` say
     where rows and sample indices part: a row behind a gap of n samples has an index n higher.
     ``epoch_rows`` is set for arrays of epochs, which hold nothing between their trials: rows per
-    epoch, each behind a gap. ``rtbci.bridge`` makes one signal of them: ``bridged`` then says at
-    which sample index each epoch begins, and all other samples are nobody's brain.
+    epoch, each behind a gap. ``rtbci.signal.epoch_gaps`` makes one signal of them: ``bridged`` then
+    says at which sample index each epoch begins, and all other samples are nobody's brain.
     """
 
     signal: Samples

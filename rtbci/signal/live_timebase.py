@@ -2,16 +2,16 @@
 
 Two ways. A stream that publishes ``t0`` and stamps every sample ``t0 + index / rate`` (ours do) is
 read exactly, row by row. Rows of anything else are counted, and a causal fit tells gaps from
-jitter (``rtbci.live.fit``), as ``rtbci.timebase`` does for whole recordings.
+jitter (``rtbci.signal.counted_rows``), as ``rtbci.signal.timebase`` does for whole recordings.
 """
 
 from dataclasses import replace
 
 import numpy as np
 
-from rtbci.live.fit import FAR, CountedRows
-from rtbci.live.index import Ledger, Line, Rows
-from rtbci.timebase import FARTHEST_S
+from rtbci.signal.counted_rows import FAR, CountedRows
+from rtbci.signal.sample_index import Ledger, Line, Rows
+from rtbci.signal.timebase import FARTHEST_S
 from rtbci.types import Array, Gap
 
 __all__ = ["RESTARTED", "LiveTimeBase", "Rows"]

@@ -7,7 +7,7 @@ flicker frequency is an instrument, not a person: the decoder would learn it, or
 
 import numpy as np
 
-from rtbci.recording import Recording
+from rtbci.signal.recording import Recording
 from rtbci.types import Array
 
 PIECE = 8.0  # s, Welch pieces with half overlap: 0.125 Hz

@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field, replace
 
-from rtbci.timebase import CLOCK_RESET
+from rtbci.signal.timebase import CLOCK_RESET
 from rtbci.types import Gap
 
 

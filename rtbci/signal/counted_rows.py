@@ -1,11 +1,11 @@
 """Rows of any amplifier, as they come: counted, with a causal fit that tells a loss from jitter.
 
-The live form of ``rtbci.timebase``. A row has the index behind the row before it, unless its stamp
-lies ahead of what the fit expects by more than the stream's own jitter. Then rows are held until
-they tell: enough of them come back to where they were (a late burst that caught up: they are let
-go as they were counted), the stamps run on at their usual pace (a loss: a ``Gap``), or they sink
-towards where they were (a long stall that is catching up: let go, and not learnt from). Nothing
-but stamps and row numbers decides, so neither arrival times nor the cut into pushes matter.
+The live form of ``rtbci.signal.timebase``. A row has the index behind the row before it, unless its
+stamp lies ahead of what the fit expects by more than the stream's own jitter. Then rows are held
+until they tell: enough of them come back to where they were (a late burst that caught up: they are
+let go as they were counted), the stamps run on at their usual pace (a loss: a ``Gap``), or they
+sink towards where they were (a long stall that is catching up: let go, and not learnt from).
+Nothing but stamps and row numbers decides, so neither arrival times nor the cut into pushes matter.
 """
 
 from dataclasses import replace
@@ -13,8 +13,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbci.live.index import Ledger, Line
-from rtbci.timebase import BEHIND_S, EDGE_S, FARTHEST_S, FLOOR_S
+from rtbci.signal.sample_index import Ledger, Line
+from rtbci.signal.timebase import BEHIND_S, EDGE_S, FARTHEST_S, FLOOR_S
 from rtbci.types import Array
 
 SIDE_S = 2.0  # seconds of rows that level and jitter are taken from
