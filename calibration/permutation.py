@@ -21,7 +21,7 @@ from calibration import evoked
 from calibration.logistic import refit_least_squares, refit_logistic
 from calibration.oscillation import Prepared
 from rtbci.decoders.oscillation import OscillationDecoder
-from rtbci.stats import SEED, balanced_accuracy, p_from_null, shuffle_within
+from rtbci.statistics.scores import SEED, balanced_accuracy, p_from_null, shuffle_within
 from rtbci.types import Array, Decoder
 
 HEADS = 1000  # shuffles of refitted heads

@@ -34,7 +34,8 @@ from rtbci.seen import learnt, marks
 from rtbci.signal.recipe import Recipe
 from rtbci.signal.recording import Recording
 from rtbci.spare import Spare
-from rtbci.stats import Scores, score, verdict
+from rtbci.statistics.scores import Scores, score
+from rtbci.statistics.verdict import verdict
 from rtbci.types import Array, Decoder, Samples
 
 Progress = Callable[[str, int, int], None]  # stage, done, of

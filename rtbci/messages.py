@@ -3,10 +3,8 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import fields
 from functools import lru_cache
 
-from rtbci.stats import Scores
 from rtbci.types import Decision
 
 DIGITS = 9  # of figures in JSON
@@ -90,11 +88,6 @@ def decision_line(decision: Decision, stamp: float) -> str:
 def _text_of(text: str | None) -> str:
     """JSON of one text."""
     return json.dumps(text, ensure_ascii=False)
-
-
-def scores_json(scores: Scores | None) -> dict[str, object]:
-    """The figures of a calibration or a replay; null where there was nothing to count."""
-    return {f.name: getattr(scores, f.name, None) for f in fields(Scores) if f.name != "n"}
 
 
 def _text(value: object) -> str | None:

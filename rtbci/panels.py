@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbci.stats import GO_P, Scores
+from rtbci.statistics.scores import Scores
+from rtbci.statistics.verdict import GO_P
 from rtbci.types import Array
 
 if TYPE_CHECKING:

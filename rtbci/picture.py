@@ -18,7 +18,8 @@ from rtbci import panels
 from rtbci.errors import BadInput
 from rtbci.formats.source import clean
 from rtbci.panels import DPI, GREY, INK, PAPER, RIGHT, SIZE, WARNING, Session, percent, shown_p
-from rtbci.stats import CAUTION_P, FEWEST_FOR_GO, GO_P, Scores
+from rtbci.statistics.scores import Scores
+from rtbci.statistics.verdict import CAUTION_P, FEWEST_FOR_GO, GO_P
 from rtbci.types import Decision
 
 if TYPE_CHECKING:

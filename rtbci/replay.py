@@ -8,14 +8,14 @@ import numpy as np
 
 from rtbci.bundle import Bundle
 from rtbci.errors import BadInput
-from rtbci.messages import scores_json
 from rtbci.pipeline import Pipeline
 from rtbci.seen import learnt, marks, shared
 from rtbci.shifts import last_shifts
 from rtbci.signal.epoch_gaps import bridge, held
 from rtbci.signal.quality import humming, implausible
 from rtbci.signal.recording import Recording
-from rtbci.stats import PERMUTATIONS, Scores, permutation_p, score, verdict
+from rtbci.statistics.scores import PERMUTATIONS, Scores, permutation_p, score, scores_json
+from rtbci.statistics.verdict import verdict
 from rtbci.types import Array, Decision
 
 CHUNK = 1.0  # s pushed at once; decisions do not depend on it

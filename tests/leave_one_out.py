@@ -285,7 +285,7 @@ def network_windows(
 def scores(name: str, logits: np.ndarray, y: np.ndarray) -> dict[str, float]:
     """Balanced accuracy and log-loss of one decoder on the test trials."""
     from rtbci.judge import softmax
-    from rtbci.stats import balanced_accuracy
+    from rtbci.statistics.scores import balanced_accuracy
 
     accuracy = balanced_accuracy(y, logits.argmax(axis=1), logits.shape[1])
     p = softmax(logits.astype(float))[np.arange(len(y)), y]

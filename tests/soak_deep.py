@@ -155,7 +155,7 @@ def informative(trials: Any, recipe: Any) -> np.ndarray:
 def accuracy(bundle: Any, recording: Any, gone: list[str]) -> float:
     """Balanced accuracy of a stream that lacks the electrodes ``gone``."""
     from rtbci.pipeline import Pipeline
-    from rtbci.stats import balanced_accuracy
+    from rtbci.statistics.scores import balanced_accuracy
 
     kept = tuple(name for name in recording.info.channels if name not in gone)
     short = recording.pick(kept)

@@ -12,7 +12,7 @@ from rtbci.alignment import Alignment, between, covariances, reference
 from rtbci.bundle import Bundle
 from rtbci.judge import Judge, decoder_input
 from rtbci.signal.recording import Recording
-from rtbci.stats import auc_interval
+from rtbci.statistics.scores import auc_interval
 from rtbci.types import Array
 from sims.generate import generate
 

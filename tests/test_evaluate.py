@@ -32,9 +32,9 @@ from calibration.training import Plan, calibrate
 from gui import palette
 from rtbci import cli
 from rtbci.errors import BadInput
-from rtbci.metrics import balanced_accuracy
 from rtbci.recorder.xdf_writer import write_recording
 from rtbci.signal.recording import Recording
+from rtbci.statistics.metrics import balanced_accuracy
 from sims.generate import generate
 
 NASTY = "tool & <script>alert(1)</script>"
@@ -634,7 +634,7 @@ def test_people_who_differ_too_much_say_nothing_of_the_next():
 
 
 def test_an_interval_over_people_ends_where_the_scale_does():
-    from rtbci.metrics import measure, over_subjects
+    from rtbci.statistics.metrics import measure, over_subjects
 
     each = [measure(table(skill, seed=2).predictions(3.8)) for skill in (0, 0.2, 6)]
     for name in each[0]:

@@ -12,7 +12,7 @@ from calibration.evaluation.document import report
 from calibration.evaluation.figures import RETRIEVAL
 from calibration.evaluation.values import Evaluation, Part, Retrieval, Table
 from rtbci import cli
-from rtbci.predictions import Figure
+from rtbci.statistics.predictions import Figure
 
 CATEGORIES = 4
 

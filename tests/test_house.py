@@ -25,8 +25,8 @@ FENCES = {  # library -> the only places that import it
     "pyqtgraph": ("gui/",),
     "pylsl": ("rtbci/lsl/",),
     "torch": ("rtbci/networks/", "rtbci/text/", "calibration/"),
-    "sklearn": ("calibration/", "rtbci/stats.py"),
-    "pyriemann": ("calibration/", "rtbci/stats.py"),
+    "sklearn": ("calibration/", "rtbci/statistics/scores.py"),
+    "pyriemann": ("calibration/", "rtbci/statistics/scores.py"),
     "mne": ("rtbci/formats/", "rtbci/mne_bridge.py"),
     "mne_realtime": ("rtbci/mne_bridge.py",),
     "mne_lsl": ("rtbci/bench/receivers.py",),
@@ -52,7 +52,7 @@ LIGHT = (  # what every child on the live path loads
     *("rtbci/live/*.py", "rtbci/session/*.py", "rtbci/recorder/*.py", "rtbci/doctor/*.py"),
     *("rtbci/bench/*.py", "rtbci/decoders/*.py", "rtbci/formats/*.py"),
 )
-NOT_LIGHT = {"rtbci/stats.py", "rtbci/mne_bridge.py", "rtbci/__main__.py"}
+NOT_LIGHT = {"rtbci/statistics/scores.py", "rtbci/mne_bridge.py", "rtbci/__main__.py"}
 HEAVY = (
     *("scipy", "sklearn", "pyriemann", "mne", "torch", "PySide6", "matplotlib", "pandas"),
     *("transformers", "diffusers", "numba", "rich"),

@@ -14,7 +14,7 @@ from rtbci.judge import Judge, decoder_input
 from rtbci.latency import EVERY, LatencyGate, lagged_bins, lags
 from rtbci.pipeline import Pipeline
 from rtbci.signal.recording import Recording
-from rtbci.stats import auc_interval
+from rtbci.statistics.scores import auc_interval
 from sims.generate import generate
 
 LABELS = {"1": "house", "2": "face"}

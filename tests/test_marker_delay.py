@@ -14,7 +14,7 @@ from calibration.training import Plan
 from rtbci.bundle import Bundle
 from rtbci.replay import Tally, replay, summary
 from rtbci.signal.recording import Recording
-from rtbci.stats import auc_interval
+from rtbci.statistics.scores import auc_interval
 from tests.test_real_recordings import GRATING, HOUSE, ODDBALL, opened, quick, usable
 from tests.test_real_recordings import auc as auc_of
 

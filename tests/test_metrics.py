@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import sklearn.metrics as reference
 
-from rtbci import metrics
-from rtbci.metrics import TASK1, measure, over_subjects, wolpaw
-from rtbci.predictions import SHUFFLES, Predictions, shuffle_labels
+from rtbci.statistics import metrics
+from rtbci.statistics.metrics import TASK1, measure, over_subjects, wolpaw
+from rtbci.statistics.predictions import SHUFFLES, Predictions, shuffle_labels
 
 LEVEL_ROUNDS = 300
 FEW = 199  # shuffles, where many experiments are made

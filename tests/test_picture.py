@@ -9,7 +9,7 @@ import pytest
 
 from rtbci.errors import BadInput
 from rtbci.picture import Fonts, arrange, headline, session_picture
-from rtbci.stats import Scores, permutation_p, score
+from rtbci.statistics.scores import Scores, permutation_p, score
 from rtbci.types import Decision
 
 TWO = ("face", "house")

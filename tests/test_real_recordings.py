@@ -16,7 +16,7 @@ from rtbci.formats import read
 from rtbci.replay import Tally, replay
 from rtbci.shifts import told
 from rtbci.signal.recording import Recording
-from rtbci.stats import auc_interval
+from rtbci.statistics.scores import auc_interval
 from rtbci.types import Decision
 
 HOUSE = {"1": "house", "2": "face"}

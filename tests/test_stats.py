@@ -7,8 +7,8 @@ import pytest
 from scipy.stats import binom, norm
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score
 
-from rtbci import stats
-from rtbci.stats import (
+from rtbci.statistics import scores
+from rtbci.statistics.scores import (
     Scores,
     auc_interval,
     balanced_accuracy,
@@ -16,9 +16,9 @@ from rtbci.stats import (
     permutation_p,
     score,
     shuffle_within,
-    verdict,
     wilson,
 )
+from rtbci.statistics.verdict import verdict
 from rtbci.types import Array
 
 DISTANCE = 1.0  # standard deviations between two classes of simulated trials
@@ -181,7 +181,7 @@ def test_shuffling_stays_inside_blocks():
 
 
 def test_p_of_predictions_that_know_nothing_is_small_as_rarely_as_it_says(monkeypatch):
-    monkeypatch.setattr(stats, "PERMUTATIONS", 200)
+    monkeypatch.setattr(scores, "PERMUTATIONS", 200)
     rng, blocks = np.random.default_rng(8), np.repeat(np.arange(4), 60)
     p = np.array(
         [
@@ -208,7 +208,7 @@ def test_knowing_the_time_instead_of_the_class_is_not_significant():
     assert permutation_p(true, named, blocks, 2) > 0.05
 
 
-def scores(**values) -> Scores:
+def passing_scores(**values) -> Scores:
     """Figures of a decoder that deserves GO, but for ``values``."""
     return replace(
         Scores(
@@ -233,6 +233,6 @@ def scores(**values) -> Scores:
     ],
 )
 def test_the_verdict_keeps_its_rules(values, said, because):
-    verdict_, reason = verdict(scores(**values))
+    verdict_, reason = verdict(passing_scores(**values))
     assert verdict_ == said
     assert because in reason

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from rtbci.predictions import RESAMPLES, SHUFFLES, Figure
-from rtbci.stats import SEED, Interval, p_from_null, wilson
+from rtbci.statistics.predictions import RESAMPLES, SHUFFLES, Figure
+from rtbci.statistics.scores import SEED, Interval, p_from_null, wilson
 from rtbci.types import Array, Samples
 
 FEWEST = 20  # captions, below which nothing is asked

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.evaluation.values import Control, Table
-from rtbci.metrics import balanced_accuracy
-from rtbci.predictions import Figure, Predictions
 from rtbci.signal.recording import Recording
+from rtbci.statistics.metrics import balanced_accuracy
+from rtbci.statistics.predictions import Figure, Predictions
 from rtbci.types import Marker, Samples
 
 NOISE, SHUFFLED, BEFORE = "Noise", "Shuffled labels", "Before the onset"
@@ -100,6 +100,6 @@ def before_words(recordings_are_bridged: bool) -> str:
 
 def lying(true: NDArray[np.int64], blocks: np.ndarray, seed: int = SEED) -> NDArray[np.int64]:
     """Labels for training a head that can have learnt nothing: shuffled within blocks."""
-    from rtbci.predictions import shuffle_labels
+    from rtbci.statistics.predictions import shuffle_labels
 
     return shuffle_labels(true, blocks, 1, seed)[0].astype(np.int64)

@@ -17,7 +17,7 @@ from calibration.evaluation.page import limits, page
 from calibration.evaluation.values import Control, Evaluation, Retrieval
 from rtbci.errors import BadInput
 from rtbci.messages import line
-from rtbci.predictions import Figure
+from rtbci.statistics.predictions import Figure
 
 MOST_FOLDERS = 999
 

@@ -10,15 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from calibration.evaluation.values import Control, Evaluation, Overlap, Part, Table
-from rtbci.metrics import (
+from rtbci.statistics.metrics import (
     FEWEST_PEOPLE,
     balanced_accuracy,
     bin_edges,
     measure,
     over_subjects,
 )
-from rtbci.predictions import Figure
-from rtbci.stats import FEWEST_FOR_GO, GO_P, wilson
+from rtbci.statistics.predictions import Figure
+from rtbci.statistics.scores import wilson
+from rtbci.statistics.verdict import FEWEST_FOR_GO, GO_P
 from rtbci.types import Array
 
 ABOVE, NOT_ABOVE, FAILED = "above chance", "not above chance", "a control failed"

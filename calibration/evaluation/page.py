@@ -26,7 +26,7 @@ from calibration.evaluation.figures import (
 )
 from calibration.evaluation.style import STYLE
 from calibration.evaluation.values import Evaluation
-from rtbci.predictions import Figure
+from rtbci.statistics.predictions import Figure
 
 TONES = {ABOVE: "good", NOT_ABOVE: "doubtful"}  # else "bad"
 MOST_CLASSES = 60  # in a confusion matrix; more are only in the JSON

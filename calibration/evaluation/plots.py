@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from html import escape
 
 from calibration.evaluation.figures import HALF_UP, Bin, said_p, shown, shown_p
-from rtbci.predictions import Figure
+from rtbci.statistics.predictions import Figure
 from rtbci.types import Array
 
 WIDTH = 880  # of the page's column

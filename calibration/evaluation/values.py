@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbci.judge import softmax
-from rtbci.predictions import SHUFFLES, Figure, Predictions
+from rtbci.statistics.predictions import SHUFFLES, Figure, Predictions
 from rtbci.types import Array, Samples
 
 

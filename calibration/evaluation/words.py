@@ -17,8 +17,9 @@ from calibration.evaluation.values import Part, Retrieval, Table, joined
 from calibration.pretraining.corpus import Points
 from rtbci.errors import BadInput, Missing
 from rtbci.judge import softmax
-from rtbci.predictions import SHUFFLES
-from rtbci.stats import GO_P, SEED, p_from_null
+from rtbci.statistics.predictions import SHUFFLES
+from rtbci.statistics.scores import SEED, p_from_null
+from rtbci.statistics.verdict import GO_P
 from rtbci.types import Samples
 
 PROMPT = "a picture of a {}"  # as for the teacher of pretraining

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from calibration.pretraining import Backbone
     from calibration.training import Plan, Result
     from rtbci.bundle import Bundle
-    from rtbci.stats import Scores
+    from rtbci.statistics.scores import Scores
 
 HELP = """Train a decoder for one person from recordings and count how good it is.
 
@@ -215,7 +215,7 @@ def run(args: argparse.Namespace) -> int:
 
 def result_json(result: "Result", folder: Path) -> dict[str, object]:
     """The result as programs read it."""
-    from rtbci.messages import scores_json
+    from rtbci.statistics.scores import scores_json
 
     assert result.scores is not None
     return {

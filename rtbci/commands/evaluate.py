@@ -12,7 +12,7 @@ from rtbci.options import check_out, progress_bar, say, stages
 if TYPE_CHECKING:
     from calibration.evaluation.document import Report
     from calibration.evaluation.values import Evaluation
-    from rtbci.predictions import Figure
+    from rtbci.statistics.predictions import Figure
 
 HELP = """Test a model on recordings that it was not trained on, with controls.
 

@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbci.predictions import AT_ONCE, Figure, Predictions
-from rtbci.stats import SEED, Interval, p_from_null, share_intervals
+from rtbci.statistics.predictions import AT_ONCE, Figure, Predictions
+from rtbci.statistics.scores import SEED, Interval, p_from_null, share_intervals
 from rtbci.types import Array
 
 BINS = 10  # of confidences, with equal counts: decoders of 20 classes are rarely sure

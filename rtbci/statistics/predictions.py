@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbci.stats import SEED, Interval
+from rtbci.statistics.scores import SEED, Interval
 from rtbci.types import Array
 
 SHUFFLES = 1000  # of labels within blocks
@@ -99,7 +99,7 @@ class Predictions:
     def resampled_tables(self) -> Array:
         """(resamples, classes, classes) bootstrap of ``table`` within classes.
 
-        One trial fewer is drawn than there are, as in ``rtbci.stats``.
+        One trial fewer is drawn than there are, as in ``rtbci.statistics.scores``.
         """
         rng, table = np.random.default_rng(SEED), self.table
         out = np.zeros((RESAMPLES, self.k, self.k))

@@ -7,7 +7,7 @@ few trials come out too short); where every class was always or never right a bo
 spread, and Wilson's interval of the smallest class stands in.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -18,9 +18,6 @@ Interval = tuple[float, float]
 RESAMPLES = 2000  # of the bootstrap
 PERMUTATIONS = 2000  # of labels against fixed predictions
 SEED = 20  # the same input gives the same figures
-GO_P = 0.01  # above chance
-CAUTION_P = 0.05
-FEWEST_FOR_GO = 40  # test trials
 
 
 @dataclass(frozen=True)
@@ -63,6 +60,11 @@ def score(true: np.ndarray, probabilities: Array, p_value: float, permutations: 
         permutations=permutations,
         interval=kind,
     )
+
+
+def scores_json(scores: Scores | None) -> dict[str, object]:
+    """The figures of a calibration or a replay; null where there was nothing to count."""
+    return {f.name: getattr(scores, f.name, None) for f in fields(Scores) if f.name != "n"}
 
 
 def share_intervals(hits: np.ndarray, counts: np.ndarray) -> tuple[Interval, Interval, str]:
@@ -160,19 +162,6 @@ def shuffle_within(labels: np.ndarray, blocks: np.ndarray, rng: np.random.Genera
         members = np.flatnonzero(blocks == block)
         out[members] = labels[rng.permutation(members)]
     return out
-
-
-def verdict(scores: Scores) -> tuple[str, str]:
-    """GO, CAUTION or NO-GO, and the reason in a sentence."""
-    low = scores.balanced_accuracy_ci95[0]
-    p = f"p = {scores.p_value:.3g}"
-    if scores.p_value <= GO_P and low > scores.chance:
-        if scores.n >= FEWEST_FOR_GO:
-            return "GO", f"above chance ({p})"
-        return "CAUTION", f"above chance ({p}), but only {scores.n} test trials"
-    if scores.p_value <= CAUTION_P:
-        return "CAUTION", f"perhaps above chance ({p}); more trials would tell"
-    return "NO-GO", f"not above chance ({p})"
 
 
 def _percentiles(value: float, resampled: Array, smallest: int) -> Interval:
