@@ -1,8 +1,8 @@
 """Fit the evoked decoder with scikit-learn and pyriemann; what they learn is stored as arrays.
 
-The three members and their settings are the measured mix (see ``rtbci/decoders/evoked.py``):
-nothing is chosen, so nothing can be chosen by luck. ``embed`` makes the features, ``fit`` the heads
-upon them.
+The three members and their settings are the measured mix (see
+``rtbci/decoding/decoders/evoked.py``): nothing is chosen, so nothing can be chosen by luck.
+``embed`` makes the features, ``fit`` the heads upon them.
 """
 
 from dataclasses import replace
@@ -14,8 +14,8 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from rtbci.decoders.evoked import CLIP, MEANS_RATE, EvokedDecoder, beside, binned
-from rtbci.decoders.riemann import inverse_root, oas
+from rtbci.decoding.decoders.evoked import CLIP, MEANS_RATE, EvokedDecoder, beside, binned
+from rtbci.decoding.decoders.riemann import inverse_root, oas
 from rtbci.types import Array
 
 COMPONENTS = 24  # electrodes beyond this are reduced to so many principal components

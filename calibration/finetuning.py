@@ -13,15 +13,15 @@ import numpy as np
 
 from calibration.logistic import fit_logistic
 from calibration.nested import inner_blocks, losses
-from rtbci.decoders.montagenet import MontageNet
-from rtbci.decoders.network import NetworkMember, about
+from rtbci.decoding.decoders.montagenet import MontageNet
+from rtbci.networks.torch_decoder import NetworkMember, about
 from rtbci.signal.recipe import Recipe
 from rtbci.types import Array
 
 if TYPE_CHECKING:
     from calibration.pretraining.folder import Backbone
+    from rtbci.decoding.decoders.scaling import Preparation
     from rtbci.networks.model import Head, Model
-    from rtbci.networks.preparation import Preparation
 
 Member = MontageNet | NetworkMember
 
@@ -64,7 +64,7 @@ def tune(
 
     ``how`` a key of ``TUNINGS``.
     """
-    from rtbci.networks.preparation import fit_preparation
+    from rtbci.decoding.decoders.scaling import fit_preparation
 
     model = backbone.module(SEED)
     model.backbone.mount(recipe.channels)

@@ -4,8 +4,8 @@ import numpy as np
 
 from calibration import evoked
 from calibration.trials import Trials
-from rtbci.judge import decoder_input
-from rtbci.latency import LatencyGate, Template, lagged_bins, lags
+from rtbci.decoding.latency_gate import LatencyGate, Template, lagged_bins, lags
+from rtbci.decoding.scorer import decoder_input
 from rtbci.signal.recipe import Recipe
 from rtbci.types import Array, Samples
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from calibration import evoked
-from rtbci.judge import softmax
+from rtbci.decoding.scorer import softmax
 from rtbci.types import Array
 
 INNER = 4  # blocks of the training part

@@ -15,7 +15,12 @@ from numpy.typing import NDArray
 from pyriemann.geometry.base import invsqrtm
 from sklearn.linear_model import LogisticRegression
 
-from rtbci.decoders.oscillation import OscillationDecoder, View, correlations, log_covariances
+from rtbci.decoding.decoders.oscillation import (
+    OscillationDecoder,
+    View,
+    correlations,
+    log_covariances,
+)
 from rtbci.errors import BadInput
 from rtbci.types import Array
 

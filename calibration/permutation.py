@@ -20,7 +20,7 @@ from sklearn.covariance import ledoit_wolf
 from calibration import evoked
 from calibration.logistic import refit_least_squares, refit_logistic
 from calibration.oscillation import Prepared
-from rtbci.decoders.oscillation import OscillationDecoder
+from rtbci.decoding.decoders.oscillation import OscillationDecoder
 from rtbci.statistics.scores import SEED, balanced_accuracy, p_from_null, shuffle_within
 from rtbci.types import Array, Decoder
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from calibration import oscillation
-from rtbci.bundle import RATE_TOLERANCE, Bundle
+from rtbci.decoding.bundle import RATE_TOLERANCE, Bundle
 from rtbci.errors import BadInput
 from rtbci.options import REJECT
 from rtbci.signal.epoch_gaps import held_by_all, window_inside

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rtbci.judge import swings
+from rtbci.decoding.interpolation import FEWEST_ELECTRODES, Spare
+from rtbci.decoding.scorer import swings
 from rtbci.signal.recipe import Recipe
-from rtbci.spare import FEWEST_ELECTRODES, Spare
 from rtbci.types import Array, Samples
 
 WHOLE_SHARE = 0.5  # of the trials, with which covariances are taken from whole trials only

@@ -15,8 +15,8 @@ import numpy as np
 from calibration import evoked
 from calibration.finetuning import Tuned, tune
 from calibration.nested import inner_logits, losses
-from rtbci.decoders.evoked import STREAMS
-from rtbci.decoders.stacked import StackedDecoder
+from rtbci.decoding.decoders.evoked import STREAMS
+from rtbci.decoding.decoders.stacked import StackedDecoder
 from rtbci.signal.recipe import Recipe
 from rtbci.types import Array
 

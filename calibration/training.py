@@ -22,18 +22,18 @@ from calibration.validation import (
     outer_parts,
     time_blocks,
 )
-from rtbci.alignment import reference
-from rtbci.bundle import Bundle
-from rtbci.decoders.stacked import StackedDecoder
-from rtbci.decoders.updated import UpdatedDecoder
+from rtbci.decoding.bundle import Bundle
+from rtbci.decoding.decoders.stacked import StackedDecoder
+from rtbci.decoding.decoders.updated import UpdatedDecoder
+from rtbci.decoding.interpolation import Spare
+from rtbci.decoding.latency_gate import Template
+from rtbci.decoding.recentering import reference
+from rtbci.decoding.scorer import Judge, decoder_input, softmax, whole
+from rtbci.decoding.trial_hashes import learnt, marks
 from rtbci.errors import BadInput, NoUsableSignal
-from rtbci.judge import Judge, decoder_input, softmax, whole
-from rtbci.latency import Template
 from rtbci.options import same_subject
-from rtbci.seen import learnt, marks
 from rtbci.signal.recipe import Recipe
 from rtbci.signal.recording import Recording
-from rtbci.spare import Spare
 from rtbci.statistics.scores import Scores, score
 from rtbci.statistics.verdict import verdict
 from rtbci.types import Array, Decoder, Samples
@@ -52,7 +52,7 @@ class Fitted:
     x: Array  # the decoder windows it was trained on
     shifts: dict[int, int]  # recording to shift, samples
     spare: Spare | None = None
-    family: str = "evoked"  # a key of rtbci.decoders.FAMILIES
+    family: str = "evoked"  # a key of rtbci.decoding.decoders.FAMILIES
     tuned: stacking.Tuned | None = None
 
 

@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from rtbci.decoding.interpolation import spared
+from rtbci.decoding.scorer import TOLERANT, within
+from rtbci.decoding.trial_hashes import marks, shared
 from rtbci.errors import BadInput
-from rtbci.judge import TOLERANT, within
-from rtbci.seen import marks, shared
 from rtbci.signal.epoch_gaps import bridge
 from rtbci.signal.quality import dead_electrodes, implausible
 from rtbci.signal.recipe import Recipe
 from rtbci.signal.recording import Recording
 from rtbci.signal.windows import Windows
-from rtbci.spare import spared
 from rtbci.types import Samples, Window
 
 FEWEST_MARKERS = 10  # of the labelled classes in one recording
@@ -58,7 +58,7 @@ def collect(
 ) -> tuple[Trials, list[Recording], list[Refused]]:
     """Trials of the usable recordings, these recordings, and the refused ones.
 
-    No trial counts twice, and none of ``learnt`` (``rtbci.seen``) again.
+    No trial counts twice, and none of ``learnt`` (``rtbci.decoding.trial_hashes``) again.
     """
     seen: dict[str, str] = {}
     taken: list[Mapping[str, object]] = []

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from rtbci.decoding.decoders.scaling import Preparation
 from rtbci.networks.layers import set_keys
 from rtbci.networks.member import WHO
 from rtbci.networks.model import Model
-from rtbci.networks.preparation import Preparation
-from rtbci.networks.sites import sites_of
+from rtbci.networks.recordings import sites_of
 from rtbci.types import Array, Samples
 
 if TYPE_CHECKING:

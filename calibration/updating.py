@@ -13,10 +13,10 @@ import numpy as np
 from calibration import evoked
 from calibration.nested import inner_logits, losses
 from calibration.stacking import spans, weigh
-from rtbci.bundle import Bundle
-from rtbci.decoders import UPDATED
-from rtbci.decoders.evoked import STREAMS
-from rtbci.decoders.updated import UpdatedDecoder
+from rtbci.decoding.bundle import Bundle
+from rtbci.decoding.decoders import UPDATED
+from rtbci.decoding.decoders.evoked import STREAMS
+from rtbci.decoding.decoders.updated import UpdatedDecoder
 from rtbci.errors import BadInput
 from rtbci.signal.recipe import Recipe
 from rtbci.types import Array

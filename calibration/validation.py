@@ -3,7 +3,7 @@
 import numpy as np
 
 from calibration.trials import Trials
-from rtbci.judge import softmax
+from rtbci.decoding.scorer import softmax
 from rtbci.types import Array
 
 BLOCKS = 5  # at least; contiguous in time, never across recordings

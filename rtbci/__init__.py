@@ -11,14 +11,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rtbci.bundle import load_bundle
+    from rtbci.decoding.bundle import load_bundle
+    from rtbci.decoding.pipeline import Pipeline
     from rtbci.formats import read
-    from rtbci.pipeline import Pipeline
 
 __version__ = "0.1.0"
 __all__ = ["Pipeline", "__version__", "load_bundle", "read"]
 
-_HOMES = {"Pipeline": "rtbci.pipeline", "load_bundle": "rtbci.bundle", "read": "rtbci.formats"}
+_HOMES = {
+    "Pipeline": "rtbci.decoding.pipeline",
+    "load_bundle": "rtbci.decoding.bundle",
+    "read": "rtbci.formats",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from rtbci.replay import Tally, reasons
+from rtbci.decoding.offline import Tally, reasons
 
 
 def show(result: Mapping[str, object], tally: Tally, *more: tuple[str, str]) -> None:

@@ -19,8 +19,8 @@ import numpy as np
 import pytest
 
 from calibration.training import Plan, calibrate
-from rtbci.bundle import Bundle
-from rtbci.pipeline import Pipeline
+from rtbci.decoding.bundle import Bundle
+from rtbci.decoding.pipeline import Pipeline
 from rtbci.signal.recording import Recording
 from rtbci.types import Decision, Gap
 from sims.generate import generate

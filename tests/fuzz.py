@@ -103,8 +103,9 @@ def serve() -> None:
     """Answer one line of JSON per line of JSON, until there are no more."""
     answers = os.dup(1)
     os.dup2(2, 1)  # what a library prints must not mix with the answers
-    for name in ("rtbci.formats.npy", "rtbci.formats.muse", "rtbci.formats.xdf", "rtbci.bundle",
-                 "rtbci.formats.mne_files", "rtbci.pipeline", "scipy.io", "pyxdf", "safetensors",
+    for name in ("rtbci.formats.npy", "rtbci.formats.muse", "rtbci.formats.xdf",
+                 "rtbci.decoding.bundle", "rtbci.formats.mne_files", "rtbci.decoding.pipeline",
+                 "scipy.io", "pyxdf", "safetensors",
                  "mne.io", "mne.epochs", "mne.io.eeglab", "mne.io.brainvision", "mne.io.edf",
                  "safetensors.numpy"):  # fmt: skip
         __import__(name)
@@ -292,8 +293,8 @@ def recording_faults(recording) -> list[str]:
 
 def bundle_faults(path: Path) -> list[str]:
     """Whether a bundle that loads can decode ten seconds."""
-    from rtbci.bundle import load_bundle
-    from rtbci.pipeline import Pipeline
+    from rtbci.decoding.bundle import load_bundle
+    from rtbci.decoding.pipeline import Pipeline
     from rtbci.types import Chunk, Marker
 
     bundle = load_bundle(path)

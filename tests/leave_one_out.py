@@ -43,7 +43,7 @@ SEED = 0
 SOURCES = ("rtbci/networks", "rtbci/decoders", "rtbci/stimuli", "calibration", "sims/person",
            "sims/dataset.py", "rtbci/signal/epoch_gaps.py", "rtbci/signal/windows.py",
            "rtbci/signal/preprocess.py", "rtbci/signal/recipe.py",
-           "rtbci/judge.py", "rtbci/spare.py",
+           "rtbci/decoding/scorer.py", "rtbci/decoding/interpolation.py",
            "tests/leave_one_out.py")  # fmt: skip
 
 
@@ -141,9 +141,9 @@ def learn(folder: Path, out: Path, model: str, shared: str, **chosen: Any) -> No
 def stacked(strength: str, who: str, backbone: Any) -> dict[str, Any]:
     """Stacked decoders, tuned in two ways, and the closed form inside them, on the same trials."""
     from calibration.training import fit
-    from rtbci.decoders.evoked import STREAMS
-    from rtbci.decoders.stacked import StackedDecoder
-    from rtbci.judge import decoder_input
+    from rtbci.decoding.decoders.evoked import STREAMS
+    from rtbci.decoding.decoders.stacked import StackedDecoder
+    from rtbci.decoding.scorer import decoder_input
 
     plan, recipe, trials = cut(strength, who, backbone)
     train, test = parts(trials)
@@ -168,7 +168,7 @@ def stacked(strength: str, who: str, backbone: Any) -> dict[str, Any]:
 def closed(strength: str, who: str) -> dict[str, Any]:
     """The closed form alone: what the command without a backbone fits."""
     from calibration.training import fit
-    from rtbci.judge import decoder_input
+    from rtbci.decoding.scorer import decoder_input
 
     plan, recipe, trials = cut(strength, who, None)
     train, test = parts(trials)
@@ -181,7 +181,7 @@ def tuned(strength: str, who: str, backbone: Any) -> dict[str, Any]:
     """Another pretrained network: a head on its frozen embedding, as MontageNet gets one."""
     from calibration import finetuning
     from calibration.logistic import fit_logistic
-    from rtbci.networks.preparation import fit_preparation
+    from rtbci.decoding.decoders.scaling import fit_preparation
 
     x, y, names = network_windows(strength, who, backbone)
     prepared = fit_preparation(x[:CALIBRATED])
@@ -284,7 +284,7 @@ def network_windows(
 
 def scores(name: str, logits: np.ndarray, y: np.ndarray) -> dict[str, float]:
     """Balanced accuracy and log-loss of one decoder on the test trials."""
-    from rtbci.judge import softmax
+    from rtbci.decoding.scorer import softmax
     from rtbci.statistics.scores import balanced_accuracy
 
     accuracy = balanced_accuracy(y, logits.argmax(axis=1), logits.shape[1])

@@ -17,7 +17,7 @@ import psutil
 import pyxdf
 
 from rtbci.bench.offline import synthetic_bundle
-from rtbci.bundle import Bundle
+from rtbci.decoding.bundle import Bundle
 from tests.boxes_on_bus import Event
 from tests.live_session import Box
 from tests.lsl_source import session

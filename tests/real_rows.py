@@ -28,7 +28,7 @@ VARIANTS = ("closed form", "network", "half and half", "chosen")
 def row(eeg: Path, name: str, backbone: Any) -> dict[str, float]:
     """AUC of each variant, and the weight that the calibration gave the network."""
     from calibration.plan import Plan
-    from rtbci.decoders.stacked import StackedDecoder
+    from rtbci.decoding.decoders.stacked import StackedDecoder
 
     train, test = split(eeg, name)
     bundle = quick(train, Plan("sub-00", ROWS[name][1], backbone=backbone))

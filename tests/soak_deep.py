@@ -108,7 +108,7 @@ def electrodes_unit(seed: int) -> dict[str, Any]:
     from calibration.plan import Plan, plan_recipe
     from calibration.training import fit
     from calibration.trials import collect
-    from rtbci.bundle import Bundle
+    from rtbci.decoding.bundle import Bundle
     from rtbci.signal.epoch_gaps import bridge
     from sims.dataset import Settings
     from sims.person import Person
@@ -144,7 +144,7 @@ def electrodes_unit(seed: int) -> dict[str, Any]:
 
 def informative(trials: Any, recipe: Any) -> np.ndarray:
     """How much each electrode (channels,) differs between classes: mean F-ratio over time."""
-    from rtbci.judge import decoder_input
+    from rtbci.decoding.scorer import decoder_input
 
     x = np.stack([decoder_input(recipe, each, 0)[0] for each in trials.x])
     means = np.stack([x[trials.y == k].mean(axis=0) for k in np.unique(trials.y)])
@@ -154,7 +154,7 @@ def informative(trials: Any, recipe: Any) -> np.ndarray:
 
 def accuracy(bundle: Any, recording: Any, gone: list[str]) -> float:
     """Balanced accuracy of a stream that lacks the electrodes ``gone``."""
-    from rtbci.pipeline import Pipeline
+    from rtbci.decoding.pipeline import Pipeline
     from rtbci.statistics.scores import balanced_accuracy
 
     kept = tuple(name for name in recording.info.channels if name not in gone)

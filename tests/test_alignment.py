@@ -7,10 +7,10 @@ import pytest
 
 from calibration.training import Plan, calibrate
 from calibration.trials import Trials, cut
-from rtbci import alignment
-from rtbci.alignment import Alignment, between, covariances, reference
-from rtbci.bundle import Bundle
-from rtbci.judge import Judge, decoder_input
+from rtbci.decoding import recentering
+from rtbci.decoding.bundle import Bundle
+from rtbci.decoding.recentering import Alignment, between, covariances, reference
+from rtbci.decoding.scorer import Judge, decoder_input
 from rtbci.signal.recording import Recording
 from rtbci.statistics.scores import auc_interval
 from rtbci.types import Array
@@ -103,7 +103,7 @@ def test_a_share_of_the_way_is_a_power_of_the_map():
 def test_before_evidence_it_is_the_identity(bundle, then):
     follower = Alignment(then)
     x = inputs(windows(made(3, 20), bundle), bundle)
-    for trial in x[: alignment.EVERY - 1]:
+    for trial in x[: recentering.EVERY - 1]:
         assert follower.apply(trial) is trial
         follower.after(trial)
     follower.after(x[4])  # and then it begins with a small step
@@ -177,7 +177,7 @@ def test_trials_beyond_the_limit_teach_nothing(bundle, then):
 
 def test_the_reference_is_the_mean_of_limited_covariances():
     x = np.random.default_rng(13).normal(0, 20, (6, 2, 3, 40))
-    limited = np.clip(x, -alignment.CLIP, alignment.CLIP)
+    limited = np.clip(x, -recentering.CLIP, recentering.CLIP)
     expected = [[np.cov(limited[i, s], bias=True) for s in range(2)] for i in range(6)]
     assert reference(x) == pytest.approx(np.mean(expected, axis=0))
     assert covariances(x[0]) == pytest.approx(np.array(expected[0]))

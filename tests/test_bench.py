@@ -13,11 +13,11 @@ from rtbci.bench import live, offline
 from rtbci.bench.live import Child, Turn
 from rtbci.bench.offline import Figure
 from rtbci.bench.receivers import Tape
-from rtbci.bundle import load_bundle
 from rtbci.commands import bench
+from rtbci.decoding.bundle import load_bundle
+from rtbci.decoding.pipeline import Pipeline
 from rtbci.errors import BadInput, Missing
 from rtbci.formats import read
-from rtbci.pipeline import Pipeline
 
 
 @pytest.mark.parametrize(

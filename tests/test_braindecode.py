@@ -24,7 +24,7 @@ from rtbci.errors import BadInput, Missing
 from rtbci.networks import Dims, build, network, others
 from rtbci.networks.layers import set_keys
 from rtbci.networks.model import Model
-from rtbci.networks.sites import Sites
+from rtbci.networks.recordings import Sites
 from tests.picture_dataset import CHANNELS, write_dataset
 
 CAP = ("Fz", "Cz", "Pz", "Oz", "C3", "C4", "P3", "P4")

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from calibration.training import Plan, calibrate, plan_recipe
+from rtbci.decoding.pipeline import Pipeline
+from rtbci.decoding.scorer import within
 from rtbci.errors import BadInput
-from rtbci.judge import within
-from rtbci.pipeline import Pipeline
 from rtbci.signal.epoch_gaps import PAUSE, REST, bridge, held, run_starts
 from rtbci.signal.preprocess import Preprocess, design
 from rtbci.signal.recipe import EVOKED_BANDS, make_recipe

@@ -16,10 +16,10 @@ import pytest
 from safetensors.numpy import load_file, save
 
 from calibration.training import Plan, calibrate
-from rtbci import bundle as module
-from rtbci.bundle import Bundle, load_bundle, newest_bundle
+from rtbci.decoding import bundle as module
+from rtbci.decoding.bundle import Bundle, load_bundle, newest_bundle
+from rtbci.decoding.pipeline import Pipeline
 from rtbci.errors import BadBundle, BadInput
-from rtbci.pipeline import Pipeline
 from rtbci.types import StreamInfo
 from sims.generate import generate
 

@@ -15,8 +15,8 @@ import pytest
 
 from calibration import permutation
 from rtbci import cli
-from rtbci.bundle import load_bundle
 from rtbci.commands import calibrate
+from rtbci.decoding.bundle import load_bundle
 from rtbci.messages import line
 from rtbci.options import labels, names, subject_id
 from rtbci.recorder.xdf_writer import write_recording

@@ -9,11 +9,11 @@ import pytest
 
 from calibration import evoked, oscillation
 from rtbci.bench.network import random_montagenet
-from rtbci.bundle import Bundle, load_bundle
-from rtbci.decoders import FAMILIES, UPDATED, decoder_of
-from rtbci.decoders.montagenet import POOL
-from rtbci.decoders.stacked import StackedDecoder
-from rtbci.decoders.updated import UpdatedDecoder
+from rtbci.decoding.bundle import Bundle, load_bundle
+from rtbci.decoding.decoders import FAMILIES, UPDATED, decoder_of
+from rtbci.decoding.decoders.montagenet import POOL
+from rtbci.decoding.decoders.stacked import StackedDecoder
+from rtbci.decoding.decoders.updated import UpdatedDecoder
 from rtbci.errors import BadBundle
 from rtbci.signal.recipe import EVOKED_BANDS, EVOKED_WINDOW, Recipe, make_recipe
 from rtbci.types import Array, Decoder

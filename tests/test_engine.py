@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from calibration.training import Plan, calibrate
-from rtbci.bundle import Bundle
+from rtbci.decoding.bundle import Bundle
+from rtbci.decoding.pipeline import Pipeline
 from rtbci.live.engine import Engine
 from rtbci.live.guarded import FAILURES
-from rtbci.pipeline import Pipeline
 from rtbci.session.child import Control, Reporter
 from rtbci.signal.recording import Recording
 from rtbci.types import Array, Chunk, Decoder, Gap, Marker

@@ -479,8 +479,8 @@ def test_only_runs_that_were_trained_on_are_no_test(folder, run, tmp_path):
 
 def test_what_a_bundle_builds_on_is_remembered_with_it(folder):
     from calibration.training import earlier
-    from rtbci.bundle import load_bundle
-    from rtbci.seen import learnt, shared
+    from rtbci.decoding.bundle import load_bundle
+    from rtbci.decoding.trial_hashes import learnt, shared
 
     bundle = load_bundle(folder / "bundles")
     runs = [{"name": f"sub-{who}_ses-01_run-01", "part": "training", "marks": who * 8}

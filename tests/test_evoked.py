@@ -11,8 +11,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from calibration.evoked import COMPONENTS, LARGE, XDAWN_CLASSES, fit, fit_projection
-from rtbci.decoders.evoked import CLIP, Z_LIMIT, EvokedDecoder, binned
-from rtbci.decoders.riemann import inverse_root, oas, tangent
+from rtbci.decoding.decoders.evoked import CLIP, Z_LIMIT, EvokedDecoder, binned
+from rtbci.decoding.decoders.riemann import inverse_root, oas, tangent
 from rtbci.types import Array
 
 RATE = 256.0

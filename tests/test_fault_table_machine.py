@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rtbci.bundle import Bundle
+from rtbci.decoding.bundle import Bundle
 from rtbci.recorder.xdf_writer import write_recording
 from tests.boxes_on_bus import (
     LABELS,

@@ -49,8 +49,14 @@ FORBIDDEN_NAMES = ("utils", "helpers", "manager", "common", "misc")
 LONGEST = 400  # lines of one module
 LIGHT = (  # what every child on the live path loads
     "rtbci/*.py",
-    *("rtbci/live/*.py", "rtbci/session/*.py", "rtbci/recorder/*.py", "rtbci/doctor/*.py"),
-    *("rtbci/bench/*.py", "rtbci/decoders/*.py", "rtbci/formats/*.py"),
+    *(
+        "rtbci/signal/*.py",
+        "rtbci/live/*.py",
+        "rtbci/session/*.py",
+        "rtbci/recorder/*.py",
+        "rtbci/doctor/*.py",
+    ),
+    *("rtbci/bench/*.py", "rtbci/decoding/**/*.py", "rtbci/formats/*.py"),
 )
 NOT_LIGHT = {"rtbci/statistics/scores.py", "rtbci/mne_bridge.py", "rtbci/__main__.py"}
 HEAVY = (

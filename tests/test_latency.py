@@ -9,10 +9,10 @@ from calibration import latency
 from calibration.latency import FEWEST_TRIALS
 from calibration.training import Plan, calibrate
 from calibration.trials import Trials, cut
-from rtbci.bundle import Bundle
-from rtbci.judge import Judge, decoder_input
-from rtbci.latency import EVERY, LatencyGate, lagged_bins, lags
-from rtbci.pipeline import Pipeline
+from rtbci.decoding.bundle import Bundle
+from rtbci.decoding.latency_gate import EVERY, LatencyGate, lagged_bins, lags
+from rtbci.decoding.pipeline import Pipeline
+from rtbci.decoding.scorer import Judge, decoder_input
 from rtbci.signal.recording import Recording
 from rtbci.statistics.scores import auc_interval
 from sims.generate import generate

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from calibration.training import Plan
-from rtbci.bundle import Bundle
-from rtbci.replay import Tally, replay, summary
+from rtbci.decoding.bundle import Bundle
+from rtbci.decoding.offline import Tally, replay, summary
 from rtbci.signal.recording import Recording
 from rtbci.statistics.scores import auc_interval
 from tests.test_real_recordings import GRATING, HOUSE, ODDBALL, opened, quick, usable

@@ -11,8 +11,8 @@ import pytest
 from calibration.plan import Plan, plan_recipe
 from calibration.training import fit
 from calibration.trials import collect
-from rtbci.bundle import Bundle
-from rtbci.pipeline import Pipeline
+from rtbci.decoding.bundle import Bundle
+from rtbci.decoding.pipeline import Pipeline
 from sims.person import Person
 from sims.person.head import montage
 from tests.boxes_on_bus import write

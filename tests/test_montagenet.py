@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from calibration.pretraining.windows import recipe_for, windows_of
-from rtbci.decoders.montagenet import MOST_FOLDED, MontageNet
-from rtbci.judge import decoder_input
+from rtbci.decoding.decoders.montagenet import MOST_FOLDED, MontageNet
+from rtbci.decoding.decoders.scaling import Preparation, fit_preparation, onto_grid
+from rtbci.decoding.scorer import decoder_input
 from rtbci.networks import Dims, build, network
 from rtbci.networks.montagenet_arrays import arrays
-from rtbci.networks.preparation import Preparation, fit_preparation, onto_grid
-from rtbci.networks.sites import sites_of
+from rtbci.networks.recordings import sites_of
 from rtbci.signal.montage import position
 from rtbci.signal.recording import Recording
 from rtbci.signal.windows import Windows

@@ -5,19 +5,19 @@ import pytest
 import torch
 from torch import nn
 
-from rtbci.errors import BadInput
-from rtbci.networks import NETWORKS, Dims, build, network
-from rtbci.networks.electrodes import ElectrodeFeatures
-from rtbci.networks.layers import BatchNorm, TrialDropout, set_keys
-from rtbci.networks.montagenet import Backbone as MontageNet
-from rtbci.networks.places import FEATURES, fourier, sphere, spread
-from rtbci.networks.preparation import (
+from rtbci.decoding.decoders.scaling import (
     LIMIT,
     fit_preparation,
     onto_grid,
     pooled,
 )
-from rtbci.networks.sites import Sites, sites_of
+from rtbci.errors import BadInput
+from rtbci.networks import NETWORKS, Dims, build, network
+from rtbci.networks.electrode_positions import FEATURES, fourier, sphere, spread
+from rtbci.networks.electrodes import ElectrodeFeatures
+from rtbci.networks.layers import BatchNorm, TrialDropout, set_keys
+from rtbci.networks.montagenet import Backbone as MontageNet
+from rtbci.networks.recordings import Sites, sites_of
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 CHANNELS = ("Fz", "C3", "Cz", "C4", "Pz", "Oz", "Q1", "Q2")

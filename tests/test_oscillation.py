@@ -27,7 +27,7 @@ from calibration.oscillation import (
     prepare,
     references,
 )
-from rtbci.decoders.oscillation import OscillationDecoder, correlations
+from rtbci.decoding.decoders.oscillation import OscillationDecoder, correlations
 from rtbci.errors import BadInput
 from rtbci.types import Array
 

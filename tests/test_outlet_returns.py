@@ -7,7 +7,7 @@ import numpy as np
 import psutil
 import pytest
 
-from rtbci.bundle import Bundle
+from rtbci.decoding.bundle import Bundle
 from rtbci.lsl import config
 from tests.boxes_on_bus import RATE, Played, at_once, bundle, fault, home, lab, recorded, simulated
 

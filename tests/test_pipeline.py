@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from calibration.training import Plan, calibrate
-from rtbci.bundle import Bundle
+from rtbci.decoding.bundle import Bundle
+from rtbci.decoding.pipeline import Pipeline
 from rtbci.formats import read
-from rtbci.pipeline import Pipeline
 from rtbci.signal.recording import Recording
 from rtbci.types import Chunk, Decision, Gap, Marker
 from sims.generate import generate

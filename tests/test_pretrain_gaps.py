@@ -15,11 +15,11 @@ from calibration.pretraining.loop import Settings, fresh
 from calibration.pretraining.losses import Weights, loss
 from calibration.pretraining.split import TRAIN, UNUSED, split
 from calibration.pretraining.teacher import from_captions
+from rtbci.decoding.decoders.scaling import fit_preparation, pooled
 from rtbci.errors import BadInput
 from rtbci.formats.dataset import find_runs
 from rtbci.networks import NETWORKS, Dims, build, network
 from rtbci.networks.model import Output
-from rtbci.networks.preparation import fit_preparation, pooled
 from tests.picture_dataset import write_dataset
 
 

@@ -10,11 +10,11 @@ import pytest
 
 from calibration import training
 from calibration.training import Plan, Result, calibrate
-from rtbci.bundle import Bundle
+from rtbci.decoding.bundle import Bundle
+from rtbci.decoding.offline import Tally, replay
+from rtbci.decoding.shifts import told
 from rtbci.errors import NoUsableSignal
 from rtbci.formats import read
-from rtbci.replay import Tally, replay
-from rtbci.shifts import told
 from rtbci.signal.recording import Recording
 from rtbci.statistics.scores import auc_interval
 from rtbci.types import Decision

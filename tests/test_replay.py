@@ -16,10 +16,10 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_sco
 from calibration.training import Plan, calibrate
 from rtbci import cli
 from rtbci.commands.replay import guess_labels
+from rtbci.decoding.offline import speed_reached
 from rtbci.errors import BadInput
 from rtbci.options import subject_of
 from rtbci.recorder.xdf_writer import write_recording
-from rtbci.replay import speed_reached
 from rtbci.signal.recording import Recording
 from rtbci.types import Gap
 from sims.generate import generate

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from rtbci.seen import learnt, marks, shared
+from rtbci.decoding.trial_hashes import learnt, marks, shared
 from rtbci.signal.epoch_gaps import bridge
 from rtbci.signal.recording import Recording
 from rtbci.types import Gap, Marker, Provenance, StreamInfo

@@ -3,10 +3,10 @@
 import pytest
 
 from calibration.training import Plan, calibrate
-from rtbci import shifts
-from rtbci.bundle import Bundle
+from rtbci.decoding import shifts
+from rtbci.decoding.bundle import Bundle
+from rtbci.decoding.offline import Tally, replay, summary
 from rtbci.outcome import shifted
-from rtbci.replay import Tally, replay, summary
 from rtbci.types import Decision
 from tests.test_engine import Session
 from tests.test_latency import JUMP, LABELS, RATE, later, made, nothing

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from calibration.spares import fit_spare
+from rtbci.decoding.interpolation import Spare
 from rtbci.signal.recipe import EVOKED_BANDS, EVOKED_WINDOW, make_recipe
-from rtbci.spare import Spare
 
 NAMES = tuple(f"E{i}" for i in range(16))
 

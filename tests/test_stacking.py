@@ -17,18 +17,18 @@ from calibration.training import calibrate, fit
 from calibration.trials import collect
 from calibration.tuning import tuned_model
 from rtbci import cli
-from rtbci.bundle import Bundle, load_bundle
-from rtbci.decoders.evoked import STREAMS
-from rtbci.decoders.montagenet import MontageNet
-from rtbci.decoders.stacked import StackedDecoder
-from rtbci.decoders.updated import UpdatedDecoder
+from rtbci.decoding.bundle import Bundle, load_bundle
+from rtbci.decoding.decoders.evoked import STREAMS
+from rtbci.decoding.decoders.montagenet import MontageNet
+from rtbci.decoding.decoders.scaling import fit_preparation
+from rtbci.decoding.decoders.stacked import StackedDecoder
+from rtbci.decoding.decoders.updated import UpdatedDecoder
+from rtbci.decoding.offline import Tally, replay
+from rtbci.decoding.pipeline import Pipeline
+from rtbci.decoding.scorer import Judge
 from rtbci.errors import BadBundle, BadInput, NoUsableSignal
 from rtbci.formats import read
 from rtbci.formats.dataset import find_runs
-from rtbci.judge import Judge
-from rtbci.networks.preparation import fit_preparation
-from rtbci.pipeline import Pipeline
-from rtbci.replay import Tally, replay
 from rtbci.signal.epoch_gaps import bridge
 from rtbci.signal.recording import Recording
 from sims import dataset
@@ -247,7 +247,7 @@ def test_an_update_loads_its_bundle_once_and_keeps_its_alignment(
         plans.append(plan)
         raise BadInput("that is enough")
 
-    monkeypatch.setattr("rtbci.bundle.load_bundle", load)
+    monkeypatch.setattr("rtbci.decoding.bundle.load_bundle", load)
     monkeypatch.setattr("calibration.training.calibrate", see)
     words = ["calibrate", "--subject", "09", "--from", str(data / f"{NEW}_ses-02.npy"),
              "--update", str(folder), "--out", str(tmp_path / "out")]  # fmt: skip

@@ -16,9 +16,9 @@ from calibration.validation import (
     outer_parts,
     time_blocks,
 )
+from rtbci.decoding.pipeline import Pipeline
+from rtbci.decoding.scorer import softmax
 from rtbci.errors import BadInput, NoUsableSignal
-from rtbci.judge import softmax
-from rtbci.pipeline import Pipeline
 from rtbci.signal.recipe import EVOKED_BANDS, EVOKED_WINDOW
 from rtbci.signal.recording import Recording
 from rtbci.types import Gap, Marker, Provenance

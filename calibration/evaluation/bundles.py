@@ -17,12 +17,12 @@ from calibration.evaluation.sources import (
     is_simulated,
 )
 from calibration.evaluation.values import Control, Evaluation, Overlap, Part, Table, joined
-from rtbci.bundle import Bundle, load_bundle
+from rtbci.decoding.bundle import Bundle, load_bundle
+from rtbci.decoding.offline import Tally, replay
+from rtbci.decoding.pipeline import Pipeline
+from rtbci.decoding.trial_hashes import learnt, marks, shared
 from rtbci.errors import BadInput, NoUsableSignal
 from rtbci.options import same_subject
-from rtbci.pipeline import Pipeline
-from rtbci.replay import Tally, replay
-from rtbci.seen import learnt, marks, shared
 from rtbci.signal.recording import Recording
 from rtbci.types import Decision
 

@@ -15,10 +15,10 @@ from calibration.evaluation import controls
 from calibration.evaluation.sources import Source
 from calibration.pretraining import Answers, Backbone
 from calibration.pretraining.windows import cut, windows_of
+from rtbci.decoding.decoders.scaling import Preparation, fit_preparation, pooled
+from rtbci.decoding.trial_hashes import marks, shared
 from rtbci.errors import BadInput
 from rtbci.networks import WINDOW, network
-from rtbci.networks.preparation import Preparation, fit_preparation, pooled
-from rtbci.seen import marks, shared
 from rtbci.signal.recording import Recording
 from rtbci.types import Samples
 
@@ -61,7 +61,7 @@ class Cutout:
     x: Samples  # (n, channels, times) uV; 0 for an electrode that is not there
     there: NDArray[np.bool_]  # (channels,)
     trials: NDArray[np.int64]  # (n,)
-    marks: str  # of its trials (``rtbci.seen``)
+    marks: str  # of its trials (``rtbci.decoding.trial_hashes``)
     recording: Recording | None  # None where the windows came from disk
 
 

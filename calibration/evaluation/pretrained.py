@@ -28,8 +28,8 @@ from calibration.evaluation.sources import DATASET_TRIAL, Source, find_sources, 
 from calibration.evaluation.values import Control, Evaluation, Overlap, Part, Table, joined
 from calibration.evaluation.words import of_words, strange_words
 from calibration.pretraining import Backbone, load_backbone
+from rtbci.decoding.scorer import softmax
 from rtbci.errors import BadInput
-from rtbci.judge import softmax
 from rtbci.types import Array, Samples
 
 Progress = Callable[[str, int, int], None]

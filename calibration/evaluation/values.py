@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbci.judge import softmax
+from rtbci.decoding.scorer import softmax
 from rtbci.statistics.predictions import SHUFFLES, Figure, Predictions
 from rtbci.types import Array, Samples
 

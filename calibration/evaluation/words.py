@@ -15,8 +15,8 @@ from calibration.evaluation.embedded import TRAINING, Seen
 from calibration.evaluation.refusals import check_classes, check_order
 from calibration.evaluation.values import Part, Retrieval, Table, joined
 from calibration.pretraining.corpus import Points
+from rtbci.decoding.scorer import softmax
 from rtbci.errors import BadInput, Missing
-from rtbci.judge import softmax
 from rtbci.statistics.predictions import SHUFFLES
 from rtbci.statistics.scores import SEED, p_from_null
 from rtbci.statistics.verdict import GO_P

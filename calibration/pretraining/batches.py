@@ -14,7 +14,7 @@ from torch import Tensor
 
 from calibration.pretraining.corpus import Corpus, Loader
 from calibration.pretraining.losses import Targets
-from rtbci.networks.sites import Sites, sites_of
+from rtbci.networks.recordings import Sites, sites_of
 from rtbci.types import Samples
 
 NOISE_BANK = 2**20  # standard normal numbers to cut noise from

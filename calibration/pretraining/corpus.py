@@ -9,9 +9,9 @@ import numpy as np
 
 from calibration.pretraining.split import TRAIN, Split, split
 from calibration.pretraining.windows import Cut, Progress, cut
+from rtbci.decoding.decoders.scaling import LIMIT, Preparation, fit_preparation, pooled
 from rtbci.errors import BadInput
 from rtbci.networks import Network
-from rtbci.networks.preparation import LIMIT, Preparation, fit_preparation, pooled
 from rtbci.types import Samples
 
 if TYPE_CHECKING:

@@ -28,11 +28,11 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from calibration.pretraining.windows import grid_of, into_place, recipe_for
+from rtbci.decoding.decoders.scaling import Preparation
 from rtbci.errors import BadInput
 from rtbci.networks import RATE, WINDOW, Dims, build, network
 from rtbci.networks.model import Model
-from rtbci.networks.preparation import Preparation
-from rtbci.networks.sites import Sites
+from rtbci.networks.recordings import Sites
 from rtbci.signal.recipe import Recipe
 from rtbci.types import Array, Samples
 
@@ -78,7 +78,7 @@ class Backbone:
 
     def runs(self, *parts: str) -> list[dict[str, str]]:
         """The runs that pretraining used as ``parts``, each with its ``name`` and the ``marks`` of
-        its trials (``rtbci.seen``)."""
+        its trials (``rtbci.decoding.trial_hashes``)."""
         return [each for each in self.training.get("runs", ()) if each["part"] in parts]
 
     def recipe(self, rate: float, channels: tuple[str, ...]) -> Recipe:
@@ -139,7 +139,7 @@ class Backbone:
         recipe: Recipe,
         stream: int = 0,
     ) -> dict[str, Array]:
-        """The arrays of the numpy decoder ``rtbci.decoders.montagenet.MontageNet``.
+        """The arrays of the numpy decoder ``rtbci.decoding.decoders.montagenet.MontageNet``.
 
         ``recipe`` is the one that cuts the decoder's windows; ``stream`` is the network's in it.
         """

@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 
 from calibration.pretraining.origin import made_of, recipe_digest
+from rtbci.decoding.decoders.scaling import onto_grid, robust_scale
+from rtbci.decoding.scorer import decoder_input
+from rtbci.decoding.trial_hashes import marks
 from rtbci.errors import BadInput
-from rtbci.judge import decoder_input
 from rtbci.networks import RATE, WINDOW, Network
-from rtbci.networks.preparation import onto_grid, robust_scale
-from rtbci.seen import marks
 from rtbci.signal.recipe import Recipe, make_recipe
 from rtbci.signal.recording import Recording
 from rtbci.signal.windows import Windows
@@ -44,7 +44,7 @@ class Cut:
     trials: np.ndarray  # (rows,) number of each row's trial in its run
     rejected: Mapping[str, int]
     sha256: str  # of the windows
-    marks: str  # of its trials (``rtbci.seen``)
+    marks: str  # of its trials (``rtbci.decoding.trial_hashes``)
 
     def open(self) -> np.memmap[Any, np.dtype[np.float16]]:
         """``(trials, channels, times)`` float16, read from disk where it is looked at."""

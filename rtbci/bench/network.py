@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from rtbci.bench.offline import CHANNELS, Figure, undisturbed
-from rtbci.decoders.montagenet import POOL, MontageNet
+from rtbci.decoding.decoders.montagenet import POOL, MontageNet
 from rtbci.live.delays import percentiles
 from rtbci.networks import RATE, WINDOW
 

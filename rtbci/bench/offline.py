@@ -19,11 +19,11 @@ from statistics import median
 
 import numpy as np
 
-from rtbci.bundle import Bundle
-from rtbci.decoders.evoked import MEANS_RATE, EvokedDecoder
+from rtbci.decoding.bundle import Bundle
+from rtbci.decoding.decoders.evoked import MEANS_RATE, EvokedDecoder
+from rtbci.decoding.latency_gate import BIN_RATE, Template
+from rtbci.decoding.pipeline import Pipeline
 from rtbci.errors import BadInput
-from rtbci.latency import BIN_RATE, Template
-from rtbci.pipeline import Pipeline
 from rtbci.signal.preprocess import Cascade, design
 from rtbci.signal.recipe import EVOKED_BANDS, EVOKED_WINDOW, Recipe, make_recipe
 from rtbci.signal.recording import Recording

@@ -25,7 +25,7 @@ from rtbci.options import (
 if TYPE_CHECKING:
     from calibration.pretraining import Backbone
     from calibration.training import Plan, Result
-    from rtbci.bundle import Bundle
+    from rtbci.decoding.bundle import Bundle
     from rtbci.statistics.scores import Scores
 
 HELP = """Train a decoder for one person from recordings and count how good it is.
@@ -156,7 +156,7 @@ def opened_backbone(folder: Path) -> "Backbone":
 
 def earlier(args: argparse.Namespace, subject: str) -> "Bundle":
     """The bundle to update; raises ``BadInput`` for options that would change what it is."""
-    from rtbci.bundle import load_bundle
+    from rtbci.decoding.bundle import load_bundle
 
     bundle = load_bundle(args.update)
     if not same_subject(subject, bundle.subject):

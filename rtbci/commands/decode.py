@@ -10,7 +10,7 @@ from rtbci.options import add_lsl_options
 from rtbci.session.child import add_child_options
 
 if TYPE_CHECKING:
-    from rtbci.bundle import Bundle
+    from rtbci.decoding.bundle import Bundle
     from rtbci.lsl.description import Description
     from rtbci.lsl.signal import Layout
     from rtbci.session.child import Control, Reporter
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Find the streams, decode, tell."""
-    from rtbci.bundle import load_bundle
+    from rtbci.decoding.bundle import load_bundle
     from rtbci.lsl.config import configure
     from rtbci.session.child import Control, Reporter
 
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
 
 def decode(args: argparse.Namespace, bundle: "Bundle", tell: "Reporter", control: "Control") -> int:
     """Everything between the first look and the last decision; returns the exit code."""
-    from rtbci.bundle import load_bundle
+    from rtbci.decoding.bundle import load_bundle
     from rtbci.live.engine import Engine
     from rtbci.live.watchdog import Watchdog
     from rtbci.lsl.inlet import clock

@@ -9,7 +9,7 @@ from rtbci.errors import BadInput, RtbciError
 from rtbci.options import add_lsl_options, say
 
 if TYPE_CHECKING:
-    from rtbci.bundle import Bundle
+    from rtbci.decoding.bundle import Bundle
     from rtbci.session.over_bus import Played
 
 HELP = """Record every stream and decode the EEG, until ctrl-c, rtbci stop or --duration.
@@ -62,8 +62,8 @@ def run(args: argparse.Namespace) -> int:
         return attach(args)
     if args.bundle is None:
         raise BadInput("expected --bundle DIR, the decoder of this person (rtbci calibrate)")
-    from rtbci.bundle import load_bundle
     from rtbci.commands.decode import acceptance
+    from rtbci.decoding.bundle import load_bundle
     from rtbci.session.boxes import Bus
     from rtbci.session.live import Setup, live
     from rtbci.session.over_bus import config_of
@@ -114,9 +114,9 @@ def attach(args: argparse.Namespace) -> int:
 
 def conclude(args: argparse.Namespace, ran: "Played", bundle: "Bundle") -> int:
     """The summary; returns the exit code."""
+    from rtbci.decoding.offline import scores_of, summary
     from rtbci.messages import line
     from rtbci.outcome import delay, show
-    from rtbci.replay import scores_of, summary
 
     tally = ran.collector.tally
     if ran.failure is not None and not tally.decisions:

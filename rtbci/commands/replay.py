@@ -27,8 +27,8 @@ from rtbci.options import (
 )
 
 if TYPE_CHECKING:
-    from rtbci.bundle import Bundle
-    from rtbci.replay import Tally
+    from rtbci.decoding.bundle import Bundle
+    from rtbci.decoding.offline import Tally
     from rtbci.session.over_bus import Played
     from rtbci.session.replay import Source
     from rtbci.signal.recording import Recording
@@ -88,9 +88,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Replay every file, print decisions and the summary."""
+    from rtbci.decoding.offline import Tally, scores_of, summary
     from rtbci.messages import line
     from rtbci.outcome import show
-    from rtbci.replay import Tally, scores_of, summary
     from rtbci.session.over_bus import failed
 
     check_files(args.files)
@@ -160,8 +160,8 @@ def in_process(
     args: argparse.Namespace, bundle: "Bundle", sources: "list[Source]", tally: "Tally"
 ) -> None:
     """As fast as this computer decodes."""
+    from rtbci.decoding.offline import replay
     from rtbci.messages import decision_json, line
-    from rtbci.replay import replay
 
     with progress_bar() as bar:
         task = bar.add_task("replaying", total=len(sources))
@@ -206,7 +206,7 @@ def reached(
     args: argparse.Namespace, played: "Played | None", tally: "Tally", wall: float
 ) -> dict[str, object]:
     """What the summary says of speed, loss and delay."""
-    from rtbci.replay import speed_reached
+    from rtbci.decoding.offline import speed_reached
 
     if played is None:
         return {"real_time_factor": speed_reached(tally.seconds, wall)}
@@ -240,7 +240,7 @@ Start = tuple["Recording", int | None]  # a recording, and the first onset that 
 
 def choose(args: argparse.Namespace) -> "tuple[Bundle, list[Path], Start | None, str]":
     """The bundle, the files to replay, the first of them if it is read already, and a sentence."""
-    from rtbci.bundle import load_bundle, newest_bundle
+    from rtbci.decoding.bundle import load_bundle, newest_bundle
 
     if args.bundle:
         bundle = load_bundle(args.bundle)

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
-from rtbci import messages, shifts
-from rtbci.bundle import Bundle
+from rtbci import messages
+from rtbci.decoding import shifts
+from rtbci.decoding.bundle import Bundle
+from rtbci.decoding.pipeline import Pipeline
 from rtbci.live.delays import Delays
 from rtbci.live.guarded import Guarded
-from rtbci.pipeline import Pipeline
 from rtbci.session.child import Control, Reporter
 from rtbci.signal.windows import MARKER_WAIT
 from rtbci.types import Chunk, Decision, Decoder, Gap, Marker, StreamInfo

@@ -14,7 +14,7 @@ from rtbci.networks import Dims
 from rtbci.networks.electrodes import FixedChannels
 from rtbci.networks.layers import BatchNorm, TrialDropout
 from rtbci.networks.model import BackboneModule
-from rtbci.networks.sites import Sites
+from rtbci.networks.recordings import Sites
 
 FILTERS = (25, 50, 100, 200)
 LENGTH, POOL = 10, 3  # samples

@@ -13,7 +13,7 @@ from rtbci.networks import RATE, Dims
 from rtbci.networks.electrodes import FixedChannels
 from rtbci.networks.layers import BatchNorm, TrialDropout
 from rtbci.networks.model import BackboneModule
-from rtbci.networks.sites import Sites
+from rtbci.networks.recordings import Sites
 
 TEMPORAL, SPATIAL = 8, 2  # F1, D
 LONG = round(RATE / 2)  # samples of a temporal filter: half the rate

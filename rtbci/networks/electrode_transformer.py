@@ -14,11 +14,11 @@ from torch.nn import functional
 
 from rtbci.errors import BadInput
 from rtbci.networks import Dims
+from rtbci.networks.electrode_positions import FEATURES
 from rtbci.networks.electrodes import ElectrodeFeatures
 from rtbci.networks.layers import TrialDropout
 from rtbci.networks.model import BackboneModule
-from rtbci.networks.places import FEATURES
-from rtbci.networks.sites import Sites
+from rtbci.networks.recordings import Sites
 
 WIDTH = 64  # numbers an electrode
 LAYERS, ATTENTION_HEADS, FORWARD = 2, 4, 128

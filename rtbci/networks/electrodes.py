@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from rtbci.errors import BadInput
-from rtbci.networks.places import FEATURES, fourier, sphere
+from rtbci.networks.electrode_positions import FEATURES, fourier, sphere
 
 
 class Electrodes(nn.Module):

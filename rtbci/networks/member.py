@@ -5,10 +5,10 @@ from typing import Any
 
 import torch
 
+from rtbci.decoding.decoders.scaling import Preparation
 from rtbci.networks import Dims, build
 from rtbci.networks.model import Model
-from rtbci.networks.preparation import Preparation
-from rtbci.networks.sites import sites_of
+from rtbci.networks.recordings import sites_of
 from rtbci.types import Array, Samples
 
 WHO = "new"  # the person, inside the network

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from rtbci.networks import Dims
 from rtbci.networks.electrodes import Electrodes
 from rtbci.networks.layers import TrialDropout, number_dropouts
-from rtbci.networks.sites import Sites
+from rtbci.networks.recordings import Sites
 
 
 class BackboneModule(nn.Module):

@@ -15,7 +15,7 @@ without captions 2.866, shrinkage 0.01 / 0.05 / 0.2 of the whitening 2.822 / 2.8
 whitening the cosine coefficients as well made it worse (2.852). More noise and weight decay in
 training then gave 2.802.
 
-``rtbci/decoders/montagenet.py`` repeats the forward pass in numpy for the live path.
+``rtbci/decoding/decoders/montagenet.py`` repeats the forward pass in numpy for the live path.
 """
 
 import math
@@ -25,13 +25,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rtbci.decoders.montagenet import EPSILON, GROUPS, POOL, SHRINK
+from rtbci.decoding.decoders.montagenet import EPSILON, GROUPS, POOL, SHRINK
 from rtbci.networks import Dims
+from rtbci.networks.electrode_positions import FEATURES, fourier, spread
 from rtbci.networks.electrodes import ElectrodeFeatures
 from rtbci.networks.layers import TrialDropout
 from rtbci.networks.model import BackboneModule
-from rtbci.networks.places import FEATURES, fourier, spread
-from rtbci.networks.sites import Sites
+from rtbci.networks.recordings import Sites
 
 VIRTUAL = 32  # virtual channels
 KEYS = 64

@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rtbci.decoding.decoders.scaling import Preparation
 from rtbci.networks.model import Model
 from rtbci.networks.montagenet import VIRTUAL, Backbone
-from rtbci.networks.preparation import Preparation
 from rtbci.types import Array
 
 
@@ -18,7 +18,7 @@ def arrays(
     stream: int = 0,
     grid: Array | None = None,
 ) -> dict[str, Array]:
-    """All that ``rtbci.decoders.montagenet.MontageNet`` needs beside the class names.
+    """All that ``rtbci.decoding.decoders.montagenet.MontageNet`` needs beside the class names.
 
     ``subject`` chooses alignment and own heads (None, or one not known: the shared ones alone);
     ``grid`` is ``onto_grid``'s where windows do not have the network's rate.

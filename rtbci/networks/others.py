@@ -42,7 +42,7 @@ from rtbci.networks import OTHERS, RATE, Dims
 from rtbci.networks.electrodes import FixedChannels
 from rtbci.networks.layers import TrialDropout
 from rtbci.networks.model import BackboneModule
-from rtbci.networks.sites import Sites
+from rtbci.networks.recordings import Sites
 from rtbci.signal.montage import position
 
 INSTALL = "pip install 'rtbci[braindecode]' brings versions that fit each other"

@@ -15,7 +15,7 @@ from rtbci.networks import RATE, Dims
 from rtbci.networks.electrodes import FixedChannels
 from rtbci.networks.layers import BatchNorm, TrialDropout
 from rtbci.networks.model import BackboneModule
-from rtbci.networks.sites import Sites
+from rtbci.networks.recordings import Sites
 
 WINDOW = round(0.040 * RATE)  # samples
 STEP = 4  # samples, 16 ms

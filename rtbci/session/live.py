@@ -9,9 +9,9 @@ from pathlib import Path
 
 import psutil
 
-from rtbci.bundle import Bundle, load_bundle
+from rtbci.decoding.bundle import Bundle, load_bundle
+from rtbci.decoding.offline import Tally
 from rtbci.errors import BadInput
-from rtbci.replay import Tally
 from rtbci.session import control
 from rtbci.session.boxes import RECORDER_MERCY, Bus, decode_child, record_child
 from rtbci.session.control import Entry

@@ -21,10 +21,10 @@ from typing import Protocol
 import psutil
 
 from rtbci import __version__, messages
-from rtbci.bundle import Bundle
+from rtbci.decoding.bundle import Bundle
+from rtbci.decoding.offline import Tally, count
 from rtbci.errors import RtbciError
 from rtbci.live.delays import KEYS, Delays
-from rtbci.replay import Tally, count
 from rtbci.session import control
 from rtbci.session.boxes import Bus
 from rtbci.session.control import Entry, Request, Server

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from rtbci.bundle import Bundle
-from rtbci.replay import Tally, check, done
+from rtbci.decoding.bundle import Bundle
+from rtbci.decoding.offline import Tally, check, done
 from rtbci.session.boxes import Bus, decode_child, record_child, stream_child
 from rtbci.session.folder import create
 from rtbci.session.over_bus import ENDS, HURRY, Collector, Played, Session, View, signals

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from rtbci.networks.preparation import LIMIT
+from rtbci.decoding.decoders.scaling import LIMIT
 from rtbci.types import Array, Samples
 
 Numbers = NDArray[np.floating]

@@ -53,7 +53,7 @@ class SubjectFile(_Model):
     subject: Name
     created: Name
     paradigm: Name
-    decoder: Name  # family, as rtbci.decoders.decoder_of takes it
+    decoder: Name  # family, as rtbci.decoding.decoders.decoder_of takes it
     described: str  # what was fitted or chosen, and why
     classes: Annotated[tuple[Name, ...], Field(min_length=2, max_length=1000)]
     labels: dict[Name, Name]  # marker text to class

@@ -22,13 +22,13 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
-from rtbci.bundle_file import VERSION, SubjectFile, recipe_file, recipe_of
-from rtbci.decoders import FAMILIES, UPDATED, decoder_of, knows
+from rtbci.decoding.bundle_file import VERSION, SubjectFile, recipe_file, recipe_of
+from rtbci.decoding.decoders import FAMILIES, UPDATED, decoder_of, knows
+from rtbci.decoding.interpolation import Spare
+from rtbci.decoding.latency_gate import Template
+from rtbci.decoding.scorer import Judge
 from rtbci.errors import BadBundle, BadInput
-from rtbci.judge import Judge
-from rtbci.latency import Template
 from rtbci.signal.recipe import Recipe
-from rtbci.spare import Spare
 from rtbci.types import Array, Decoder, StreamInfo
 
 RATE_TOLERANCE = 0.005  # of the nominal rate

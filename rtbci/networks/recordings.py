@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rtbci.networks.preparation import Preparation
+from rtbci.decoding.decoders.scaling import Preparation
 
 
 @dataclass(frozen=True)

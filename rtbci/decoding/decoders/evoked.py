@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from rtbci.decoders.riemann import oas, tangent
+from rtbci.decoding.decoders.riemann import oas, tangent
 from rtbci.types import Array
 
 CLIP = 30.0  # uV; every sample of every window, in training and live

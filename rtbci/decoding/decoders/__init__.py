@@ -7,10 +7,10 @@ family that begins with ``UPDATED`` holds a decoder of the family that follows.
 
 from collections.abc import Callable
 
-from rtbci.decoders.evoked import EvokedDecoder
-from rtbci.decoders.oscillation import OscillationDecoder
-from rtbci.decoders.stacked import StackedDecoder
-from rtbci.decoders.updated import UpdatedDecoder
+from rtbci.decoding.decoders.evoked import EvokedDecoder
+from rtbci.decoding.decoders.oscillation import OscillationDecoder
+from rtbci.decoding.decoders.stacked import StackedDecoder
+from rtbci.decoding.decoders.updated import UpdatedDecoder
 from rtbci.types import Array, Decoder
 
 FAMILIES: dict[str, Callable[[tuple[str, ...], dict[str, Array]], Decoder]] = {

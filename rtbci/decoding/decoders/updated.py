@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rtbci.decoders.evoked import STREAMS, EvokedDecoder
+from rtbci.decoding.decoders.evoked import STREAMS, EvokedDecoder
 from rtbci.types import Array, Decoder
 
 

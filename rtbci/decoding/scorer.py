@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rtbci.alignment import Alignment
-from rtbci.latency import LatencyGate, Template
+from rtbci.decoding.interpolation import Spare
+from rtbci.decoding.latency_gate import LatencyGate, Template
+from rtbci.decoding.recentering import Alignment
 from rtbci.signal.recipe import Recipe
-from rtbci.spare import Spare
 from rtbci.types import Array, Decoder, Samples
 
 TOLERANT = 10  # one electrode in so many may swing beyond the limit

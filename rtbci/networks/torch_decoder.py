@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rtbci.decoding.decoders.scaling import Preparation
 from rtbci.networks import Dims
-from rtbci.networks.preparation import Preparation
 from rtbci.types import Array, Samples
 
 if TYPE_CHECKING:

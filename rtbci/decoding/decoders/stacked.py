@@ -6,13 +6,38 @@ then it costs nothing. ``calibration/stacking.py`` fits it.
 """
 
 from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol
 
 import numpy as np
 
-from rtbci.decoders.evoked import STREAMS, EvokedDecoder
-from rtbci.decoders.montagenet import MontageNet
-from rtbci.decoders.network import NetworkMember
+from rtbci.decoding.decoders.evoked import STREAMS, EvokedDecoder
+from rtbci.decoding.decoders.montagenet import MontageNet
 from rtbci.types import Array
+
+# a member that needs torch lives with the networks, a floor above: loaded for bundles that hold one
+TORCH_DECODER = "rtbci.networks.torch_decoder"
+
+
+class NetworkDecoder(Protocol):
+    """A network with one person's heads: ``MontageNet`` in numpy, or any other in torch."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names, in the order of the log-odds."""
+        ...
+
+    def logits(self, x: Array) -> Array:
+        """Log-odds ``(classes,)`` of one window ``x`` (streams, channels, times), microvolts."""
+        ...
+
+    def text(self, x: Array) -> Array:
+        """Point of the window in the text space, of unit length; empty without a text head."""
+        ...
+
+    def arrays(self) -> dict[str, Array]:
+        """Everything but the class names, for ``weights.safetensors``."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -21,7 +46,7 @@ class StackedDecoder:
 
     classes: tuple[str, ...]
     closed: EvokedDecoder
-    net: MontageNet | NetworkMember
+    net: NetworkDecoder
     weights: Array  # (2,) of the closed form and of the network, on centred log-odds
     spans: Array  # (2, 2) first sample and one behind the last that each member sees
 
@@ -69,7 +94,7 @@ class StackedDecoder:
             return {k.removeprefix(start): v for k, v in arrays.items() if k.startswith(start)}
 
         net = part("net")
-        kind = NetworkMember if "about" in net else MontageNet
+        kind = import_module(TORCH_DECODER).NetworkMember if "about" in net else MontageNet
         return cls(
             classes,
             EvokedDecoder(classes, **part("closed")),

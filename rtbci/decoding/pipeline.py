@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbci import shifts
-from rtbci.bundle import Bundle
-from rtbci.judge import Judge, probabilities_of
+from rtbci.decoding import shifts
+from rtbci.decoding.bundle import Bundle
+from rtbci.decoding.scorer import Judge, probabilities_of
 from rtbci.signal.windows import MARKER_WAIT, Windows
 from rtbci.types import Chunk, Decision, Gap, Marker, StreamInfo, Window
 

@@ -8,7 +8,7 @@ the same whether the decisions were made in this process or in another one.
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from rtbci.latency import EVERY, NEAR
+from rtbci.decoding.latency_gate import EVERY, NEAR
 from rtbci.types import Decision
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from rtbci.bundle import Bundle
+from rtbci.decoding.bundle import Bundle
+from rtbci.decoding.pipeline import Pipeline
+from rtbci.decoding.shifts import last_shifts
+from rtbci.decoding.trial_hashes import learnt, marks, shared
 from rtbci.errors import BadInput
-from rtbci.pipeline import Pipeline
-from rtbci.seen import learnt, marks, shared
-from rtbci.shifts import last_shifts
 from rtbci.signal.epoch_gaps import bridge, held
 from rtbci.signal.quality import humming, implausible
 from rtbci.signal.recording import Recording

@@ -4,8 +4,8 @@
     z = prepared.apply(window)                 one trial at a time, live as in training
 
 The windows come from ``Windows`` with the network's own recipe (causal filters, decimation), and
-through ``rtbci.judge.decoder_input``. Every electrode is divided by its robust scale and limited;
-a network may also whiten with the mean covariance. Scale, covariance and the list of bad
+through ``rtbci.decoding.scorer.decoder_input``. Every electrode is divided by its robust scale and
+limited; a network may also whiten with the mean covariance. Scale, covariance and the list of bad
 electrodes are fixed by the trials that calibrated: nothing of the session that is decoded is
 needed, so a live trial is prepared exactly as a trial of pretraining, fine-tuning and evaluation.
 """

@@ -1,0 +1,1 @@
+"""From windows to decisions: pipeline, bundle, decoders in numpy."""
