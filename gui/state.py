@@ -16,7 +16,7 @@ import numpy as np
 
 from gui.about import About
 from gui.losses import Losses, Row
-from rtbci.live.delays import KEYS
+from rtbci.statistics.delays import KEYS
 
 RECENT_S = 60.0  # decisions and latencies that are shown
 OLD_S = 3.0  # a decision says its age from here on

@@ -37,7 +37,7 @@ from rtbci.cli import THREAD_LIMITS, main
 
 os.environ.update(dict.fromkeys(THREAD_LIMITS, "1"))  # numpy reads them now, before main sets them
 import numpy as np
-from rtbci.live.delays import Delays
+from rtbci.statistics.delays import Delays
 
 whole = Delays.summary
 

@@ -13,8 +13,8 @@ import pytest
 from calibration.training import Plan, calibrate
 from rtbci.decoding.bundle import Bundle
 from rtbci.decoding.pipeline import Pipeline
-from rtbci.live.engine import Engine
-from rtbci.live.guarded import FAILURES
+from rtbci.engine.engine import Engine
+from rtbci.engine.timed_decoder import FAILURES
 from rtbci.session.child import Control, Reporter
 from rtbci.signal.recording import Recording
 from rtbci.types import Array, Chunk, Decoder, Gap, Marker

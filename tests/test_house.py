@@ -51,7 +51,7 @@ LIGHT = (  # what every child on the live path loads
     "rtbci/*.py",
     *(
         "rtbci/signal/*.py",
-        "rtbci/live/*.py",
+        "rtbci/engine/*.py",
         "rtbci/session/*.py",
         "rtbci/recorder/*.py",
         "rtbci/doctor/*.py",

@@ -233,7 +233,7 @@ def test_without_mne_realtime_a_sentence_says_what_to_install(monkeypatch):
 
 def test_nothing_else_of_the_core_loads_the_bridge():
     code = (
-        "import sys, rtbci.live.engine, rtbci.lsl.signal\n"
+        "import sys, rtbci.engine.engine, rtbci.lsl.signal\n"
         "print([m for m in sys.modules if 'mne' in m])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rtbci.live.watchdog import Watchdog
+from rtbci.engine.watchdog import Watchdog
 from rtbci.session.child import Reporter
 
 

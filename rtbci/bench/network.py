@@ -7,8 +7,8 @@ import numpy as np
 
 from rtbci.bench.offline import CHANNELS, Figure, undisturbed
 from rtbci.decoding.decoders.montagenet import POOL, MontageNet
-from rtbci.live.delays import percentiles
 from rtbci.networks import RATE, WINDOW
+from rtbci.statistics.delays import percentiles
 
 VIRTUAL, KEYS, FEATURES, COSINES = 32, 64, 45, 24  # sizes of a trained one; the time is the same
 FILTERS, WIDE, NARROW, EMBEDDING, CLASSES = 32, 15, 5, 64, 20

@@ -68,8 +68,8 @@ def run(args: argparse.Namespace) -> int:
 def decode(args: argparse.Namespace, bundle: "Bundle", tell: "Reporter", control: "Control") -> int:
     """Everything between the first look and the last decision; returns the exit code."""
     from rtbci.decoding.bundle import load_bundle
-    from rtbci.live.engine import Engine
-    from rtbci.live.watchdog import Watchdog
+    from rtbci.engine.engine import Engine
+    from rtbci.engine.watchdog import Watchdog
     from rtbci.lsl.inlet import clock
     from rtbci.lsl.pair import Pair, search
     from rtbci.lsl.results import Results

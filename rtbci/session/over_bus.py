@@ -24,12 +24,12 @@ from rtbci import __version__, messages
 from rtbci.decoding.bundle import Bundle
 from rtbci.decoding.offline import Tally, count
 from rtbci.errors import RtbciError
-from rtbci.live.delays import KEYS, Delays
 from rtbci.session import control
 from rtbci.session.boxes import Bus
 from rtbci.session.control import Entry, Request, Server
 from rtbci.session.folder import RECORDING, Folder
 from rtbci.session.supervisor import TICK, Child, Crew, Event, Failure
+from rtbci.statistics.delays import KEYS, Delays
 
 ENDS = {"decode": 8.0, "record": 3.0, "stream": 1.0}  # s for what is still on its way, in order
 HURRY = {"decode": 1.2, "record": 1.4, "stream": 0.2}  # s, where a person wants to stop now

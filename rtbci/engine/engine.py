@@ -14,10 +14,10 @@ from rtbci import messages
 from rtbci.decoding import shifts
 from rtbci.decoding.bundle import Bundle
 from rtbci.decoding.pipeline import Pipeline
-from rtbci.live.delays import Delays
-from rtbci.live.guarded import Guarded
+from rtbci.engine.timed_decoder import Guarded
 from rtbci.session.child import Control, Reporter
 from rtbci.signal.windows import MARKER_WAIT
+from rtbci.statistics.delays import Delays
 from rtbci.types import Chunk, Decision, Decoder, Gap, Marker, StreamInfo
 
 PULL_S = 0.1  # the loop turns at least so often
