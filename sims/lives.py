@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from rtbci.errors import Missing, RtbciError
 from rtbci.lsl.outlet import clock
 from rtbci.messages import line, order
-from rtbci.session.child import Control
+from rtbci.process import Control
 from rtbci.signal.recording import Recording
 from sims.faults import Fault, Kill
 from sims.player import Orders, Player, Stopped, Tell, check_orders

@@ -7,7 +7,7 @@ import pytest
 
 from rtbci.errors import BadInput
 from rtbci.formats import read
-from rtbci.formats.looks import contact
+from rtbci.formats.plausibility import contact
 
 
 def one(eeg: Path, pattern: str) -> Path:

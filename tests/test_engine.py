@@ -15,7 +15,7 @@ from rtbci.decoding.bundle import Bundle
 from rtbci.decoding.pipeline import Pipeline
 from rtbci.engine.engine import Engine
 from rtbci.engine.timed_decoder import FAILURES
-from rtbci.session.child import Control, Reporter
+from rtbci.process import Control, Reporter
 from rtbci.signal.recording import Recording
 from rtbci.types import Array, Chunk, Decoder, Gap, Marker
 from sims.generate import generate

@@ -18,8 +18,8 @@ import pytest
 
 from calibration.training import Plan, calibrate
 from rtbci.recorder.xdf_writer import write_recording
-from rtbci.session.boxes import Bus, decode_child, private_bus
 from rtbci.session.folder import verify_events
+from rtbci.session.processes import Bus, decode_child, private_bus
 from rtbci.types import Gap
 from sims.generate import generate
 from tests.live_session import only, pids, until

@@ -16,12 +16,12 @@ import pytest
 import pyxdf
 
 from rtbci.errors import BadInput
+from rtbci.process import Reporter
 from rtbci.recorder import disk as recorder_disk
 from rtbci.recorder import xdf_pack
 from rtbci.recorder.disk import Piece, Spool, parts, prepare
 from rtbci.recorder.space import Space
 from rtbci.recorder.verify import holes, look
-from rtbci.session.child import Reporter
 
 ROOT = Path(__file__).resolve().parent.parent
 HEADER = (

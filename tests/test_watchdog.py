@@ -3,7 +3,7 @@
 import pytest
 
 from rtbci.engine.watchdog import Watchdog
-from rtbci.session.child import Reporter
+from rtbci.process import Reporter
 
 
 class Stream:

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rtbci.options import add_lsl_options
-from rtbci.session.child import add_child_options
+from rtbci.process import add_child_options
 
 if TYPE_CHECKING:
     from rtbci.decoding.bundle import Bundle
     from rtbci.lsl.description import Description
     from rtbci.lsl.signal import Layout
-    from rtbci.session.child import Control, Reporter
+    from rtbci.process import Control, Reporter
 
 HELP = """Decode a live EEG stream with a person's bundle, until told to stop.
 
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     """Find the streams, decode, tell."""
     from rtbci.decoding.bundle import load_bundle
     from rtbci.lsl.config import configure
-    from rtbci.session.child import Control, Reporter
+    from rtbci.process import Control, Reporter
 
     bundle = load_bundle(args.bundle)
     configure(args.lsl_session, args.lsl_scope)

@@ -64,9 +64,9 @@ def run(args: argparse.Namespace) -> int:
         raise BadInput("expected --bundle DIR, the decoder of this person (rtbci calibrate)")
     from rtbci.commands.decode import acceptance
     from rtbci.decoding.bundle import load_bundle
-    from rtbci.session.boxes import Bus
     from rtbci.session.live import Setup, live
     from rtbci.session.over_bus import config_of
+    from rtbci.session.processes import Bus
     from rtbci.session.screen import wants_window
     from rtbci.session.view import Lines
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rtbci.errors import BadInput
 from rtbci.options import add_lsl_options
-from rtbci.session.child import add_child_options
+from rtbci.process import add_child_options
 
 HELP = """\
 Record streams of the lab into one XDF file: all of them, also those that come
@@ -51,8 +51,8 @@ def run(args: argparse.Namespace) -> int:
         raise BadInput(f"--out {args.out} does not end in .xdf, the format it is written in")
 
     from rtbci.lsl.config import configure
+    from rtbci.process import Control, Reporter
     from rtbci.recorder.record import Plan, Recorder
-    from rtbci.session.child import Control, Reporter
 
     configure(args.lsl_session, args.lsl_scope)
     reporter = Reporter("record", args.json)

@@ -178,8 +178,8 @@ def over_bus(
     args: argparse.Namespace, bundle: "Bundle", sources: "list[Source]", tally: "Tally"
 ) -> "Played":
     """Through the real processes."""
-    from rtbci.session.boxes import Bus, private_bus
     from rtbci.session.over_bus import config_of
+    from rtbci.session.processes import Bus, private_bus
     from rtbci.session.replay import Setup, play
     from rtbci.session.screen import wants_window
     from rtbci.session.view import Lines

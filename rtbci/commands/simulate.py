@@ -17,7 +17,7 @@ from rtbci.options import (
     seed,
     stages,
 )
-from rtbci.session.child import add_child_options
+from rtbci.process import add_child_options
 
 if TYPE_CHECKING:
     from sims.dataset import Written
@@ -164,7 +164,7 @@ def show(done: "Written") -> None:
 def participate(args: argparse.Namespace) -> None:
     """Be a participant on the bus."""
     from rtbci.lsl.config import configure
-    from rtbci.session.child import Control, Reporter
+    from rtbci.process import Control, Reporter
     from sims.participant import sentence, stream
     from sims.person import Person, montage
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rtbci.options import add_lsl_options, add_reading_options, progress_bar, read_file
-from rtbci.session.child import add_child_options
+from rtbci.process import add_child_options
 
 if TYPE_CHECKING:
     from rtbci.signal.recording import Recording
@@ -81,7 +81,7 @@ def read_faults(args: argparse.Namespace, recording: "Recording") -> "tuple[Faul
 def play(args: argparse.Namespace, recording: "Recording", faults: "tuple[Fault, ...]") -> None:
     """Play in this process, or in one after the other where the script kills."""
     from rtbci.lsl.config import configure
-    from rtbci.session.child import Control, Reporter
+    from rtbci.process import Control, Reporter
     from sims.player import Player, Stopped
     from sims.program import Settings, sentence
     from sims.schedule import Timeline

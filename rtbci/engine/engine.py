@@ -1,7 +1,7 @@
 """The decode process: chunks and markers from the bus into the pipeline, decisions out.
 
 One thread does it all: it blocks on the next chunk, pushes, decides, publishes. Two others only
-wait: one asks for clock offsets, one owns stdout (``rtbci.session.child``).
+wait: one asks for clock offsets, one owns stdout (``rtbci.process``).
 """
 
 import gc
@@ -15,7 +15,7 @@ from rtbci.decoding import shifts
 from rtbci.decoding.bundle import Bundle
 from rtbci.decoding.pipeline import Pipeline
 from rtbci.engine.timed_decoder import Guarded
-from rtbci.session.child import Control, Reporter
+from rtbci.process import Control, Reporter
 from rtbci.signal.windows import MARKER_WAIT
 from rtbci.statistics.delays import Delays
 from rtbci.types import Chunk, Decision, Decoder, Gap, Marker, StreamInfo

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rtbci.session.child import Reporter
+from rtbci.process import Reporter
 from rtbci.types import Array, Decoder
 
 FAILURES = 3  # of the decoder within ...

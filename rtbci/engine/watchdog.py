@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from rtbci.session.child import Reporter
+from rtbci.process import Reporter
 
 RED_S = 1.5  # s without samples
 FIRST_S = 5.0  # s that the first sample may take: senders wait for readers, persons for programs

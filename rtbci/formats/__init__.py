@@ -16,7 +16,7 @@ import numpy as np
 from rtbci.errors import BadInput, RtbciError
 from rtbci.formats import session
 from rtbci.formats.draft import MAX_RATE, MIN_RATE, Draft, finish
-from rtbci.formats.looks import what_looks_wrong
+from rtbci.formats.plausibility import what_looks_wrong
 from rtbci.formats.source import Options, clean, regular
 from rtbci.signal.recording import Recording
 

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rtbci.errors import BadInput
+from rtbci.process import Reporter
 from rtbci.recorder import xdf_pack
 from rtbci.recorder.xdf_file import XdfFile
-from rtbci.session.child import Reporter
 
 SYNC_S = 1.0  # a power cut costs at most this
 RETRY_S = 0.5  # a disk that refused is asked again

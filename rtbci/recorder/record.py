@@ -13,12 +13,12 @@ from pathlib import Path
 from rtbci.errors import BadInput, Missing
 from rtbci.lsl.config import session_id
 from rtbci.lsl.inlet import BUFFER_S, clock
+from rtbci.process import Control, Reporter
 from rtbci.recorder import xdf_pack
 from rtbci.recorder.disk import Piece, Spool
 from rtbci.recorder.space import Space
 from rtbci.recorder.streams import Streams
 from rtbci.recorder.track import Track
-from rtbci.session.child import Control, Reporter
 
 POLL_S = 0.025  # what a kill can cost, beside the sender's own chunk
 LOOK_S = 0.25  # between two looks at the list of streams

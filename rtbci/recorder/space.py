@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from rtbci.session.child import Reporter
+from rtbci.process import Reporter
 
 EVERY_S = 2.0  # the disk is asked
 MEASURED_S = 5.0  # the rate of writing is taken over at least so long

@@ -14,11 +14,11 @@ import numpy as np
 from rtbci.lsl.config import session_id
 from rtbci.lsl.inlet import Inlet
 from rtbci.lsl.resolve import Found, Watch, matches
+from rtbci.process import Reporter
 from rtbci.recorder import xdf_pack
 from rtbci.recorder.disk import Piece
 from rtbci.recorder.inlets import Closer, Offsets, Opened, Opener
 from rtbci.recorder.track import SILENT_S, Track, difference, source
-from rtbci.session.child import Reporter
 
 DOUBT_S = 3.5  # LSL lists a dead outlet for 3 s; until then its double may be its successor
 HOLD_S = 5.0  # data behind a silence wait until LSL says who is there, but no longer than this

@@ -13,10 +13,10 @@ from rtbci.decoding.bundle import Bundle, load_bundle
 from rtbci.decoding.offline import Tally
 from rtbci.errors import BadInput
 from rtbci.session import control
-from rtbci.session.boxes import RECORDER_MERCY, Bus, decode_child, record_child
 from rtbci.session.control import Entry
 from rtbci.session.folder import Folder, create, load_config
 from rtbci.session.over_bus import Collector, Played, Session, View, signals
+from rtbci.session.processes import RECORDER_MERCY, Bus, decode_child, record_child
 from rtbci.session.screen import open_window
 
 

@@ -25,9 +25,9 @@ from rtbci.decoding.bundle import Bundle
 from rtbci.decoding.offline import Tally, count
 from rtbci.errors import RtbciError
 from rtbci.session import control
-from rtbci.session.boxes import Bus
 from rtbci.session.control import Entry, Request, Server
 from rtbci.session.folder import RECORDING, Folder
+from rtbci.session.processes import Bus
 from rtbci.session.supervisor import TICK, Child, Crew, Event, Failure
 from rtbci.statistics.delays import KEYS, Delays
 

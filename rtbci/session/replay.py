@@ -12,9 +12,9 @@ from pathlib import Path
 
 from rtbci.decoding.bundle import Bundle
 from rtbci.decoding.offline import Tally, check, done
-from rtbci.session.boxes import Bus, decode_child, record_child, stream_child
 from rtbci.session.folder import create
 from rtbci.session.over_bus import ENDS, HURRY, Collector, Played, Session, View, signals
+from rtbci.session.processes import Bus, decode_child, record_child, stream_child
 from rtbci.session.screen import open_window
 from rtbci.signal.recording import Recording
 

@@ -1,7 +1,7 @@
 """Starts the boxes of a session, watches them, restarts those that may restart, stops them safely.
 
 A session is a tuple of ``Child`` values; ``Crew`` keeps any of them running. Every box is a
-process of its own that prints JSON lines (``rtbci.session.child``) and obeys JSON lines on its
+process of its own that prints JSON lines (``rtbci.process``) and obeys JSON lines on its
 stdin. The end of its stdin tells it that the supervisor is gone, however it went.
 
 Nothing here knows what a session is for: events go to ``hear``, in the thread that calls
