@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from calibration import oscillation
 from rtbci.decoding.bundle import RATE_TOLERANCE, Bundle
 from rtbci.errors import BadInput
-from rtbci.options import REJECT
 from rtbci.signal.epoch_gaps import held_by_all, window_inside
+from rtbci.signal.limits import REJECT
 from rtbci.signal.quality import mains_hum
 from rtbci.signal.recipe import EVOKED_BANDS, EVOKED_WINDOW, Recipe, make_recipe
 from rtbci.signal.recording import Recording

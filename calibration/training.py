@@ -31,11 +31,11 @@ from rtbci.decoding.recentering import reference
 from rtbci.decoding.scorer import Judge, decoder_input, softmax, whole
 from rtbci.decoding.trial_hashes import learnt, marks
 from rtbci.errors import BadInput, NoUsableSignal
-from rtbci.options import same_subject
 from rtbci.signal.recipe import Recipe
 from rtbci.signal.recording import Recording
 from rtbci.statistics.scores import Scores, score
 from rtbci.statistics.verdict import verdict
+from rtbci.subjects import same_subject
 from rtbci.types import Array, Decoder, Samples
 
 Progress = Callable[[str, int, int], None]  # stage, done, of

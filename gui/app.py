@@ -13,8 +13,8 @@ from gui.heart import write_figures
 from gui.remembered import Remembered
 from gui.window import Window
 from rtbci.errors import BadInput
-from rtbci.options import say
 from rtbci.session.control import Entry
+from rtbci.terminal import say
 
 FIGURES_S = 10.0  # between two lines of figures
 WARM_S = 3.0  # the first seconds, in which the window is built, do not count

@@ -22,7 +22,7 @@ from gui.remembered import Choices, Remembered
 from gui.signal_feed import Drawn, Item, Mark, Opened, Quality, Trouble
 from gui.state import Alarm, Knowledge
 from gui.traces import Traces
-from rtbci.options import say
+from rtbci.terminal import say
 from rtbci.types import Gap, StreamInfo
 
 FRAME_MS = 32

@@ -16,9 +16,9 @@ import pytest
 from calibration import permutation
 from rtbci import cli
 from rtbci.commands import calibrate
+from rtbci.commands.options import labels, names, subject_id
 from rtbci.decoding.bundle import load_bundle
 from rtbci.messages import line
-from rtbci.options import labels, names, subject_id
 from rtbci.recorder.xdf_writer import write_recording
 from rtbci.signal.recording import Recording
 from sims.generate import generate

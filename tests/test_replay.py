@@ -18,9 +18,9 @@ from rtbci import cli
 from rtbci.commands.replay import guess_labels
 from rtbci.decoding.offline import speed_reached
 from rtbci.errors import BadInput
-from rtbci.options import subject_of
 from rtbci.recorder.xdf_writer import write_recording
 from rtbci.signal.recording import Recording
+from rtbci.subjects import subject_of
 from rtbci.types import Gap
 from sims.generate import generate
 

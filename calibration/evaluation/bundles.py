@@ -22,8 +22,8 @@ from rtbci.decoding.offline import Tally, replay
 from rtbci.decoding.pipeline import Pipeline
 from rtbci.decoding.trial_hashes import learnt, marks, shared
 from rtbci.errors import BadInput, NoUsableSignal
-from rtbci.options import same_subject
 from rtbci.signal.recording import Recording
+from rtbci.subjects import same_subject
 from rtbci.types import Decision
 
 Progress = Callable[[str, int, int], None]

@@ -12,9 +12,9 @@ from pathlib import Path
 from rtbci.errors import BadInput
 from rtbci.formats import read
 from rtbci.formats.dataset import find_runs, is_dataset
-from rtbci.options import subject_of
 from rtbci.signal.epoch_gaps import bridge
 from rtbci.signal.recording import Recording
+from rtbci.subjects import subject_of
 
 SUFFIXES = (".xdf", ".edf", ".bdf", ".gdf", ".vhdr", ".set", ".fif", ".npy")  # of recordings
 DATASET_TRIAL = 3.8  # s from onset to onset, mean of 400 runs (dataset_format.md, section 7)

@@ -5,22 +5,19 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rtbci.errors import BadInput, Missing
-from rtbci.options import (
-    REJECT,
+from rtbci.commands.options import (
     add_reading_options,
     check_files,
     check_out,
     labels,
     names,
-    progress_bar,
     read_file,
-    same_subject,
-    say,
-    stages,
     subject_id,
-    subject_of,
 )
+from rtbci.errors import BadInput, Missing
+from rtbci.signal.limits import REJECT
+from rtbci.subjects import same_subject, subject_of
+from rtbci.terminal import progress_bar, say, stages
 
 if TYPE_CHECKING:
     from calibration.pretraining import Backbone

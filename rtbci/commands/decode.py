@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rtbci.options import add_lsl_options
+from rtbci.commands.options import add_lsl_options
 from rtbci.process import add_child_options
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rtbci import messages
+from rtbci.commands.options import add_lsl_options
 from rtbci.doctor.check import Check, Place, exit_code
-from rtbci.options import add_lsl_options, say
+from rtbci.terminal import say
 
 HELP = """Check Python, packages, the lab streaming layer, network, disk, power, screen,
 clock and memory, and say what to do about what is wrong. Nothing is changed;

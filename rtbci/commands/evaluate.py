@@ -6,8 +6,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rtbci.commands.options import check_out
 from rtbci.errors import BadInput, Missing
-from rtbci.options import check_out, progress_bar, say, stages
+from rtbci.terminal import progress_bar, say, stages
 
 if TYPE_CHECKING:
     from calibration.evaluation.document import Report

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rtbci.commands.options import add_reading_options, read_file
 from rtbci.errors import RtbciError
-from rtbci.options import add_reading_options, read_file
 from rtbci.signal.recording import Recording
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rtbci.commands.options import add_lsl_options
 from rtbci.errors import BadInput, RtbciError
-from rtbci.options import add_lsl_options, say
+from rtbci.terminal import say
 
 if TYPE_CHECKING:
     from rtbci.decoding.bundle import Bundle

@@ -4,9 +4,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rtbci.commands.options import check_out, count, seed, subject_id
 from rtbci.errors import BadInput
 from rtbci.networks import NETWORKS, OTHERS
-from rtbci.options import check_out, count, progress_bar, say, seed, stages, subject_id
+from rtbci.terminal import progress_bar, say, stages
 
 if TYPE_CHECKING:
     from calibration.pretraining import Plan, Pretrained

@@ -5,8 +5,8 @@ import signal
 import threading
 from pathlib import Path
 
+from rtbci.commands.options import add_lsl_options
 from rtbci.errors import BadInput
-from rtbci.options import add_lsl_options
 from rtbci.process import add_child_options
 
 HELP = """\

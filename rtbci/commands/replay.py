@@ -12,19 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rtbci.commands import calibrate
-from rtbci.errors import BadInput
-from rtbci.options import (
+from rtbci.commands.options import (
     add_lsl_options,
     add_reading_options,
     check_files,
     labels,
-    progress_bar,
     read_file,
-    same_subject,
-    say,
-    stages,
-    subject_of,
 )
+from rtbci.errors import BadInput
+from rtbci.subjects import same_subject, subject_of
+from rtbci.terminal import progress_bar, say, stages
 
 if TYPE_CHECKING:
     from rtbci.decoding.bundle import Bundle

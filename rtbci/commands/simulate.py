@@ -5,19 +5,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rtbci.commands.options import LARGEST, add_lsl_options, check_out, count, names, seed
 from rtbci.errors import BadInput
-from rtbci.options import (
-    LARGEST,
-    add_lsl_options,
-    check_out,
-    count,
-    names,
-    progress_bar,
-    say,
-    seed,
-    stages,
-)
 from rtbci.process import add_child_options
+from rtbci.terminal import progress_bar, say, stages
 
 if TYPE_CHECKING:
     from sims.dataset import Written

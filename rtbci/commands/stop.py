@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rtbci.errors import InUse
-from rtbci.options import say
+from rtbci.terminal import say
 
 if TYPE_CHECKING:
     from rtbci.session.control import Entry

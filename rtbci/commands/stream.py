@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rtbci.options import add_lsl_options, add_reading_options, progress_bar, read_file
+from rtbci.commands.options import add_lsl_options, add_reading_options, read_file
 from rtbci.process import add_child_options
+from rtbci.terminal import progress_bar
 
 if TYPE_CHECKING:
     from rtbci.signal.recording import Recording

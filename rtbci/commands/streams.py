@@ -5,8 +5,9 @@ import socket
 from typing import TYPE_CHECKING
 
 from rtbci import messages
+from rtbci.commands.options import add_lsl_options
 from rtbci.errors import BadInput, Missing
-from rtbci.options import add_lsl_options, say
+from rtbci.terminal import say
 
 if TYPE_CHECKING:
     from rtbci.lsl.survey import Seen

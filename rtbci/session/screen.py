@@ -13,7 +13,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from rtbci.options import say
+from rtbci.terminal import say
 
 ANSWER_S = 2.0  # that a display may take
 

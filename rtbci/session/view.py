@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rtbci import messages
-from rtbci.options import say
 from rtbci.session.supervisor import Event
+from rtbci.terminal import say
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -44,7 +44,7 @@ class Lines:
         if not self._wants_bar:
             return
         if self._bar is None:
-            from rtbci.options import progress_bar
+            from rtbci.terminal import progress_bar
 
             self._bar = progress_bar()
             self._bar.start()

@@ -1,23 +1,17 @@
-"""Options and progress that several commands share: how recordings are read and shown."""
+"""Options that several commands share, and the types of their values."""
 
 import argparse
 import os
-import re
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rtbci import subjects
 from rtbci.errors import BadInput
 
 LONGEST_NAME = 100  # characters of a marker or class
 LARGEST = 10**6  # of counts and seeds
-REJECT = 100.0  # uV peak to peak, beyond which a trial trains nothing unless told otherwise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from rich.progress import Progress, TaskID
-
     from rtbci.signal.recording import Recording
 
 
@@ -103,61 +97,10 @@ def labels(text: str) -> dict[str, str]:
 
 def subject_id(text: str) -> str:
     """A pseudonym as ``sub-...``; raises ``ArgumentTypeError`` for anything that may be a name."""
-    bare = re.sub(r"^sub(ject)?([-_]|(?=\d))", "", text)
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", bare):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no pseudonym: letters, digits, - and _ only, e.g. 02 or sub-02 "
-            "(no names or e-mail addresses: brain data is personal)"
-        )
-    return text if text.startswith("sim-") else f"sub-{bare}"
-
-
-def subject_of(path: Path) -> str | None:
-    """The subject that a path names, nearest first.
-
-    ``sub-02_ses-01.npy``, ``subject1/...``, ``S001/S001R03.edf``.
-    """
-    for part in reversed(path.parts):
-        if re.fullmatch(r"S\d{3}", part):
-            return f"sub-{part}"
-        found = re.match(r"(?:sub(?:ject)?|sim)(?:[-_]|(?=\d))([A-Za-z0-9]+)", part)
-        if found:
-            return f"sim-{found[1]}" if part.startswith("sim") else f"sub-{found[1]}"
-    return None
-
-
-def same_subject(one: str, other: str) -> bool:
-    """Whether two ids differ in leading zeros and case only."""
-    first, second = (each.split("-", 1)[-1].lstrip("0").lower() for each in (one, other))
-    return first == second
-
-
-def progress_bar() -> "Progress":
-    """A bar with the time left, on stderr, only where a person is looking."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeRemainingColumn as Left
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description:<26}"), BarColumn(), MofNCompleteColumn(), Left())
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-
-
-def stages(bar: "Progress") -> "Callable[[str, int, int], None]":
-    """A progress function that gives ``bar`` a line for every stage."""
-    tasks: dict[str, TaskID] = {}
-
-    def progress(stage: str, done: int, of: int) -> None:
-        if stage not in tasks:
-            tasks[stage] = bar.add_task(stage, total=of)
-        bar.update(tasks[stage], completed=done, total=of)
-
-    return progress
-
-
-def say(text: str) -> None:
-    """One line for the person, on stderr; stdout carries results."""
-    print(text, file=sys.stderr, flush=True)
+    try:
+        return subjects.subject_id(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def check_files(paths: list[Path]) -> None:
