@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from calibration.training import Plan, calibrate
+from calibration.fitting.training import Plan, calibrate
 from rtbci.decoding.bundle import Bundle
 from rtbci.decoding.pipeline import Pipeline
 from rtbci.signal.recording import Recording

@@ -37,7 +37,7 @@ PEOPLE, SESSIONS, RUNS, TRIALS = 13, 2, 2, 100
 CALIBRATED = 290  # trials
 OTHERS = ("eegnet", "deep4", "electrode-transformer")
 ALONE_EPOCHS = 60  # at most, of networks that learn from one person; few trials, more rounds
-TUNINGS = ("quick", "heads")  # of calibration.finetuning.TUNINGS
+TUNINGS = ("quick", "heads")  # of calibration.fitting.finetuning.TUNINGS
 FEW = 5  # people that the other networks learn from alone
 SEED = 0
 SOURCES = ("rtbci/networks", "rtbci/decoders", "rtbci/stimuli", "calibration", "sims/person",
@@ -140,7 +140,7 @@ def learn(folder: Path, out: Path, model: str, shared: str, **chosen: Any) -> No
 
 def stacked(strength: str, who: str, backbone: Any) -> dict[str, Any]:
     """Stacked decoders, tuned in two ways, and the closed form inside them, on the same trials."""
-    from calibration.training import fit
+    from calibration.fitting.training import fit
     from rtbci.decoding.decoders.evoked import STREAMS
     from rtbci.decoding.decoders.stacked import StackedDecoder
     from rtbci.decoding.scorer import decoder_input
@@ -167,7 +167,7 @@ def stacked(strength: str, who: str, backbone: Any) -> dict[str, Any]:
 
 def closed(strength: str, who: str) -> dict[str, Any]:
     """The closed form alone: what the command without a backbone fits."""
-    from calibration.training import fit
+    from calibration.fitting.training import fit
     from rtbci.decoding.scorer import decoder_input
 
     plan, recipe, trials = cut(strength, who, None)
@@ -179,8 +179,8 @@ def closed(strength: str, who: str) -> dict[str, Any]:
 
 def tuned(strength: str, who: str, backbone: Any) -> dict[str, Any]:
     """Another pretrained network: a head on its frozen embedding, as MontageNet gets one."""
-    from calibration import finetuning
-    from calibration.logistic import fit_logistic
+    from calibration.fitting import finetuning
+    from calibration.fitting.logistic import fit_logistic
     from rtbci.decoding.decoders.scaling import fit_preparation
 
     x, y, names = network_windows(strength, who, backbone)
@@ -240,8 +240,8 @@ def first_trials(folder: Path, who: str, out: Path) -> Path:
 
 def cut(strength: str, who: str, backbone: Any) -> tuple[Any, Any, Any]:
     """Plan, recipe and trials of a person, in time order."""
-    from calibration.plan import Plan, plan_recipe
-    from calibration.trials import collect
+    from calibration.fitting.settings import Plan, plan_recipe
+    from calibration.fitting.trials import collect
     from rtbci.formats.dataset import find_runs
 
     runs = [run for run in find_runs(data(strength)) if run.subject == who]

@@ -27,7 +27,7 @@ VARIANTS = ("closed form", "network", "half and half", "chosen")
 
 def row(eeg: Path, name: str, backbone: Any) -> dict[str, float]:
     """AUC of each variant, and the weight that the calibration gave the network."""
-    from calibration.plan import Plan
+    from calibration.fitting.settings import Plan
     from rtbci.decoding.decoders.stacked import StackedDecoder
 
     train, test = split(eeg, name)

@@ -25,8 +25,8 @@ def noise_unit(epochs: bool, seed: int) -> float | None:
 
     None where the recording was refused.
     """
-    from calibration.plan import Plan
-    from calibration.training import calibrate
+    from calibration.fitting.settings import Plan
+    from calibration.fitting.training import calibrate
     from rtbci.errors import NoUsableSignal
 
     recording = nobody(seed, epochs)
@@ -105,9 +105,9 @@ def noise(name: str, epochs: bool, units: Units) -> Result:
 
 def electrodes_unit(seed: int) -> dict[str, Any]:
     """Balanced accuracy of one person with all electrodes, and without 20 of them."""
-    from calibration.plan import Plan, plan_recipe
-    from calibration.training import fit
-    from calibration.trials import collect
+    from calibration.fitting.settings import Plan, plan_recipe
+    from calibration.fitting.training import fit
+    from calibration.fitting.trials import collect
     from rtbci.decoding.bundle import Bundle
     from rtbci.signal.epoch_gaps import bridge
     from sims.dataset import Settings

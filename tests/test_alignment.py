@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calibration.training import Plan, calibrate
-from calibration.trials import Trials, cut
+from calibration.fitting.training import Plan, calibrate
+from calibration.fitting.trials import Trials, cut
 from rtbci.decoding import recentering
 from rtbci.decoding.bundle import Bundle
 from rtbci.decoding.recentering import Alignment, between, covariances, reference

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calibration.training import Plan, calibrate, plan_recipe
+from calibration.fitting.training import Plan, calibrate, plan_recipe
 from rtbci.decoding.pipeline import Pipeline
 from rtbci.decoding.scorer import within
 from rtbci.errors import BadInput

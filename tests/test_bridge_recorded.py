@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calibration.plan import Plan, plan_recipe
-from calibration.trials import collect
+from calibration.fitting.settings import Plan, plan_recipe
+from calibration.fitting.trials import collect
 from rtbci import cli
 from rtbci.formats import read
 from rtbci.formats.session import join

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save
 
-from calibration.training import Plan, calibrate
+from calibration.fitting.training import Plan, calibrate
 from rtbci.decoding import bundle as module
 from rtbci.decoding.bundle import Bundle, load_bundle, newest_bundle
 from rtbci.decoding.pipeline import Pipeline

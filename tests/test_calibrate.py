@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from calibration import permutation
+from calibration.fitting import permutation
 from rtbci import cli
 from rtbci.commands import calibrate
 from rtbci.commands.options import labels, names, subject_id

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calibration import evoked, oscillation
+from calibration.fitting import evoked, oscillation
 from rtbci.bench.network import random_montagenet
 from rtbci.decoding.bundle import Bundle, load_bundle
 from rtbci.decoding.decoders import FAMILIES, UPDATED, decoder_of

@@ -28,7 +28,7 @@ from calibration.evaluation.overlaps import overlaps_of
 from calibration.evaluation.refusals import check_classes, check_order, run_length, told_by_time
 from calibration.evaluation.sources import Source, find_sources, number_in
 from calibration.evaluation.values import Control, Evaluation, Part, Table, joined
-from calibration.training import Plan, calibrate
+from calibration.fitting.training import Plan, calibrate
 from gui import palette
 from rtbci import cli
 from rtbci.errors import BadInput
@@ -478,7 +478,7 @@ def test_only_runs_that_were_trained_on_are_no_test(folder, run, tmp_path):
 
 
 def test_what_a_bundle_builds_on_is_remembered_with_it(folder):
-    from calibration.training import earlier
+    from calibration.fitting.training import earlier
     from rtbci.decoding.bundle import load_bundle
     from rtbci.decoding.trial_hashes import learnt, shared
 

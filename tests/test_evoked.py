@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from calibration.evoked import COMPONENTS, LARGE, XDAWN_CLASSES, fit, fit_projection
+from calibration.fitting.evoked import COMPONENTS, LARGE, XDAWN_CLASSES, fit, fit_projection
 from rtbci.decoding.decoders.evoked import CLIP, Z_LIMIT, EvokedDecoder, binned
 from rtbci.decoding.decoders.riemann import inverse_root, oas, tangent
 from rtbci.types import Array

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calibration import latency
-from calibration.latency import FEWEST_TRIALS
-from calibration.training import Plan, calibrate
-from calibration.trials import Trials, cut
+from calibration.fitting import latency_template
+from calibration.fitting.latency_template import FEWEST_TRIALS
+from calibration.fitting.training import Plan, calibrate
+from calibration.fitting.trials import Trials, cut
 from rtbci.decoding.bundle import Bundle
 from rtbci.decoding.latency_gate import EVERY, LatencyGate, lagged_bins, lags
 from rtbci.decoding.pipeline import Pipeline
@@ -325,27 +325,30 @@ def test_shifts_do_not_depend_on_how_the_signal_is_cut(bundle, size):
 def test_a_response_that_returns_in_every_part_is_told_from_noise():
     rng = np.random.default_rng(3)
     noise = rng.standard_normal((300, 40))
-    assert latency.repeats(noise, np.eye(40)) < 0.2
-    assert latency.repeats(noise + 0.5, np.eye(40)) > 0.9
-    assert latency.repeats(np.zeros((30, 40)), np.eye(40)) == 0
+    assert latency_template.repeats(noise, np.eye(40)) < 0.2
+    assert latency_template.repeats(noise + 0.5, np.eye(40)) > 0.9
+    assert latency_template.repeats(np.zeros((30, 40)), np.eye(40)) == 0
 
 
 def test_where_parts_of_the_calibration_do_not_agree_there_is_no_template(bundle):
     trials = windows(made(33, n_trials=60), bundle)
-    part = -(-len(trials) // latency.PARTS)
+    part = -(-len(trials) // latency_template.PARTS)
     flips = [x * (1 if i // part % 2 else -1) for i, x in enumerate(trials.x)]
-    assert latency.fit_template(bundle.recipe, flips, [0] * len(flips), np.eye(4)) is None
+    assert latency_template.fit_template(bundle.recipe, flips, [0] * len(flips), np.eye(4)) is None
 
 
 def test_fewer_than_20_whole_trials_give_no_template(bundle):
     trials = windows(made(23, n_trials=30), bundle)
     projection = np.eye(4)
     few = trials.x[: FEWEST_TRIALS - 1]
-    assert latency.fit_template(bundle.recipe, few, [0] * len(few), projection) is None
+    assert latency_template.fit_template(bundle.recipe, few, [0] * len(few), projection) is None
     enough = trials.x[:FEWEST_TRIALS]
-    assert latency.fit_template(bundle.recipe, enough, [0] * len(enough), projection) is not None
+    assert (
+        latency_template.fit_template(bundle.recipe, enough, [0] * len(enough), projection)
+        is not None
+    )
     cut_short = [np.where(np.arange(x.shape[-1]) < 3, np.nan, x) for x in enough[:1]] + enough[1:]
-    assert latency.fit_template(bundle.recipe, cut_short, [0] * 20, projection) is None
+    assert latency_template.fit_template(bundle.recipe, cut_short, [0] * 20, projection) is None
 
 
 def test_a_bundle_without_a_template_decides_without_a_gate(bundle):
@@ -359,7 +362,7 @@ def test_noise_covariance_is_that_of_stationary_noise_and_can_be_inverted():
     rng = np.random.default_rng(0)
     x = rng.standard_normal((400, 2, 14))
     noise = x[..., 2:] + 0.8 * x[..., 1:-1] + 0.3 * x[..., :-2]
-    found = latency.noise_covariance(noise)
+    found = latency_template.noise_covariance(noise)
     assert found == pytest.approx(found.T)
     assert np.linalg.eigvalsh(found)[0] > 0
     blocks = found.reshape(2, 12, 2, 12)

@@ -16,7 +16,7 @@ import numpy as np
 import psutil
 import pytest
 
-from calibration.training import Plan, calibrate
+from calibration.fitting.training import Plan, calibrate
 from rtbci.recorder.xdf_writer import write_recording
 from rtbci.session.folder import verify_events
 from rtbci.session.processes import Bus, decode_child, private_bus

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from calibration.training import Plan
+from calibration.fitting.training import Plan
 from rtbci.decoding.bundle import Bundle
 from rtbci.decoding.offline import Tally, replay, summary
 from rtbci.signal.recording import Recording

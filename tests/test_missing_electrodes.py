@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calibration.plan import Plan, plan_recipe
-from calibration.training import fit
-from calibration.trials import collect
+from calibration.fitting.settings import Plan, plan_recipe
+from calibration.fitting.training import fit
+from calibration.fitting.trials import collect
 from rtbci.decoding.bundle import Bundle
 from rtbci.decoding.pipeline import Pipeline
 from sims.person import Person

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import rtbci
-from calibration.training import Plan, calibrate
+from calibration.fitting.training import Plan, calibrate
 from rtbci.recorder.xdf_writer import write_recording
 from sims.generate import generate
 

@@ -16,8 +16,8 @@ from sklearn.cross_decomposition import CCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from calibration import oscillation
-from calibration.oscillation import (
+from calibration.fitting import oscillation
+from calibration.fitting.oscillation import (
     HALF_WIDTH,
     RIDGE,
     choose,

@@ -5,9 +5,9 @@ import pytest
 from sklearn.covariance import ledoit_wolf
 from sklearn.linear_model import LogisticRegression
 
-from calibration import evoked, oscillation, permutation
-from calibration.logistic import refit_logistic
-from calibration.permutation import Part, permutation_test
+from calibration.fitting import evoked, oscillation, permutation
+from calibration.fitting.logistic import refit_logistic
+from calibration.fitting.permutation import Part, permutation_test
 from rtbci.types import Array
 
 RATE = 128.0

@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from calibration import evoked
+from calibration.fitting import evoked
 from rtbci import stimuli
 from rtbci.errors import BadInput
 from sims.person import STRENGTHS, Person, features, montage

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rtbci.errors import BadInput
-from rtbci.picture import Fonts, arrange, headline, session_picture
+from rtbci.report.session_picture import Fonts, arrange, headline, session_picture
 from rtbci.statistics.scores import Scores, permutation_p, score
 from rtbci.types import Decision
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calibration import training
-from calibration.training import Plan, Result, calibrate
+from calibration.fitting import training
+from calibration.fitting.training import Plan, Result, calibrate
 from rtbci.decoding.bundle import Bundle
 from rtbci.decoding.offline import Tally, replay
 from rtbci.decoding.shifts import told

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score
 
-from calibration.training import Plan, calibrate
+from calibration.fitting.training import Plan, calibrate
 from rtbci import cli
 from rtbci.commands.replay import guess_labels
 from rtbci.decoding.offline import speed_reached

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from calibration.training import Plan, calibrate
+from calibration.fitting.training import Plan, calibrate
 from rtbci.formats import read
 from rtbci.recorder.xdf_writer import write_recording
 from rtbci.signal.recording import Recording

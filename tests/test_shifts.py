@@ -2,11 +2,11 @@
 
 import pytest
 
-from calibration.training import Plan, calibrate
+from calibration.fitting.training import Plan, calibrate
 from rtbci.decoding import shifts
 from rtbci.decoding.bundle import Bundle
 from rtbci.decoding.offline import Tally, replay, summary
-from rtbci.outcome import shifted
+from rtbci.report.terminal_summary import shifted
 from rtbci.types import Decision
 from tests.test_engine import Session
 from tests.test_latency import JUMP, LABELS, RATE, later, made, nothing

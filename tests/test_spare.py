@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from calibration.spares import fit_spare
+from calibration.fitting.interpolation_weights import fit_spare
 from rtbci.decoding.interpolation import Spare
 from rtbci.signal.recipe import EVOKED_BANDS, EVOKED_WINDOW, make_recipe
 

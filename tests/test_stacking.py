@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calibration import finetuning, stacking
-from calibration.nested import inner_logits
-from calibration.plan import Plan, plan_recipe
+from calibration.fitting import finetuning, stacking
+from calibration.fitting.gradient_tuning import tuned_model
+from calibration.fitting.nested import inner_logits
+from calibration.fitting.settings import Plan, plan_recipe
+from calibration.fitting.training import calibrate, fit
+from calibration.fitting.trials import collect
 from calibration.pretraining import Plan as Pretraining
 from calibration.pretraining import load_backbone, pretrain
 from calibration.pretraining.loop import Settings
-from calibration.training import calibrate, fit
-from calibration.trials import collect
-from calibration.tuning import tuned_model
 from rtbci import cli
 from rtbci.decoding.bundle import Bundle, load_bundle
 from rtbci.decoding.decoders.evoked import STREAMS
@@ -248,7 +248,7 @@ def test_an_update_loads_its_bundle_once_and_keeps_its_alignment(
         raise BadInput("that is enough")
 
     monkeypatch.setattr("rtbci.decoding.bundle.load_bundle", load)
-    monkeypatch.setattr("calibration.training.calibrate", see)
+    monkeypatch.setattr("calibration.fitting.training.calibrate", see)
     words = ["calibrate", "--subject", "09", "--from", str(data / f"{NEW}_ses-02.npy"),
              "--update", str(folder), "--out", str(tmp_path / "out")]  # fmt: skip
     assert cli.main(words) == 2

@@ -7,20 +7,16 @@ from functools import cache
 import numpy as np
 import pytest
 
-from calibration import evoked, oscillation, permutation, training
-from calibration.training import Plan, Result, calibrate, plan_recipe
-from calibration.trials import Trials, collect
-from calibration.validation import (
-    fit_temperature,
-    forms_class_blocks,
-    outer_parts,
-    time_blocks,
-)
+from calibration.fitting import evoked, oscillation, permutation, training
+from calibration.fitting.training import Plan, Result, calibrate, plan_recipe
+from calibration.fitting.trials import Trials, collect
+from calibration.fitting.validation import fit_temperature, outer_parts, time_blocks
 from rtbci.decoding.pipeline import Pipeline
 from rtbci.decoding.scorer import softmax
 from rtbci.errors import BadInput, NoUsableSignal
 from rtbci.signal.recipe import EVOKED_BANDS, EVOKED_WINDOW
 from rtbci.signal.recording import Recording
+from rtbci.statistics.class_blocks import forms_class_blocks
 from rtbci.types import Gap, Marker, Provenance
 from sims.generate import generate
 

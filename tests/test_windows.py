@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.signal import sosfilt
 
-from calibration.trials import own
+from calibration.fitting.trials import own
 from rtbci.signal.recipe import Recipe, make_recipe
 from rtbci.signal.windows import DUPLICATE, FLAT, MARKER_WAIT, Windows
 from rtbci.types import Array, Chunk, Gap, Marker, Samples, Window

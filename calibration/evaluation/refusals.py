@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from calibration.validation import forms_class_blocks
 from rtbci.errors import BadInput
+from rtbci.statistics.class_blocks import forms_class_blocks
 
 QUARTERS = 4  # parts of a run that the class is held against
 SHUFFLES = 200

@@ -28,12 +28,12 @@ from calibration.pretraining.split import (
     session_counts,
 )
 from calibration.pretraining.windows import TIMES, Progress
-from calibration.validation import forms_class_blocks
 from rtbci.errors import BadInput, Missing
 from rtbci.formats.source import sha256
 from rtbci.networks import OTHERS, Dims, build, network
 from rtbci.networks.others import kind_of, load_weights
 from rtbci.session.folder import Lock
+from rtbci.statistics.class_blocks import forms_class_blocks
 from rtbci.types import Samples
 
 LOCK = "pretrain.lock"

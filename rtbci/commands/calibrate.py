@@ -20,8 +20,8 @@ from rtbci.subjects import same_subject, subject_of
 from rtbci.terminal import progress_bar, say, stages
 
 if TYPE_CHECKING:
+    from calibration.fitting.training import Plan, Result
     from calibration.pretraining import Backbone
-    from calibration.training import Plan, Result
     from rtbci.decoding.bundle import Bundle
     from rtbci.statistics.scores import Scores
 
@@ -112,7 +112,7 @@ def plan_of(
     update: "Bundle | None" = None,
 ) -> "Plan":
     """The plan that the options ask for; ``update`` is the earlier bundle, as ``earlier`` gives."""
-    from calibration.training import Plan
+    from calibration.fitting.training import Plan
 
     backbone = None
     if getattr(args, "backbone", None):
@@ -175,8 +175,8 @@ def earlier(args: argparse.Namespace, subject: str) -> "Bundle":
 
 def run(args: argparse.Namespace) -> int:
     """Calibrate, save the bundle, show the result."""
-    from calibration.training import calibrate
-    from calibration.trials import epoch_labels
+    from calibration.fitting.training import calibrate
+    from calibration.fitting.trials import epoch_labels
     from rtbci.messages import line
 
     check_files(args.files)

@@ -117,7 +117,7 @@ def conclude(args: argparse.Namespace, ran: "Played", bundle: "Bundle") -> int:
     """The summary; returns the exit code."""
     from rtbci.decoding.offline import scores_of, summary
     from rtbci.messages import line
-    from rtbci.outcome import delay, show
+    from rtbci.report.terminal_summary import delay, show
 
     tally = ran.collector.tally
     if ran.failure is not None and not tally.decisions:

@@ -87,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
     """Replay every file, print decisions and the summary."""
     from rtbci.decoding.offline import Tally, scores_of, summary
     from rtbci.messages import line
-    from rtbci.outcome import show
+    from rtbci.report.terminal_summary import show
     from rtbci.session.over_bus import failed
 
     check_files(args.files)
@@ -113,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         show(result, tally, ("speed", how), *(rows(result) if played else ()))
     if args.picture:
-        from rtbci.picture import session_picture
+        from rtbci.report.session_picture import session_picture
 
         what = files[0].name if len(files) == 1 else f"{len(files)} recordings"
         title = f"{bundle.subject}: {what}"
@@ -212,7 +212,7 @@ def reached(
 
 def rows(result: "Mapping[str, object]") -> list[tuple[str, str]]:
     """Loss, delay and recording for a person."""
-    from rtbci.outcome import delay
+    from rtbci.report.terminal_summary import delay
 
     return [
         ("lost samples", str(result["lost_samples"])),
@@ -269,7 +269,7 @@ def from_first_runs(
     args: argparse.Namespace, subject: str
 ) -> "tuple[Bundle, list[Path], Start | None, str]":
     """Calibrate on the first 60 % of the runs (of the events, where there is one run only)."""
-    from calibration.training import calibrate as train
+    from calibration.fitting.training import calibrate as train
 
     count = len(args.files)
     n = min(count - 1, math.ceil(CALIBRATED_SHARE * count)) if count > 1 else 1
@@ -335,7 +335,7 @@ def guess_labels(recordings: "list[Recording]") -> dict[str, str]:
 
     Raises ``BadInput`` for fewer than 2.
     """
-    from calibration.trials import epoch_labels
+    from calibration.fitting.trials import epoch_labels
 
     if all(each.epoch_rows is not None for each in recordings):
         return epoch_labels(recordings)

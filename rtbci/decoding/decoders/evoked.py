@@ -3,7 +3,7 @@
 Covariances of the trial beside the class averages (ERP) and of the trial through xDAWN filters,
 each in its tangent space under a logistic regression, on a stream from 0.1 Hz; and shrinkage LDA
 of 64 Hz means on a stream from 0.3 Hz. The chain (low cuts, limits) gives more than any choice
-of classifier did on real single trials. ``calibration/evoked.py`` fits it.
+of classifier did on real single trials. ``calibration/fitting/evoked.py`` fits it.
 """
 
 from dataclasses import dataclass, fields

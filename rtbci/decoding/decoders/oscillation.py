@@ -9,7 +9,7 @@ Two kinds of evidence, each linear at its end, summed into one logit per class:
 - *Canonical correlation* of the electrodes with sines and cosines of each flicker frequency and
   its harmonics: Lin et al. 2007, "Frequency Recognition Based on Canonical Correlation Analysis".
 
-Everything here is fitted by ``calibration.oscillation``; this file needs numpy only.
+Everything here is fitted by ``calibration.fitting.oscillation``; this file needs numpy only.
 """
 
 from collections.abc import Mapping

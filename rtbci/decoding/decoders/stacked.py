@@ -2,7 +2,7 @@
 
 Both look at the same cut window, each at its own streams and its own part of the time. The weights
 are those with which unseen trials of the calibration were told best; 0 leaves a member out, and
-then it costs nothing. ``calibration/stacking.py`` fits it.
+then it costs nothing. ``calibration/fitting/stacking.py`` fits it.
 """
 
 from dataclasses import dataclass

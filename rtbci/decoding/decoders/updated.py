@@ -2,7 +2,7 @@
 
 The decoder of an earlier calibration is kept as it was; a few minutes of fresh trials decide how
 far it is to be believed, and train a closed form of their own, which counts as much as it helps.
-``calibration/updating.py`` fits it.
+``calibration/fitting/updating.py`` fits it.
 """
 
 from dataclasses import dataclass

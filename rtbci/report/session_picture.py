@@ -3,7 +3,7 @@
 Above: every event in time, what was shown (grey bar) and what was decoded (a dot where it was
 right, a cross where it was wrong). Below: how well the classes come apart, what was taken for what,
 and the figures with their intervals beside chance. Names are untrusted text and are drawn as they
-are. The panels are in ``rtbci.panels``.
+are. The panels are in ``rtbci.report.session_panels``.
 """
 
 import io
@@ -14,10 +14,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rtbci import panels
 from rtbci.errors import BadInput
 from rtbci.formats.source import clean
-from rtbci.panels import DPI, GREY, INK, PAPER, RIGHT, SIZE, WARNING, Session, percent, shown_p
+from rtbci.report import session_panels
+from rtbci.report.session_panels import (
+    DPI,
+    GREY,
+    INK,
+    PAPER,
+    RIGHT,
+    SIZE,
+    WARNING,
+    Session,
+    percent,
+    shown_p,
+)
 from rtbci.statistics.scores import Scores
 from rtbci.statistics.verdict import CAUTION_P, FEWEST_FOR_GO, GO_P
 from rtbci.types import Decision
@@ -74,10 +85,12 @@ def session_picture(
             scores,
             (fonts.fit(title, TITLE_CHARS), verdict, fonts.fit(why, WHY_CHARS)),
         )
-        panels.timeline(figure.add_axes((0.1, 0.475, 0.875, 0.325)), session)
-        panels.separation(figure.add_axes((0.1, 0.095, 0.205, TOP - 0.095)), session, scores)
-        panels.confusion(figure, (0.43, 0.2, TOP), session)
-        panels.figures(figure.add_axes((0.735, 0.175, 0.24, TOP - 0.175)), session, scores)
+        session_panels.timeline(figure.add_axes((0.1, 0.475, 0.875, 0.325)), session)
+        session_panels.separation(
+            figure.add_axes((0.1, 0.095, 0.205, TOP - 0.095)), session, scores
+        )
+        session_panels.confusion(figure, (0.43, 0.2, TOP), session)
+        session_panels.figures(figure.add_axes((0.735, 0.175, 0.24, TOP - 0.175)), session, scores)
         drawn = io.BytesIO()
         canvas.print_png(drawn)
     try:

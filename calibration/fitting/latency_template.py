@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from calibration import evoked
-from calibration.trials import Trials
+from calibration.fitting import evoked
+from calibration.fitting.trials import Trials
 from rtbci.decoding.latency_gate import LatencyGate, Template, lagged_bins, lags
 from rtbci.decoding.scorer import decoder_input
 from rtbci.signal.recipe import Recipe

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from calibration import evoked
+from calibration.fitting import evoked
 from rtbci.decoding.scorer import softmax
 from rtbci.types import Array
 

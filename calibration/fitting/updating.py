@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from calibration import evoked
-from calibration.nested import inner_logits, losses
-from calibration.stacking import spans, weigh
+from calibration.fitting import evoked
+from calibration.fitting.nested import inner_logits, losses
+from calibration.fitting.stacking import spans, weigh
 from rtbci.decoding.bundle import Bundle
 from rtbci.decoding.decoders import UPDATED
 from rtbci.decoding.decoders.evoked import STREAMS

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.covariance import ledoit_wolf
 
-from calibration import evoked
-from calibration.logistic import refit_least_squares, refit_logistic
-from calibration.oscillation import Prepared
+from calibration.fitting import evoked
+from calibration.fitting.logistic import refit_least_squares, refit_logistic
+from calibration.fitting.oscillation import Prepared
 from rtbci.decoding.decoders.oscillation import OscillationDecoder
 from rtbci.statistics.scores import SEED, balanced_accuracy, p_from_null, shuffle_within
 from rtbci.types import Array, Decoder

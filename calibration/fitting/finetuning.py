@@ -3,7 +3,8 @@
 Alignment first: the network is mounted on the person's electrodes and whitened with the mean
 covariance of the training trials (no labels). Then heads: what people share is kept as log-odds
 that are there already, and a penalised logistic regression on the frozen embedding adds what is
-this person's own. ``calibration/tuning.py`` trains alignment and head by gradient instead.
+this person's own. ``calibration/fitting/gradient_tuning.py`` trains alignment and head by gradient
+instead.
 """
 
 from dataclasses import dataclass, replace
@@ -11,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from calibration.logistic import fit_logistic
-from calibration.nested import inner_blocks, losses
+from calibration.fitting.logistic import fit_logistic
+from calibration.fitting.nested import inner_blocks, losses
 from rtbci.decoding.decoders.montagenet import MontageNet
 from rtbci.networks.torch_decoder import NetworkMember, about
 from rtbci.signal.recipe import Recipe
@@ -83,7 +84,7 @@ def tune(
     if how == "quick":
         return _quick_head(tuned, y, prior if known else None)
 
-    from calibration.tuning import tuned_model
+    from calibration.fitting.gradient_tuning import tuned_model
     from rtbci.networks.member import WHO
 
     z = (x @ net.grid if len(net.grid) else x).astype(np.float32)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from calibration import evoked
-from calibration.finetuning import Tuned, tune
-from calibration.nested import inner_logits, losses
+from calibration.fitting import evoked
+from calibration.fitting.finetuning import Tuned, tune
+from calibration.fitting.nested import inner_logits, losses
 from rtbci.decoding.decoders.evoked import STREAMS
 from rtbci.decoding.decoders.stacked import StackedDecoder
 from rtbci.signal.recipe import Recipe

@@ -10,18 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from calibration import evoked, latency, oscillation, stacking, updating
-from calibration.permutation import Part, permutation_test
-from calibration.plan import Plan, check_plan, plan_recipe
-from calibration.spares import fit_spare
-from calibration.trials import Refused, Trials, collect
-from calibration.validation import (
-    FEWEST_KEPT,
-    fit_temperature,
-    forms_class_blocks,
-    outer_parts,
-    time_blocks,
-)
+from calibration.fitting import evoked, latency_template, oscillation, stacking, updating
+from calibration.fitting.interpolation_weights import fit_spare
+from calibration.fitting.permutation import Part, permutation_test
+from calibration.fitting.settings import Plan, check_plan, plan_recipe
+from calibration.fitting.trials import Refused, Trials, collect
+from calibration.fitting.validation import FEWEST_KEPT, fit_temperature, outer_parts, time_blocks
 from rtbci.decoding.bundle import Bundle
 from rtbci.decoding.decoders.stacked import StackedDecoder
 from rtbci.decoding.decoders.updated import UpdatedDecoder
@@ -33,6 +27,7 @@ from rtbci.decoding.trial_hashes import learnt, marks
 from rtbci.errors import BadInput, NoUsableSignal
 from rtbci.signal.recipe import Recipe
 from rtbci.signal.recording import Recording
+from rtbci.statistics.class_blocks import forms_class_blocks
 from rtbci.statistics.scores import Scores, score
 from rtbci.statistics.verdict import verdict
 from rtbci.subjects import same_subject
@@ -68,7 +63,7 @@ class Result:
     trials: dict[str, int]  # class to number
     rejected: Mapping[str, int]
     refused: list[Refused]
-    latency: list[dict[str, object]]  # file, lag_ms
+    latency_template: list[dict[str, object]]  # file, lag_ms
     held_out: tuple[np.ndarray, Array]  # true class and probabilities of every test trial
     pretrained: int = 0  # of these trials the backbone has learnt from: then nothing is a test
 
@@ -189,11 +184,11 @@ def fit(trials: Trials, chosen: np.ndarray, recipe: Recipe, plan: Plan) -> Fitte
         return Fitted(decoder, None, prepared, reason, unshifted, {}, spare, "oscillation")
     if plan.update is not None:
         template = plan.update.template
-        x, shifts = latency.as_before(trials, chosen, cut, unshifted, recipe, template)
+        x, shifts = latency_template.as_before(trials, chosen, cut, unshifted, recipe, template)
         new = updating.fit_updated(x, y, recipe, plan.update)
         family = updating.family_of(plan.update)
         return Fitted(new.decoder, template, None, new.reason, x, shifts, spare, family)
-    x, template, shifts = latency.aligned(trials, chosen, cut, unshifted, recipe)
+    x, template, shifts = latency_template.aligned(trials, chosen, cut, unshifted, recipe)
     if plan.backbone is None:
         decoder = evoked.fit(x, y, plan.classes, recipe.decoder_rate)
         return Fitted(decoder, template, None, evoked.NAME, x, shifts, spare)
@@ -244,7 +239,9 @@ def test_blocks(
         windows = []
         for i in test:
             logits[i], lag, *_ = judge(trials.x[i], missing=trials.missing[i])
-            windows.append(latency.shifted(recipe, mended(recipe, fitted.spare, trials, i), lag))
+            windows.append(
+                latency_template.shifted(recipe, mended(recipe, fitted.spare, trials, i), lag)
+            )
         parts.append(part_of(fitted, train, test, np.stack(windows)))
     progress("testing on unseen blocks", len(outer), len(outer))
     return parts, logits

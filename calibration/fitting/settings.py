@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from calibration import oscillation
+from calibration.fitting import oscillation
 from rtbci.decoding.bundle import RATE_TOLERANCE, Bundle
 from rtbci.errors import BadInput
 from rtbci.signal.epoch_gaps import held_by_all, window_inside
@@ -38,7 +38,7 @@ class Plan:
     line: float | str | None = "auto"  # Hz, "auto" or None
     reference: str | tuple[str, ...] | None = None
     backbone: "Backbone | None" = None  # a pretrained network, to be fine-tuned and stacked
-    tune: str = "quick"  # a key of calibration.finetuning.TUNINGS
+    tune: str = "quick"  # a key of calibration.fitting.finetuning.TUNINGS
     align: bool = False  # bring recent trials back to how the calibration's electrodes moved
     update: Bundle | None = None  # an earlier calibration of this person, to be brought up to date
 

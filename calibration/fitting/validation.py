@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from calibration.trials import Trials
+from calibration.fitting.trials import Trials
 from rtbci.decoding.scorer import softmax
 from rtbci.types import Array
 
@@ -52,23 +52,6 @@ def outer_parts(
             )
         parts.append((np.flatnonzero(trials.kept & ~near), test))
     return parts
-
-
-def forms_class_blocks(y: np.ndarray, run: np.ndarray, k: int) -> bool:
-    """Do classes come one after the other instead of intermixed?
-
-    Then a decoder could learn the time instead of the class. True where neighbours share their
-    class far more often than a shuffle gives: more than half way to always, by four standard
-    errors.
-    """
-    together = run[1:] == run[:-1]
-    pairs = int(together.sum())
-    if not pairs:
-        return False
-    same = float((y[1:] == y[:-1])[together].mean())
-    expected = float(((np.bincount(y, minlength=k) / len(y)) ** 2).sum())
-    error = np.sqrt(expected * (1 - expected) / pairs)
-    return same > (1 + expected) / 2 and same - expected > 4 * error
 
 
 def fit_temperature(logits: Array, y: np.ndarray) -> float:

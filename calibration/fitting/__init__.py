@@ -1,0 +1,1 @@
+"""From trials to a bundle: everything that is fitted to one person."""

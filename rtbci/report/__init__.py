@@ -1,0 +1,1 @@
+"""How results are shown: number formats, plots, pages, summaries."""
