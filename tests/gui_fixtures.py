@@ -12,7 +12,7 @@ pytest.importorskip("PySide6", reason="the window needs PySide6: pip install 'rt
 
 from PySide6.QtWidgets import QApplication
 
-from gui.palette import DARK, stylesheet
+from gui.widgets.palette import DARK, stylesheet
 
 
 @pytest.fixture(scope="session")

@@ -13,9 +13,9 @@ import time
 from collections.abc import Mapping
 from itertools import pairwise
 
-from gui.feed import Answer, Feed, FileSize, Link, News, Status, age_of
-from gui.signal_feed import Drawn, Item, Mark, Opened, Quality
-from gui.state import Knowledge
+from gui.operator.session_feed import Answer, Feed, FileSize, Link, News, Status, age_of
+from gui.operator.session_state import Knowledge
+from gui.operator.signal_feed import Drawn, Item, Mark, Opened, Quality
 from rtbci.session.control import find, running
 
 

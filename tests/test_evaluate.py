@@ -29,7 +29,7 @@ from calibration.evaluation.refusals import check_classes, check_order, run_leng
 from calibration.evaluation.sources import Source, find_sources, number_in
 from calibration.evaluation.values import Control, Evaluation, Part, Table, joined
 from calibration.fitting.training import Plan, calibrate
-from gui import palette
+from gui.widgets import palette
 from rtbci import cli
 from rtbci.errors import BadInput
 from rtbci.recorder.xdf_writer import write_recording

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gui.history import BLOCK, History, Hole
+from gui.operator.history import BLOCK, History, Hole
 
 RATE = 500.0
 

@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from gui.palette import (
+from gui.widgets.palette import (
     DARK,
     LIGHT,
     TARGET,

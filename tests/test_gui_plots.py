@@ -9,10 +9,10 @@ from PySide6.QtGui import QColor, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
-from gui.head_places import place, towards
-from gui.headmap import SIGNS, Electrode, HeadMap
-from gui.palette import DARK, LIGHT, mix, stylesheet
-from gui.plots import SPAN, BandPower, Probabilities, amount
+from gui.operator.plots import SPAN, BandPower, Probabilities, amount
+from gui.widgets.head_places import place, towards
+from gui.widgets.headmap import SIGNS, Electrode, HeadMap
+from gui.widgets.palette import DARK, LIGHT, mix, stylesheet
 from rtbci.signal.montage import _table
 from tests.gui_fixtures import app, loud
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gui.history import History, Hole
-from gui.palette import DARK, LIGHT, Theme
-from gui.raster import AHEAD, Raster, View, pack, rgb
+from gui.operator.history import History, Hole
+from gui.operator.raster import AHEAD, Raster, View, pack, rgb
+from gui.widgets.palette import DARK, LIGHT, Theme
 
 RATE = 500.0
 WIDTH, HEIGHT = 400, 320

@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from gui.about import About, read_about
-from gui.keys import KEYS, Twice
-from gui.losses import Losses
-from gui.measure import band_power, readings
-from gui.signal_feed import Drawn, Shown
-from gui.state import Card, Knowledge
+from gui.operator.about import About, read_about
+from gui.operator.keys import KEYS, Twice
+from gui.operator.losses import Losses
+from gui.operator.measure import band_power, readings
+from gui.operator.session_state import Card, Knowledge
+from gui.operator.signal_feed import Drawn, Shown
 from rtbci.types import Chunk, Gap, StreamInfo
 
 LIVE = About(kind="live", recorded=True, classes=("face", "house"), sure=0.7, above_chance=True)

@@ -11,9 +11,9 @@ from PySide6.QtGui import QColor, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from gui.palette import DARK, LIGHT, Theme, stylesheet
-from gui.trace_words import clock
-from gui.traces import SCALES, SECONDS, Traces
+from gui.operator.trace_words import clock
+from gui.operator.traces import SCALES, SECONDS, Traces
+from gui.widgets.palette import DARK, LIGHT, Theme, stylesheet
 from tests.gui_fixtures import app, loud
 
 __all__ = ["app", "loud"]

@@ -13,12 +13,12 @@ from PySide6.QtGui import QKeySequence
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QWidget
 
-from gui.about import About
-from gui.feed import Answer, FileSize, Link, Status
-from gui.keys import KEYS
-from gui.remembered import Choices, Remembered
-from gui.signal_feed import Drawn, Mark, Opened, Trouble
-from gui.window import Window
+from gui.operator.about import About
+from gui.operator.keys import KEYS
+from gui.operator.session_feed import Answer, FileSize, Link, Status
+from gui.operator.signal_feed import Drawn, Mark, Opened, Trouble
+from gui.operator.window import Window
+from gui.widgets.remembered import Choices, Remembered
 from rtbci.types import Gap, StreamInfo
 from tests.gui_fixtures import app
 
@@ -349,7 +349,7 @@ def test_a_damaged_memory_is_no_memory(tmp_path: Path):
 
 
 def test_figures_tell_pictures_stalls_and_memory(tmp_path: Path):
-    from gui.heart import Heart, write_figures
+    from gui.operator.frame_timing import Heart, write_figures
 
     now = [0.0]
     heart = Heart(lambda: now[0])

@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
         raise Missing(f"{reason}; the session needs none, and rtbci stop ends it")
     entry = find(args.session, running())
     try:
-        from gui.app import Options, show
+        from gui.operator.app import Options, show
     except ImportError as error:
         raise Missing(f"the window cannot be loaded: {error} (rtbci doctor)") from error
     options = Options(args.theme, args.scale, args.size, args.screenshot, args.after, args.figures)

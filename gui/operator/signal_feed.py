@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gui.about import About
-from gui.measure import Reading, band_power, readings
+from gui.operator.about import About
+from gui.operator.measure import Reading, band_power, readings
 from rtbci.errors import BadInput, RtbciError
 from rtbci.lsl.config import configure
 from rtbci.lsl.description import Description, signal

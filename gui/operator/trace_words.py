@@ -7,8 +7,8 @@ from math import ceil
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen
 
-from gui.paint import sized, write
-from gui.palette import Theme, mix
+from gui.widgets.paint import sized, write
+from gui.widgets.palette import Theme, mix
 
 SMALL = 0.85  # of the font
 NARROW = 14.0  # px, height of a lane below which the bar spans ten

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
-from gui.banner import Banner
-from gui.decision_card import DecisionCard
-from gui.flow import Flow
-from gui.labels import (
+from gui.operator.banner import Banner
+from gui.operator.decision_card import DecisionCard
+from gui.widgets.flow_layout import Flow
+from gui.widgets.labels import (
     DASH,
     Cell,
     Sign,
@@ -24,7 +24,7 @@ from gui.labels import (
     put,
     tone,
 )  # fmt: skip
-from gui.palette import DARK, Theme
+from gui.widgets.palette import DARK, Theme
 
 __all__ = ["Banner", "DecisionCard", "Header", "Lamps", "LossTable", "StatusLine"]
 

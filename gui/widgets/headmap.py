@@ -17,9 +17,9 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from gui.head_places import closest, nearest, place, towards
-from gui.paint import painting, shape, sized, write
-from gui.palette import Theme, hairline
+from gui.widgets.head_places import closest, nearest, place, towards
+from gui.widgets.paint import painting, shape, sized, write
+from gui.widgets.palette import Theme, hairline
 
 SIGNS = {
     "good": "circle",

@@ -8,7 +8,7 @@ from PySide6.QtCore import QPointF, QSize, Qt, SignalInstance
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from gui.paint import painting, shape
+from gui.widgets.paint import painting, shape
 
 DASH = "-"
 

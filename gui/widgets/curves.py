@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from gui.palette import channels
+from gui.widgets.palette import channels
 
 Array = NDArray[np.float64]
 Cover = NDArray[np.float32]

@@ -1,7 +1,8 @@
 """Keys and buttons of the window, and what they ask of the session.
 
-One table (``gui.keys``) says which key does what. Keys are taken before any widget sees them, so
-that Space pauses whatever was clicked last; only a line that is being written keeps its letters.
+One table (``gui.operator.keys``) says which key does what. Keys are taken before any widget sees
+them, so that Space pauses whatever was clicked last; only a line that is being written keeps its
+letters.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,10 +13,10 @@ from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLineEdit, QWidget
 
-from gui.keys import KEYS, MARKER_S, STOP_S, Twice
+from gui.operator.keys import KEYS, MARKER_S, STOP_S, Twice
 
 if TYPE_CHECKING:
-    from gui.window import Window
+    from gui.operator.window import Window
 
 _LOOSE = Qt.KeyboardModifier.KeypadModifier | Qt.KeyboardModifier.ShiftModifier
 

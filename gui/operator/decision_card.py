@@ -6,9 +6,9 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
-from gui.labels import DASH, grade, label, put, tone
-from gui.paint import painting
-from gui.palette import DARK, Theme, mix
+from gui.widgets.labels import DASH, grade, label, put, tone
+from gui.widgets.paint import painting
+from gui.widgets.palette import DARK, Theme, mix
 
 SHORT = 12  # letters that fit in the largest type
 

@@ -3,8 +3,8 @@
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
-from gui.labels import Sign, label, put
-from gui.palette import DARK, Theme, ink_on, mix
+from gui.widgets.labels import Sign, label, put
+from gui.widgets.palette import DARK, Theme, ink_on, mix
 
 LEVELS = {"info": "circle", "amber": "triangle", "red": "cross"}
 

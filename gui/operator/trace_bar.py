@@ -3,8 +3,8 @@
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
-from gui.flow import Flow
-from gui.labels import button, label
+from gui.widgets.flow_layout import Flow
+from gui.widgets.labels import button, label
 
 PARTS = (  # caption; action, text and what it does, of each button
     ("time", ("shorter", "\u2212", "less time in the picture ( [ )"),
@@ -19,7 +19,7 @@ PARTS = (  # caption; action, text and what it does, of each button
 
 
 class TraceBar(QWidget):
-    """Emits ``acted`` with the name of an action of ``gui.keys``."""
+    """Emits ``acted`` with the name of an action of ``gui.operator.keys``."""
 
     acted = Signal(str)
 

@@ -14,11 +14,11 @@ from PySide6.QtCore import QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from gui.history import History, Hole
-from gui.paint import painting, write
-from gui.palette import Theme
-from gui.raster import Raster, View, grid_step
-from gui.trace_words import Stamped, Words, clock, paint, pill, place, small
+from gui.operator.history import History, Hole
+from gui.operator.raster import Raster, View, grid_step
+from gui.operator.trace_words import Stamped, Words, clock, paint, pill, place, small
+from gui.widgets.paint import painting, write
+from gui.widgets.palette import Theme
 
 SECONDS = (1, 2, 5, 10, 20, 30)  # of one sweep
 SCALES = (10, 20, 50, 100, 200, 500, 1000, 2000)  # uV from lane to lane

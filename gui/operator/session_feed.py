@@ -6,8 +6,8 @@
     feed.ask("pause")
 
 Two threads: one follows the session's control socket and looks for it again when it is gone, one
-carries requests. The signal is read by ``gui.signal_feed``. Each hands over through a queue that
-only the window's timer empties.
+carries requests. The signal is read by ``gui.operator.signal_feed``. Each hands over through a
+queue that only the window's timer empties.
 """
 
 import queue
@@ -18,8 +18,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gui.about import About, read_about
-from gui.signal_feed import SignalFeed
+from gui.operator.about import About, read_about
+from gui.operator.signal_feed import SignalFeed
 from rtbci.errors import RtbciError
 from rtbci.session import control
 from rtbci.session.control import Entry

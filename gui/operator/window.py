@@ -1,7 +1,7 @@
 """The operator's window: puts the widgets together and shows what is known, thirty times a second.
 
-Nothing here waits: threads fill queues (``gui.feed``), one timer empties them. What a second ago
-was true is shown as it is now, or as unknown ("-").
+Nothing here waits: threads fill queues (``gui.operator.session_feed``), one timer empties them.
+What a second ago was true is shown as it is now, or as unknown ("-").
 """
 
 from dataclasses import asdict
@@ -11,17 +11,17 @@ from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QApplication, QMainWindow
 
-from gui.feed import Answer, Feed, FileSize, Link, News, Status, age_of
-from gui.hands import Hands
-from gui.headmap import Electrode, HeadMap
-from gui.heart import BEAT_S, Heart
-from gui.layout import HANDLE, Layout
-from gui.looks import Looks
-from gui.plots import Probabilities
-from gui.remembered import Choices, Remembered
-from gui.signal_feed import Drawn, Item, Mark, Opened, Quality, Trouble
-from gui.state import Alarm, Knowledge
-from gui.traces import Traces
+from gui.operator.actions import Hands
+from gui.operator.frame_timing import BEAT_S, Heart
+from gui.operator.layout import HANDLE, Layout
+from gui.operator.plots import Probabilities
+from gui.operator.session_feed import Answer, Feed, FileSize, Link, News, Status, age_of
+from gui.operator.session_state import Alarm, Knowledge
+from gui.operator.signal_feed import Drawn, Item, Mark, Opened, Quality, Trouble
+from gui.operator.traces import Traces
+from gui.operator.view_settings import Looks
+from gui.widgets.headmap import Electrode, HeadMap
+from gui.widgets.remembered import Choices, Remembered
 from rtbci.terminal import say
 from rtbci.types import Gap, StreamInfo
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gui.curves import coverage
-from gui.history import Array, History
-from gui.palette import Theme, channels, hairline, mix
+from gui.operator.history import Array, History
+from gui.widgets.curves import coverage
+from gui.widgets.palette import Theme, channels, hairline, mix
 
 AHEAD = 14  # columns that stay empty between the newest sample and the previous sweep
 AT_ONCE = 192  # columns drawn in one go: what fits a cache

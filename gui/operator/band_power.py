@@ -7,8 +7,8 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from gui.paint import crisp, painting, sized, write
-from gui.palette import Theme, hairline, mix
+from gui.widgets.paint import crisp, painting, sized, write
+from gui.widgets.palette import Theme, hairline, mix
 
 BANDS = ("delta", "theta", "alpha", "beta", "gamma")  # where nothing is known yet
 DECADES = (-1, 3)  # powers of ten of uV2 that the bars span

@@ -20,16 +20,16 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from gui.column import Column
-from gui.headmap import HeadMap
-from gui.keys import KEYS
-from gui.keys_page import KeysPage
-from gui.labels import button
-from gui.palette import Theme
-from gui.panels import Banner, DecisionCard, Header, Lamps, LossTable, StatusLine
-from gui.plots import BandPower, Probabilities
-from gui.trace_bar import TraceBar
-from gui.traces import Traces
+from gui.operator.keys import KEYS
+from gui.operator.keys_page import KeysPage
+from gui.operator.panels import Banner, DecisionCard, Header, Lamps, LossTable, StatusLine
+from gui.operator.plots import BandPower, Probabilities
+from gui.operator.trace_bar import TraceBar
+from gui.operator.traces import Traces
+from gui.widgets.headmap import HeadMap
+from gui.widgets.labels import button
+from gui.widgets.palette import Theme
+from gui.widgets.scroll_column import Column
 
 MARGIN, HANDLE = 8, 3  # px
 SHARES = (0.21, 0.57, 0.22)  # of the width: electrodes, traces, decisions

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from gui.palette import DARK, Theme
+from gui.widgets.palette import DARK, Theme
 
 COLUMNS = 2
 WIDEST = 60  # lines of text, width of the page

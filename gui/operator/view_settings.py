@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QWidget
 
-from gui.palette import THEMES, Theme, stylesheet
-from gui.remembered import FONTS, GROUPS, SCALES_UV, SECONDS, Choices, Remembered, step
-from gui.traces import Traces
+from gui.operator.traces import Traces
+from gui.widgets.palette import THEMES, Theme, stylesheet
+from gui.widgets.remembered import FONTS, GROUPS, SCALES_UV, SECONDS, Choices, Remembered, step
 
 if TYPE_CHECKING:
-    from gui.window import Window
+    from gui.operator.window import Window
 
 
 class Looks:

@@ -8,10 +8,10 @@ from pathlib import Path
 from PySide6.QtCore import QCoreApplication, QTimer
 from PySide6.QtWidgets import QApplication
 
-from gui.feed import Feed
-from gui.heart import write_figures
-from gui.remembered import Remembered
-from gui.window import Window
+from gui.operator.frame_timing import write_figures
+from gui.operator.session_feed import Feed
+from gui.operator.window import Window
+from gui.widgets.remembered import Remembered
 from rtbci.errors import BadInput
 from rtbci.session.control import Entry
 from rtbci.terminal import say

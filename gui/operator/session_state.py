@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gui.about import About
-from gui.losses import Losses, Row
+from gui.operator.about import About
+from gui.operator.losses import Losses, Row
 from rtbci.statistics.delays import KEYS
 
 RECENT_S = 60.0  # decisions and latencies that are shown
