@@ -63,7 +63,7 @@ class Result:
     trials: dict[str, int]  # class to number
     rejected: Mapping[str, int]
     refused: list[Refused]
-    latency_template: list[dict[str, object]]  # file, lag_ms
+    latency: list[dict[str, object]]  # file, lag_ms
     held_out: tuple[np.ndarray, Array]  # true class and probabilities of every test trial
     pretrained: int = 0  # of these trials the backbone has learnt from: then nothing is a test
 

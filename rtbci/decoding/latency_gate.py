@@ -25,7 +25,7 @@ STEP = 0.008  # s between the lags that are tried
 SMALLEST_LAG = 0.02  # s; less is not worth a shift
 FEWEST_TRIALS = 10  # before the first estimate; a shift takes ``RUNNING`` of them
 EVERY = 5  # events between two estimates
-# measured on stable and on shifted recordings of a headset (tests/test_marker_delay.py)
+# measured on stable and on shifted recordings of a headset (tests/calibration/test_marker_delay.py)
 TRUST = 0.85  # weight of the evidence: a response changes in more ways than its lag
 DOUBT = 0.05  # belief that the lag in use may keep when another one takes its place
 FADED = 0.05  # the same where lags drift, as a part of the belief in the new one

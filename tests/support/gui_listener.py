@@ -1,0 +1,95 @@
+"""What a window would hear of the only running session, as JSON lines, without a window.
+
+    python -m tests.support.gui_listener
+
+A process of its own, as a window is: liblsl is configured once in a process. Orders on stdin go to
+the session. It ends with the session, and with a summary.
+"""
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from itertools import pairwise
+
+from gui.operator.session_feed import Answer, Feed, FileSize, Link, News, Status, age_of
+from gui.operator.session_state import Knowledge
+from gui.operator.signal_feed import Drawn, Item, Mark, Opened, Quality
+from rtbci.session.control import find, running
+
+
+def tell(event: str, **values: object) -> None:
+    """One line."""
+    print(json.dumps({"event": event, **values}), flush=True)
+
+
+class Listener:
+    """Hears everything, and says what matters to a test."""
+
+    def __init__(self) -> None:
+        self.feed = Feed(find(None, running()))
+        self.known = Knowledge(self.feed.about)
+        self.known.begin(age_of(self.feed.entry))
+        self.items: list[Item] = []
+        self._told_decision = False
+
+    def obey(self) -> None:
+        """Orders of the test."""
+        for line in sys.stdin:
+            order = json.loads(line)
+            self.feed.ask(order.pop("do"), **order, **self.feed.signal.now())
+
+    def hear(self, news: News) -> None:
+        """One thing that came."""
+        known = self.known
+        if isinstance(news, Status):
+            known.about = self.feed.about
+            known.answer(news.values)
+            tell("status")
+        elif isinstance(news, Link):
+            if news.state != known.link:
+                tell("link", state=news.state)
+            known.link = news.state
+        elif isinstance(news, Answer):
+            tell("answer", do=news.do, error=news.error)
+        elif isinstance(news, FileSize):
+            known.file(news.size)
+        elif isinstance(news, Mapping):
+            known.hear(news)
+            if news.get("event") == "decision":
+                tell("decision", part=known.about.part, recording=known.recording(),
+                     lamps=known.lamps())  # fmt: skip
+
+    def summary(self) -> None:
+        """What the signal was like."""
+        drawn = [each for each in self.items if isinstance(each, Drawn)]
+        tell(
+            "summary",
+            rates=[each.info.rate for each in self.items if isinstance(each, Opened)],
+            whole=all(a.index + len(a.x) == b.index for a, b in pairwise(drawn)),
+            chunks=len(drawn),
+            head=drawn[-1].index + len(drawn[-1].x) if drawn else None,
+            marks=sum(isinstance(each, Mark) for each in self.items),
+            judged=sum(isinstance(each, Quality) for each in self.items),
+            lost=self.known.loss_rows()[0][1],
+        )
+
+
+def main() -> None:
+    """Until the session is over."""
+    listener = Listener()
+    listener.feed.start()
+    threading.Thread(target=listener.obey, daemon=True).start()
+    while listener.known.link != "ended":
+        for news in listener.feed.news():
+            listener.hear(news)
+        listener.items.extend(listener.feed.signal.items())
+        time.sleep(0.02)
+    listener.feed.close()
+    listener.items.extend(listener.feed.signal.items())
+    listener.summary()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""A sender for tests: numbers that count up, over LSL, from a process of its own.
+
+    python -m tests.support.lsl_source --session ID --name eeg --channels 8 --rate 1000
+
+Channel 0 holds the number of the sample (0, 1, 2, ...), the others fractions of it, stamps are
+``t0 + number / rate``. A line on stdout tells what was pushed: ``NUMBER STAMP`` of the last sample.
+"""
+
+import argparse
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from pathlib import Path
+
+import numpy as np
+import pylsl
+
+CONFIG = (
+    "[lab]\nSessionID={}\n[multicast]\nResolveScope=machine\n[ports]\nPortRange=128\n"
+    "[log]\nlevel=-3\n"
+)
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def session() -> str:
+    """An LSL session that no other test sees."""
+    return f"test-{uuid.uuid4().hex[:12]}"
+
+
+class Sender(subprocess.Popen[str]):
+    """A sender in a process of its own; ``pushed`` is the number and stamp it pushed last."""
+
+    def __init__(self, words: list[str]) -> None:
+        super().__init__(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        self.pushed = (-1, 0.0)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def stop(self) -> tuple[int, float]:
+        """Kill it; number and stamp of the last sample that it pushed. Twice is fine."""
+        self.kill()
+        self.wait(10)
+        self._reader.join(10)
+        if self.stdout is not None:
+            self.stdout.close()
+        return self.pushed
+
+    def _read(self) -> None:  # a full pipe would stop the sender
+        for line in self.stdout or ():
+            number, _, stamp = line.strip().partition(" ")
+            if line.endswith("\n") and stamp:
+                self.pushed = int(number), float(stamp)
+
+
+def source(session: str, **options: object) -> Sender:
+    """A sender in a process of its own; ``options`` as on the command line."""
+    words = [f"--{key.replace('_', '-')}={value}" for key, value in options.items()]
+    return Sender(
+        [sys.executable, "-m", "tests.support.lsl_source", f"--session={session}", *words]
+    )
+
+
+def markers(session: str, rate: float = 20.0) -> Sender:
+    """A sender of texts as a stream of markers named ``marks``."""
+    return source(
+        session, name="marks", source_id="marks", kind="Markers", channels=1, rate=rate, nominal=0,
+        chunk=1, format="string",
+    )  # fmt: skip
+
+
+def stop(sender: Sender) -> tuple[int, float]:
+    """As ``Sender.stop``."""
+    return sender.stop()
+
+
+def main() -> None:
+    """Push until killed, or until ``--samples`` are out."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--session", required=True)
+    parser.add_argument("--name", default="eeg")
+    parser.add_argument("--kind", default="EEG")
+    parser.add_argument("--source-id", default="amp")
+    parser.add_argument("--channels", type=int, default=8)
+    parser.add_argument("--rate", type=float, default=1000.0)
+    parser.add_argument("--nominal", type=float, help="the rate that is stated")
+    parser.add_argument("--chunk", type=int, default=20)
+    parser.add_argument("--format", default="float32")
+    parser.add_argument("--labels", default="", help="A,B,...")
+    parser.add_argument("--samples", type=int, default=10**9)
+    parser.add_argument("--linger", type=float, default=1.0)
+    args = parser.parse_args()
+    pylsl.set_config_content(CONFIG.format(args.session))
+    stated = args.rate if args.nominal is None else args.nominal
+    info = pylsl.StreamInfo(
+        args.name, args.kind, args.channels, stated, args.format, args.source_id
+    )
+    labels = args.labels.split(",") if args.labels else [f"c{i}" for i in range(args.channels)]
+    if args.labels != "none":
+        channels = info.desc().append_child("channels")
+        for label in labels:
+            channel = channels.append_child("channel")
+            channel.append_child_value("label", label).append_child_value("unit", "microvolts")
+    outlet = pylsl.StreamOutlet(info, args.chunk, max_buffered=60)
+    t0 = pylsl.local_clock()
+    fractions = np.arange(args.channels) / max(args.channels, 1)
+    for first in range(0, args.samples, args.chunk):
+        numbers = np.arange(first, first + args.chunk)
+        due = t0 + (numbers[-1] + 1) / args.rate
+        time.sleep(max(due - pylsl.local_clock(), 0))
+        stamps = (t0 + numbers / args.rate).tolist()
+        if args.format == "string":
+            values = [[f"{n} é研"] * args.channels for n in numbers]
+        else:
+            values = (numbers[:, None] + fractions).astype(args.format.replace("double64", "f8"))
+        outlet.push_chunk(values, stamps)
+        print(numbers[-1], repr(stamps[-1]), flush=True)
+    time.sleep(args.linger)
+
+
+if __name__ == "__main__":
+    main()
