@@ -41,7 +41,7 @@ SILENT_S = 1.0  # without a sample; then the rest goes out in a shorter buffer
 CLOSE_S = 5.0  # patience with the receiving thread
 
 
-class Source(Protocol):
+class BridgeSource(Protocol):
     """A live signal: what ``rtbci.lsl.signal.Signal`` is to the bridge."""
 
     info: StreamInfo
@@ -92,7 +92,7 @@ class Client:
 
     def __init__(
         self,
-        source: Source,
+        source: BridgeSource,
         markers: Callable[[], list[tuple[float, Marker]]],
         event_id: Mapping[str, int],
         *,
@@ -326,10 +326,10 @@ def connect(
     nothing is found within ``timeout`` s, ``BadInput`` where the choice is not clear.
     """
     from rtbci.lsl.config import configure
-    from rtbci.lsl.pair import Pair, any_layout, search
+    from rtbci.lsl.pair import SignalWithMarkers, any_layout, search
 
     configure(session, scope)
-    pair = Pair()
+    pair = SignalWithMarkers()
     found = search(pair, stream, timeout=timeout)
     assert found is not None, "it raises where there is none"
     signal = pair.open(found, any_layout(unit))

@@ -106,7 +106,7 @@ class Reporter:
                     continue
 
 
-class Control:
+class ControlInput:
     """Orders from the parent: JSON lines on stdin, read by a thread; the live loop polls.
 
     Without ``listen`` there is no parent and nothing is ever heard.

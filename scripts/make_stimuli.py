@@ -28,7 +28,7 @@ from stimuli_words import ARTWORKS, COUNTS, HEIGHTS, PLURALS
 from stimuli_words import SCENES as SUITABLE
 
 from rtbci.stimuli import CATEGORIES, DATA, PER_CATEGORY, Picture, load, render
-from rtbci.stimuli.compose import Layout
+from rtbci.stimuli.compose import Composition
 from rtbci.stimuli.features import looks_of
 from rtbci.stimuli.scenes import SCENES
 from rtbci.text.minilm import MiniLM
@@ -238,7 +238,7 @@ def details(artwork: Artwork, random: Random) -> list[tuple[str, str]]:
 
 def layout_of(
     category: str, artwork: Artwork, scene: str, count: int, size: str, random: Random
-) -> Layout:
+) -> Composition:
     """Where the thing goes: somewhere near the middle, or where its drawing demands."""
     share = {"": random.uniform(0.92, 1.05), "small": 0.6, "large": 1.24}[size]
     mirrored = "text" not in artwork.options and random.random() < 0.5
@@ -248,7 +248,7 @@ def layout_of(
         x = 0.0 if mirrored else 1.0
     if "low" in artwork.options:
         y = 1.0
-    return Layout(
+    return Composition(
         artwork=artwork.name,
         scene=scene,
         count=count,

@@ -42,7 +42,7 @@ NOTE = (
 
 
 @dataclass(frozen=True)
-class Settings:
+class DatasetSettings:
     """What decides every byte."""
 
     subjects: int = 1
@@ -96,11 +96,11 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenDataset:
     """What a call of ``write`` did."""
 
     folder: Path
-    settings: Settings
+    settings: DatasetSettings
     drawn: int  # runs
     kept: int  # runs that were there already
 
@@ -133,14 +133,14 @@ def write(
     images: bool = True,
     jobs: int = 1,
     progress: Progress = lambda *_: None,
-) -> Written:
+) -> WrittenDataset:
     """Write the dataset into ``out``, in ``jobs`` processes.
 
     ``channels`` a cap's size or names; ``classes`` of the 20 (without: all, or the eight of
     ``clear``). Raises ``BadInput`` for settings that do not fit, for a folder that holds something
     else, and where the disk is too small.
     """
-    settings = Settings(
+    settings = DatasetSettings(
         subjects, sessions, runs, trials, strength,
         montage(channels) if isinstance(channels, int) else tuple(channels),
         float(rate), seed,
@@ -162,10 +162,10 @@ def write(
             missing = [(out, i) for i in sorted(shown) if not image_path(out, i).exists()]
             for count, _ in enumerate(map_(write_image, missing), start=1):
                 progress("painting pictures", count, len(missing))
-    return Written(out, settings, drawn, total - drawn)
+    return WrittenDataset(out, settings, drawn, total - drawn)
 
 
-def check(settings: Settings) -> None:
+def check(settings: DatasetSettings) -> None:
     """Raises ``BadInput`` for settings that nobody can be simulated with."""
     s = settings
     limits = (("subjects", s.subjects, MOST_SUBJECTS), ("sessions", s.sessions, MOST_RUNS),
@@ -193,7 +193,7 @@ def check(settings: Settings) -> None:
     Person(s.seed, 1, s.channels, s.rate, s.strength)  # says what it cannot be
 
 
-def begin(out: Path, settings: Settings) -> None:
+def begin(out: Path, settings: DatasetSettings) -> None:
     """Make the folder say what it is; raises ``BadInput`` where it is something else."""
     about = json.loads(json.dumps(description(settings)))
     path = out / ABOUT
@@ -226,7 +226,7 @@ def begin(out: Path, settings: Settings) -> None:
     put(out / CAPTIONS, captions())
 
 
-def description(settings: Settings) -> dict[str, object]:
+def description(settings: DatasetSettings) -> dict[str, object]:
     """What ``simulated.json`` holds."""
     values = asdict(settings) | {"channels": list(settings.channels)}
     return {"simulated": True, "note": NOTE, "generator": "rtbci simulate",
@@ -245,7 +245,7 @@ def captions() -> bytes:
     return "\n".join(rows).encode()
 
 
-def write_session(task: tuple[Path, Settings, str, int]) -> int:
+def write_session(task: tuple[Path, DatasetSettings, str, int]) -> int:
     """Draw the runs of a session that are not there yet, and merge them; how many were drawn."""
     out, settings, name, day = task
     session = settings.person(name).session(day + 1)
@@ -283,7 +283,9 @@ def image_list(prefix: str, pictures: np.ndarray) -> bytes:
     return ("FilePath\r\n" + "\r\n".join(paths) + "\r\n").encode()
 
 
-def merge(base: Path, arrays: list[Path], plan: list[np.ndarray], settings: Settings) -> None:
+def merge(
+    base: Path, arrays: list[Path], plan: list[np.ndarray], settings: DatasetSettings
+) -> None:
     """A session in one array, a run at a time, with a sidecar that says all about it."""
     pictures = [stimuli.load()[i] for run in plan for i in run]
     sidecar = {

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from rtbci.types import StreamInfo
-from sims.schedule import Event, Rows
+from sims.schedule import MarkerPush, SamplePush
 
 AWAY_S = 0.5  # how long a stream is gone that comes back changed, where the script does not say
 PAUSE_S = 1.0  # the same of what cannot last for ever
@@ -52,11 +52,11 @@ class Fault(BaseModel):
         times = indices / rate
         return (times >= self.at) & (times < self.until)
 
-    def rows(self, item: Rows, info: StreamInfo) -> Iterator[Rows]:
+    def rows(self, item: SamplePush, info: StreamInfo) -> Iterator[SamplePush]:
         """The push as it goes out, whole, in pieces or not at all."""
         yield item
 
-    def events(self, found: list[Event], rate: float) -> list[Event]:
+    def events(self, found: list[MarkerPush], rate: float) -> list[MarkerPush]:
         """The markers as they go out; every one of a pass at once."""
         return found
 
@@ -84,13 +84,13 @@ class Stall(_Lasting):
 
     do = "stall"
 
-    def rows(self, item: Rows, info: StreamInfo) -> Iterator[Rows]:
+    def rows(self, item: SamplePush, info: StreamInfo) -> Iterator[SamplePush]:
         keep = ~self.hit(_indices(item), info.rate)
         edges = np.flatnonzero(np.diff(keep)) + 1
         for piece in np.split(np.arange(len(keep)), edges):
             if keep[piece[0]]:
                 stop = piece[-1] + 1
-                yield Rows(
+                yield SamplePush(
                     item.index + int(piece[0]), item.x[piece[0] : stop],
                     item.stamps[piece[0] : stop], item.due,
                 )  # fmt: skip
@@ -101,10 +101,10 @@ class Burst(_Lasting):
 
     do = "burst"
 
-    def rows(self, item: Rows, info: StreamInfo) -> Iterator[Rows]:
+    def rows(self, item: SamplePush, info: StreamInfo) -> Iterator[SamplePush]:
         yield replace(item, due=self._held(item.due))
 
-    def events(self, found: list[Event], rate: float) -> list[Event]:
+    def events(self, found: list[MarkerPush], rate: float) -> list[MarkerPush]:
         return [replace(event, due=self._held(event.due)) for event in found]
 
     def _held(self, due: float) -> float:
@@ -118,7 +118,7 @@ class Drop(Fault):
     probability: Annotated[float, Field(gt=0, le=1)] = 1.0
     seed: int = 0
 
-    def rows(self, item: Rows, info: StreamInfo) -> Iterator[Rows]:
+    def rows(self, item: SamplePush, info: StreamInfo) -> Iterator[SamplePush]:
         within = self.at <= item.index / info.rate < self.until
         # by index, not in turn: the same pushes are lost whatever happened before
         lots = np.random.default_rng([self.seed, max(item.index, 0)])
@@ -131,7 +131,7 @@ class _Values(Fault):
 
     channels: Labels | None = None
 
-    def rows(self, item: Rows, info: StreamInfo) -> Iterator[Rows]:
+    def rows(self, item: SamplePush, info: StreamInfo) -> Iterator[SamplePush]:
         hit = self.hit(_indices(item), info.rate)
         if not hit.any():
             yield item
@@ -195,11 +195,11 @@ class ClockStep(Fault):
     do = "clock_step"
     by: Number = 1.0
 
-    def rows(self, item: Rows, info: StreamInfo) -> Iterator[Rows]:
+    def rows(self, item: SamplePush, info: StreamInfo) -> Iterator[SamplePush]:
         shift = np.where(self.hit(_indices(item), info.rate), self.by, 0.0)
         yield replace(item, stamps=item.stamps + shift)
 
-    def events(self, found: list[Event], rate: float) -> list[Event]:
+    def events(self, found: list[MarkerPush], rate: float) -> list[MarkerPush]:
         later = self.hit(np.array([event.index for event in found], int), rate)
         return [
             replace(event, stamp=event.stamp + self.by) if is_later else event
@@ -213,11 +213,11 @@ class Drift(Fault):
     do = "drift"
     ppm: Annotated[float, Field(gt=-500_000, lt=500_000)] = 100.0
 
-    def rows(self, item: Rows, info: StreamInfo) -> Iterator[Rows]:
+    def rows(self, item: SamplePush, info: StreamInfo) -> Iterator[SamplePush]:
         shift = self._shift(_indices(item) / info.rate)
         yield replace(item, stamps=item.stamps + shift, due=item.due + float(shift[-1]))
 
-    def events(self, found: list[Event], rate: float) -> list[Event]:
+    def events(self, found: list[MarkerPush], rate: float) -> list[MarkerPush]:
         shifts = [float(self._shift(np.array([event.index / rate]))[0]) for event in found]
         return [
             replace(event, stamp=event.stamp + shift, due=event.due + shift)
@@ -234,7 +234,7 @@ class Delay(_Lasting):
     do = "delay"
     by: Seconds = 0.5
 
-    def rows(self, item: Rows, info: StreamInfo) -> Iterator[Rows]:
+    def rows(self, item: SamplePush, info: StreamInfo) -> Iterator[SamplePush]:
         within = self.at <= item.due < self.until
         yield replace(item, due=item.due + self.by) if within else item
 
@@ -244,8 +244,8 @@ class _Markers(Fault):
 
     every: Annotated[int, Field(ge=1)] = 1
 
-    def events(self, found: list[Event], rate: float) -> list[Event]:
-        out: list[Event] = []
+    def events(self, found: list[MarkerPush], rate: float) -> list[MarkerPush]:
+        out: list[MarkerPush] = []
         met = 0
         for event in found:
             within = self.at <= event.index / rate < self.until
@@ -253,7 +253,7 @@ class _Markers(Fault):
             out += self.instead(event) if within and met % self.every == 0 else (event,)
         return out
 
-    def instead(self, event: Event) -> Iterable[Event]:
+    def instead(self, event: MarkerPush) -> Iterable[MarkerPush]:
         """What goes out in place of ``event``."""
         raise NotImplementedError
 
@@ -263,7 +263,7 @@ class Duplicate(_Markers):
 
     do = "duplicate"
 
-    def instead(self, event: Event) -> Iterable[Event]:
+    def instead(self, event: MarkerPush) -> Iterable[MarkerPush]:
         return (event, event)
 
 
@@ -272,7 +272,7 @@ class MissingMarker(_Markers):
 
     do = "missing"
 
-    def instead(self, event: Event) -> Iterable[Event]:
+    def instead(self, event: MarkerPush) -> Iterable[MarkerPush]:
         return ()
 
 
@@ -282,7 +282,7 @@ class Late(_Markers):
     do = "late"
     by: Seconds = 0.5
 
-    def instead(self, event: Event) -> Iterable[Event]:
+    def instead(self, event: MarkerPush) -> Iterable[MarkerPush]:
         return (replace(event, due=event.due + self.by),)
 
 
@@ -292,7 +292,7 @@ class Early(_Markers):
     do = "early"
     by: Seconds = 0.5
 
-    def instead(self, event: Event) -> Iterable[Event]:
+    def instead(self, event: MarkerPush) -> Iterable[MarkerPush]:
         return (replace(event, due=max(event.due - self.by, 0.0)),)
 
 
@@ -305,7 +305,7 @@ KINDS: dict[str, type[Fault]] = {
 }  # fmt: skip
 
 
-def _indices(item: Rows) -> NDArray[np.int64]:
+def _indices(item: SamplePush) -> NDArray[np.int64]:
     return np.arange(item.index, item.index + len(item.x))
 
 

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from rtbci.errors import Missing, RtbciError
 from rtbci.lsl.outlet import clock
 from rtbci.messages import line, order
-from rtbci.process import Control
+from rtbci.process import ControlInput
 from rtbci.signal.recording import Recording
 from sims.faults import Fault, Kill
-from sims.player import Orders, Player, Stopped, Tell, check_orders
-from sims.program import Part, Settings, Start
+from sims.player import Orders, Player, PlayerListener, Stopped, check_orders
+from sims.program import OutletLife, PlaybackSettings, Start
 
 TICK_S = 0.05
 LEAVE_S = 2.0  # a life that was told to stop has so long
@@ -33,7 +33,7 @@ LAST_WORDS_S = 1.0  # to tell what it pushed, when its time has come
 class Life:
     """A process that waits for its time, or lives it."""
 
-    part: Part
+    part: OutletLife
     pid: int
     orders: int  # pipe to its stdin
     events: int  # pipe from its stdout
@@ -57,7 +57,7 @@ class Lives:
     def __init__(
         self,
         recording: Recording,
-        settings: Settings,
+        settings: PlaybackSettings,
         faults: Sequence[Fault],
         configure: Callable[[], None],
     ) -> None:
@@ -71,7 +71,9 @@ class Lives:
         self._lives: list[Life] = []
         for part in parts(faults):
 
-            def live(tell: Tell, orders: Orders, start: Start | None, part: Part = part) -> None:
+            def live(
+                tell: PlayerListener, orders: Orders, start: Start | None, part: OutletLife = part
+            ) -> None:
                 configure()
                 tell("clock", lsl=clock())
                 player = Player(recording, settings, tuple(faults))
@@ -83,7 +85,7 @@ class Lives:
 
             self._lives.append(self._fork(part, live))
 
-    def run(self, tell: Tell, orders: Orders) -> None:
+    def run(self, tell: PlayerListener, orders: Orders) -> None:
         """Let them live one after the other. Raises ``Stopped``."""
         for number, life in enumerate(self._lives):
             if self._start is not None:
@@ -129,7 +131,9 @@ class Lives:
         assert self._start is not None
         return self._start.t0 + self._start.late + seconds / self._speed - self._ahead
 
-    def _wait(self, life: Life | None, deadline: float, tell: Tell, orders: Orders) -> None:
+    def _wait(
+        self, life: Life | None, deadline: float, tell: PlayerListener, orders: Orders
+    ) -> None:
         """Until ``deadline`` (monotonic), or until ``life`` has left by itself."""
         while (left := deadline - time.monotonic()) > 0:
             check_orders(orders)
@@ -144,7 +148,7 @@ class Lives:
                     )
                 return
 
-    def _hear(self, life: Life, timeout: float, tell: Tell) -> None:
+    def _hear(self, life: Life, timeout: float, tell: PlayerListener) -> None:
         """Pass on what ``life`` tells within ``timeout`` s."""
         if not select.select([life.events], [], [], timeout)[0]:
             return
@@ -156,7 +160,7 @@ class Lives:
         for each in lines:
             self._pass_on(life, json.loads(each), tell)
 
-    def _pass_on(self, life: Life, said: dict[str, object], tell: Tell) -> None:
+    def _pass_on(self, life: Life, said: dict[str, object], tell: PlayerListener) -> None:
         kind = str(said.pop("event"))
         if kind == "failed":
             raise RtbciError(str(said["text"]))
@@ -192,7 +196,9 @@ class Lives:
         with suppress(ChildProcessError):
             os.waitpid(life.pid, 0)
 
-    def _fork(self, part: Part, live: Callable[[Tell, Orders, Start | None], None]) -> Life:
+    def _fork(
+        self, part: OutletLife, live: Callable[[PlayerListener, Orders, Start | None], None]
+    ) -> Life:
         from_parent, orders = os.pipe()
         events, to_parent = os.pipe()
         sys.stdout.flush()
@@ -213,19 +219,19 @@ class Lives:
             os._exit(code)
 
 
-def parts(faults: Sequence[Fault]) -> list[Part]:
+def parts(faults: Sequence[Fault]) -> list[OutletLife]:
     """What the outlets play between the kills among ``faults``, which are in order of time."""
     kills = [fault for fault in faults if isinstance(fault, Kill)]
-    found: list[Part] = []
+    found: list[OutletLife] = []
     since, last = 0.0, None
     for kill in kills:
-        found.append(Part(since, kill.at, last))
+        found.append(OutletLife(since, kill.at, last))
         since, last = kill.until, kill
-    return [*found, Part(since, None, last)]
+    return [*found, OutletLife(since, None, last)]
 
 
 def _child(
-    from_parent: int, to_parent: int, live: Callable[[Tell, Orders, Start | None], None]
+    from_parent: int, to_parent: int, live: Callable[[PlayerListener, Orders, Start | None], None]
 ) -> int:
     """Wait for the word to go, then live; returns the exit code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-c reaches the group; the parent decides
@@ -244,7 +250,7 @@ def _child(
         if go is None:  # the parent has left
             return 0
         start = Start(go["t0"], go["late"]) if "t0" in go else None
-        live(tell, Control(listen=True), start)
+        live(tell, ControlInput(listen=True), start)
         return 0
     except Stopped:
         return 0

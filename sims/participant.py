@@ -18,13 +18,13 @@ import numpy as np
 from rtbci import stimuli
 from rtbci.errors import Missing
 from rtbci.lsl.config import source_id, stream_name
-from rtbci.lsl.marker_streams import MarkerStreams, Offsets, is_for_decoding
+from rtbci.lsl.marker_streams import HostClockOffsets, MarkerStreams, is_for_decoding
 from rtbci.lsl.outlet import Outlet, clock
-from rtbci.lsl.resolve import Watch
+from rtbci.lsl.resolve import StreamDiscovery
 from rtbci.types import Array, Marker
-from sims.person import Session, features
+from sims.person import SimulatedSession, features
 from sims.person.constants import LOOKS, PEOPLE_SEED
-from sims.player import Orders, Stopped, Tell, check_orders
+from sims.player import Orders, PlayerListener, Stopped, check_orders
 
 DELAY_S = 0.05  # from a sample's stamp until it is sent
 BLOCK_S = 0.02
@@ -46,7 +46,7 @@ SENTENCES = {
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownStimulus:
     """A marker that was understood: when, by the clock of here, and what the brain makes of it."""
 
     stamp: float
@@ -54,10 +54,10 @@ class Shown:
     driven: Array | None
 
 
-class Eyes:
+class StimulusLookup:
     """From a marker to what drives the response. What is drawn by lot depends on ``seed``."""
 
-    def __init__(self, strength: str, tell: Tell, seed: int = 0) -> None:
+    def __init__(self, strength: str, tell: PlayerListener, seed: int = 0) -> None:
         self._strength, self._tell = strength, tell
         self._rng = np.random.default_rng([PEOPLE_SEED, seed])
         self._by_name = {each.name: i for i, each in enumerate(stimuli.load())}
@@ -128,11 +128,13 @@ def _meaning(text: str) -> Array:
     return np.concatenate([meaning, np.zeros(LOOKS)])
 
 
-class Ears:
+class MarkerListener:
     """Markers of all streams that hold any, understood, in ``heard``. A thread of its own."""
 
-    def __init__(self, eyes: Eyes, tell: Tell, wanted: tuple[str, ...] = ()) -> None:
-        self.heard: SimpleQueue[Shown | BaseException] = SimpleQueue()
+    def __init__(
+        self, eyes: StimulusLookup, tell: PlayerListener, wanted: tuple[str, ...] = ()
+    ) -> None:
+        self.heard: SimpleQueue[ShownStimulus | BaseException] = SimpleQueue()
         self._eyes, self._tell, self._wanted = eyes, tell, wanted
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ears", daemon=True)
@@ -144,7 +146,12 @@ class Ears:
         self._thread.join(3.0)
 
     def _run(self) -> None:
-        streams, offsets, watch, look_at = MarkerStreams(), Offsets(), Watch(), 0.0
+        streams, offsets, watch, look_at = (
+            MarkerStreams(),
+            HostClockOffsets(),
+            StreamDiscovery(),
+            0.0,
+        )
         try:
             while not self._stop.wait(POLL_S):
                 if clock() >= look_at:
@@ -156,14 +163,16 @@ class Ears:
                     except LookupError:
                         continue
                     offset = offsets.of(follower.about.host) or 0.0
-                    self.heard.put(Shown(stamp + offset, marker.label, driven))
+                    self.heard.put(ShownStimulus(stamp + offset, marker.label, driven))
         except Exception as error:  # noqa: BLE001 the amplifier's thread raises it
             self.heard.put(error)
         finally:
             offsets.close()
             streams.close()
 
-    def _look(self, streams: MarkerStreams, offsets: Offsets, watch: Watch) -> None:
+    def _look(
+        self, streams: MarkerStreams, offsets: HostClockOffsets, watch: StreamDiscovery
+    ) -> None:
         before = set(streams.names)
         for found in watch.found():
             if is_for_decoding(found, self._wanted):
@@ -177,21 +186,25 @@ class Ears:
 class Participant:
     """Streams a session until told to stop. What ``tell`` does must not block."""
 
-    def __init__(self, session: Session, run: int = 1, name: str | None = None) -> None:
+    def __init__(self, session: SimulatedSession, run: int = 1, name: str | None = None) -> None:
         self.session, self._name = session, name
         self._signal = session.signal(run)
         self._samples = self._markers = self._late = 0
         self._outlet: Outlet | None = None
 
     def run(
-        self, tell: Tell, orders: Orders, wanted: tuple[str, ...] = (), seconds: float | None = None
+        self,
+        tell: PlayerListener,
+        orders: Orders,
+        wanted: tuple[str, ...] = (),
+        seconds: float | None = None,
     ) -> None:
         """Stream, for ``seconds`` or for ever; raises ``Stopped``."""
         person = self.session.person
         self._open()
         t0, reported = clock(), 0.0
         tell("ready", **self._identity(t0))
-        ears = Ears(Eyes(person.strength, tell, person.seed), tell, wanted)
+        ears = MarkerListener(StimulusLookup(person.strength, tell, person.seed), tell, wanted)
         try:
             while seconds is None or self._samples < seconds * person.rate:
                 check_orders(orders)
@@ -234,7 +247,7 @@ class Participant:
             "channels": len(person.channels), "seed": person.seed, "simulated": True,
         }  # fmt: skip
 
-    def _listen(self, ears: Ears, t0: float, tell: Tell) -> None:
+    def _listen(self, ears: MarkerListener, t0: float, tell: PlayerListener) -> None:
         """Put in what was heard since the last time."""
         rate = self.session.person.rate
         while not ears.heard.empty():
@@ -272,8 +285,8 @@ def sentence(kind: str, values: Mapping[str, object]) -> str | None:
 
 
 def stream(
-    session: Session,
-    tell: Tell,
+    session: SimulatedSession,
+    tell: PlayerListener,
     orders: Orders,
     *,
     run: int = 1,

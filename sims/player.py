@@ -18,8 +18,8 @@ from rtbci.messages import LATE_START, line
 from rtbci.signal.recording import Recording
 from sims import schedule
 from sims.changes import guise
-from sims.program import Part, Settings, Start, describe, names, program
-from sims.schedule import Item, Notice, Rows
+from sims.program import OutletLife, PlaybackSettings, Start, describe, names, program
+from sims.schedule import Item, Notice, SamplePush
 
 if TYPE_CHECKING:
     from sims.faults import Fault
@@ -35,7 +35,7 @@ TOLD_S = 3.0  # between two sentences about whom it waits for
 LATEST = 20_000  # pushes whose lateness is kept
 
 
-class Tell(Protocol):
+class PlayerListener(Protocol):
     """Who hears what happens."""
 
     def __call__(self, kind: str, /, **fields: object) -> None:
@@ -66,7 +66,7 @@ class Player:
     """Plays a part of ``recording``, once. One thread; what ``tell`` does must not block."""
 
     def __init__(
-        self, recording: Recording, settings: Settings, faults: "tuple[Fault, ...]"
+        self, recording: Recording, settings: PlaybackSettings, faults: "tuple[Fault, ...]"
     ) -> None:
         self._recording, self._settings = recording, settings
         self._faults = tuple(fault for fault in faults if not fault.kills)
@@ -77,10 +77,14 @@ class Player:
         self._outlets: tuple[Outlet, ...] = ()
 
     def run(
-        self, tell: Tell, orders: Orders, part: Part | None = None, start: Start | None = None
+        self,
+        tell: PlayerListener,
+        orders: Orders,
+        part: OutletLife | None = None,
+        start: Start | None = None,
     ) -> None:
         """Play ``part``, or all; without ``start`` it chooses t0. Raises ``Stopped``."""
-        self._tell, self._orders, part = tell, orders, part or Part()
+        self._tell, self._orders, part = tell, orders, part or OutletLife()
         self._look = guise(self._recording, part.kill)
         if start is not None:
             self._start = start
@@ -177,7 +181,7 @@ class Player:
         if isinstance(item, Notice):
             self._tell("fault", **item.fields)
             return
-        if isinstance(item, Rows):
+        if isinstance(item, SamplePush):
             x = item.x if self._look.factor == 1 else item.x * np.float32(self._look.factor)
             stamps = start.t0 + item.stamps
             is_counted = item.index >= 0
@@ -191,7 +195,7 @@ class Player:
             self._events.say(item.text, start.t0 + item.stamp)
             self._markers += 1
 
-    def _finish(self, part: Part) -> None:
+    def _finish(self, part: OutletLife) -> None:
         """Behind the last push: wait to be killed, or linger for slow readers."""
         if part.until is not None:
             self._tell("part", **self.counts())

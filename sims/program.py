@@ -11,7 +11,7 @@ from rtbci.signal.recording import Recording
 from rtbci.types import StreamInfo
 from sims import schedule
 from sims.changes import Guise
-from sims.schedule import CHUNK_S, Event, Item, Notice, Rows, Timeline
+from sims.schedule import CHUNK_S, Item, MarkerPush, Notice, SamplePush, Timeline
 
 if TYPE_CHECKING:
     from sims.faults import Fault, Kill
@@ -28,7 +28,7 @@ SENTENCES = {
 
 
 @dataclass(frozen=True)
-class Settings:
+class PlaybackSettings:
     """How to play; seconds are real ones unless said."""
 
     speed: float = 1.0  # recording seconds per second
@@ -54,7 +54,7 @@ class Start:
 
 
 @dataclass(frozen=True)
-class Part:
+class OutletLife:
     """One life of the outlets: recording seconds ``since`` to ``until``, back from ``kill``."""
 
     since: float = 0.0
@@ -68,20 +68,20 @@ class Part:
 
 
 def program(
-    recording: Recording, settings: Settings, faults: "Sequence[Fault]", part: Part
+    recording: Recording, settings: PlaybackSettings, faults: "Sequence[Fault]", part: OutletLife
 ) -> Iterator[Item]:
     """All that goes out during ``part``, in order, spoilt as ``faults`` say (kills left out)."""
     info = recording.info
     faults = [fault for fault in faults if not fault.kills]
     timeline = Timeline(recording, settings.file_stamps and recording.stamps is not None)
     since, until = part.samples(info.rate)
-    rows: Iterable[Rows] = schedule.rows(
+    rows: Iterable[SamplePush] = schedule.rows(
         timeline, settings.rows(info.rate), since, until, settings.loop
     )
     for fault in faults:
         rows = _spoilt(rows, fault, info)
 
-    def spoil(found: list[Event]) -> list[Event]:
+    def spoil(found: list[MarkerPush]) -> list[MarkerPush]:
         for fault in faults:
             found = fault.events(found, info.rate)
         return found
@@ -107,7 +107,9 @@ def names(name: str | None) -> tuple[tuple[str, str], tuple[str, str]]:
     return (name, source_id(name)), (f"{name}-markers", source_id(f"{name}-markers"))
 
 
-def describe(recording: Recording, look: Guise, settings: Settings, start: Start) -> dict[str, str]:
+def describe(
+    recording: Recording, look: Guise, settings: PlaybackSettings, start: Start
+) -> dict[str, str]:
     """What a reader needs to turn stamps into sample indices; docs/streams.md explains it."""
     rate = look.recording.info.rate
     fields = {
@@ -144,6 +146,6 @@ def sentence(kind: str, fields: Mapping[str, object]) -> str | None:
     return text.format(**fields) if text else None
 
 
-def _spoilt(rows: Iterable[Rows], fault: "Fault", info: StreamInfo) -> Iterator[Rows]:
+def _spoilt(rows: Iterable[SamplePush], fault: "Fault", info: StreamInfo) -> Iterator[SamplePush]:
     for item in rows:
         yield from fault.rows(item, info)

@@ -26,7 +26,7 @@ NEARBY_S = 1.0  # rows around a marker that tell its time where stamps jitter
 
 
 @dataclass(frozen=True)
-class Rows:
+class SamplePush:
     """Consecutive samples ``x`` (n, channels), sent together at ``due``."""
 
     index: int
@@ -36,7 +36,7 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Event:
+class MarkerPush:
     """A marker at sample ``index``, sent at ``due`` with the stamp of its row."""
 
     index: int
@@ -53,7 +53,7 @@ class Notice:
     fields: Mapping[str, object]
 
 
-Item = Rows | Event | Notice
+Item = SamplePush | MarkerPush | Notice
 
 
 class Timeline:
@@ -113,7 +113,7 @@ class Timeline:
 
 def rows(
     timeline: Timeline, chunk: int, since: int = 0, until: int | None = None, loop: bool = False
-) -> Iterator[Rows]:
+) -> Iterator[SamplePush]:
     """Pushes of up to ``chunk`` rows, of sample indices from ``since`` to ``until``, in order."""
     recording = timeline.recording
     for turn in count(since // timeline.period) if loop else (0,):
@@ -125,7 +125,7 @@ def rows(
                 stop = min(row + chunk, stop_at)
                 at = index + row - first
                 stamps, due = timeline.rows(row, stop, at, turn)
-                yield Rows(at + shift, recording.signal[row:stop], stamps, due)
+                yield SamplePush(at + shift, recording.signal[row:stop], stamps, due)
         if until is not None and shift + timeline.period >= until:
             return
 
@@ -136,8 +136,8 @@ def events(
     since: int = 0,
     until: int | None = None,
     loop: bool = False,
-    spoil: Callable[[list[Event]], list[Event]] = list,
-) -> Iterator[Event]:
+    spoil: Callable[[list[MarkerPush]], list[MarkerPush]] = list,
+) -> Iterator[MarkerPush]:
     """Markers of sample indices from ``since`` to ``until``, ``ahead`` s before their row is due.
 
     ``spoil`` may change those of one pass before they are put in order of time.
@@ -147,12 +147,12 @@ def events(
         return
     for turn in count(since // timeline.period) if loop else (0,):
         shift = turn * timeline.period
-        found: list[Event] = []
+        found: list[MarkerPush] = []
         for marker in markers:
             index = marker.index + shift
             if since <= index and (until is None or index < until):
                 stamp, due = timeline.event(marker, turn)
-                found.append(Event(index, marker_text(marker), stamp, max(due - ahead, 0.0)))
+                found.append(MarkerPush(index, marker_text(marker), stamp, max(due - ahead, 0.0)))
         yield from sorted(spoil(found), key=lambda event: event.due)
         if until is not None and shift + timeline.period >= until:
             return
@@ -160,17 +160,19 @@ def events(
 
 def merged(*streams: Iterable[Item]) -> Iterator[Item]:
     """All of them in order of due time; rows come behind what is due with them."""
-    return heapq.merge(*streams, key=lambda item: (item.due, isinstance(item, Rows)))
+    return heapq.merge(*streams, key=lambda item: (item.due, isinstance(item, SamplePush)))
 
 
-def lead_in(recording: Recording, seconds: float, chunk: int) -> Iterator[Rows]:
+def lead_in(recording: Recording, seconds: float, chunk: int) -> Iterator[SamplePush]:
     """The first row held for ``seconds`` before sample index 0: a reader that comes meanwhile
     starts its filters exactly there."""
     n, rate = math.ceil(seconds * recording.info.rate), recording.info.rate
     for index in range(-n, 0, chunk):
         size = min(chunk, -index)
         stamps = np.arange(index, index + size) / rate
-        yield Rows(index, np.repeat(recording.signal[:1], size, axis=0), stamps, float(stamps[-1]))
+        yield SamplePush(
+            index, np.repeat(recording.signal[:1], size, axis=0), stamps, float(stamps[-1])
+        )
 
 
 def resets(recording: Recording) -> list[int]:
@@ -178,7 +180,7 @@ def resets(recording: Recording) -> list[int]:
     return [gap.index for gap in recording.gaps if gap.missing == 0]
 
 
-def in_order(items: Iterable[Rows]) -> Iterator[Rows]:
+def in_order(items: Iterable[SamplePush]) -> Iterator[SamplePush]:
     """No row is due before one that goes out earlier."""
     due = 0.0
     for item in items:

@@ -12,13 +12,20 @@ from calibration.evaluation.overlaps import overlaps_of
 from calibration.evaluation.refusals import check_classes, check_order
 from calibration.evaluation.sources import (
     DATASET_TRIAL,
-    Source,
+    UnreadRun,
     find_sources,
     is_simulated,
 )
-from calibration.evaluation.values import Control, Evaluation, Overlap, Part, Table, joined
+from calibration.evaluation.values import (
+    ControlAnalysis,
+    Evaluation,
+    EvaluationPart,
+    Overlap,
+    TrialTable,
+    joined,
+)
 from rtbci.decoding.bundle import Bundle, load_bundle
-from rtbci.decoding.offline import Tally, replay
+from rtbci.decoding.offline import RunCounts, replay
 from rtbci.decoding.pipeline import Pipeline
 from rtbci.decoding.trial_hashes import learnt, marks, shared
 from rtbci.errors import BadInput, NoUsableSignal
@@ -32,21 +39,21 @@ SOME = 5  # runs that controls are made on, or one of each person; more say the 
 
 
 @dataclass
-class Found:
+class BundleFindings:
     """What was decoded so far, and what was not."""
 
-    tables: list[Table] = field(default_factory=list)
+    tables: list[TrialTable] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     rejected: int = 0
     gaps_s: list[float] = field(default_factory=list)  # from onset to onset, of continuous runs
-    noise: list[Table] = field(default_factory=list)
-    before: list[Table] = field(default_factory=list)
+    noise: list[TrialTable] = field(default_factory=list)
+    before: list[TrialTable] = field(default_factory=list)
     bridged: bool = False
     controls: int = SOME  # runs a person that controls are made on
     controlled: Counter[str] = field(default_factory=Counter)  # how many they are
     tested: list[Mapping[str, object]] = field(default_factory=list)  # marks of the runs so far
-    trained: list[Source] = field(default_factory=list)  # runs that the bundle was trained on
+    trained: list[UnreadRun] = field(default_factory=list)  # runs that the bundle was trained on
 
 
 def evaluate_bundles(
@@ -69,7 +76,7 @@ def evaluate_bundles(
         there = ", ".join(sorted({each.subject for each in sources}))
         wanted = ", ".join(each.subject for each in bundles)
         raise BadInput(f"{data} has no run of {wanted}; it has runs of {there}")
-    found = Found(controls=max(1, SOME // len(bundles)))
+    found = BundleFindings(controls=max(1, SOME // len(bundles)))
     for number, (bundle, source) in enumerate(pairs):
         progress("decoding runs", number, len(pairs))
         _run(bundle, source, found)
@@ -91,7 +98,7 @@ def bundles_in(model: Path) -> list[Bundle]:
     return bundles
 
 
-def _run(bundle: Bundle, source: Source, found: Found) -> None:
+def _run(bundle: Bundle, source: UnreadRun, found: BundleFindings) -> None:
     """Decode one run, or say why it is left out."""
     try:
         recording = source.recording()
@@ -107,7 +114,7 @@ def _run(bundle: Bundle, source: Source, found: Found) -> None:
         found.refused.append((source.name, f"holds {both[1]} trials that {both[0]} holds too"))
         return
     found.tested.append({"name": source.name, "marks": own})
-    tally = Tally()
+    tally = RunCounts()
     try:
         decisions = list(replay(recording, bundle, tally))
     except (BadInput, NoUsableSignal) as error:
@@ -133,10 +140,12 @@ def _run(bundle: Bundle, source: Source, found: Found) -> None:
         _controls(bundle, source, recording, found)
 
 
-def _controls(bundle: Bundle, source: Source, recording: Recording, found: Found) -> None:
+def _controls(
+    bundle: Bundle, source: UnreadRun, recording: Recording, found: BundleFindings
+) -> None:
     """The same run as noise, and the time before its pictures."""
 
-    def decoded(what: Recording) -> Table:
+    def decoded(what: Recording) -> TrialTable:
         decisions = Pipeline(bundle, what.info).run(what.items(max(1, round(what.info.rate))))
         return table_of(decisions, what, source, bundle)
 
@@ -145,8 +154,8 @@ def _controls(bundle: Bundle, source: Source, recording: Recording, found: Found
 
 
 def table_of(
-    decisions: Iterable[Decision], recording: Recording, source: Source, bundle: Bundle
-) -> Table:
+    decisions: Iterable[Decision], recording: Recording, source: UnreadRun, bundle: Bundle
+) -> TrialTable:
     """The decided trials of one run as rows."""
     classes = bundle.decoder.classes
     order = {index: n for n, index in enumerate(sorted(m.index for m in recording.markers))}
@@ -154,7 +163,7 @@ def table_of(
     rows = [each for each in decisions if each.label is not None and each.true is not None]
     n = len(rows)
     probabilities = [[each.probabilities[name] for name in classes] for each in rows]
-    return Table(
+    return TrialTable(
         subject=np.full(n, source.subject),
         session=np.full(n, source.session),
         run=np.full(n, source.run),
@@ -168,8 +177,8 @@ def table_of(
 def _evaluation(
     bundles: list[Bundle],
     data: Path,
-    pairs: list[tuple[Bundle, Source]],
-    found: Found,
+    pairs: list[tuple[Bundle, UnreadRun]],
+    found: BundleFindings,
     trial_s: float | None,
     made: str,
 ) -> Evaluation:
@@ -198,7 +207,7 @@ def _evaluation(
         made=made,
         classes=classes,
         parts=(
-            Part(
+            EvaluationPart(
                 "new_runs",
                 "New runs",
                 f"Every run that the person's bundle was not trained on ({runs}), decoded trial "
@@ -218,7 +227,7 @@ def _evaluation(
     )
 
 
-def _controls_of(found: Found, table: Table, k: int) -> tuple[Control, ...]:
+def _controls_of(found: BundleFindings, table: TrialTable, k: int) -> tuple[ControlAnalysis, ...]:
     some = f"; {len(found.noise)} runs" if len(found.noise) < len(found.tables) else ""
     noisy = "recordings with the same spectra, random phases and the true labels"
     before = controls.before_words(found.bridged)
@@ -230,7 +239,7 @@ def _controls_of(found: Found, table: Table, k: int) -> tuple[Control, ...]:
 
 
 def _overlaps(
-    data: Path, pairs: list[tuple[Bundle, Source]], trained: list[Source], table: Table
+    data: Path, pairs: list[tuple[Bundle, UnreadRun]], trained: list[UnreadRun], table: TrialTable
 ) -> list[Overlap]:
     """Pictures and captions that a person saw while the bundle was calibrated."""
     if not (table.image != "").any():

@@ -1,6 +1,6 @@
 """The same decoder where there is nothing to decode: noise, labels that lie, the time before.
 
-Each gives a ``Control`` with balanced accuracy, which must be at chance.
+Each gives a ``ControlAnalysis`` with balanced accuracy, which must be at chance.
 """
 
 from dataclasses import replace
@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.evaluation.values import Control, Table
+from calibration.evaluation.values import ControlAnalysis, TrialTable
 from rtbci.signal.recording import Recording
 from rtbci.statistics.metrics import balanced_accuracy
 from rtbci.statistics.predictions import Figure, Predictions
@@ -24,17 +24,19 @@ BRIDGED = (
 EARLIER = "the window that ends where the picture appears"
 
 
-def control(name: str, how: str, table: Table | None, k: int) -> Control:
+def control(name: str, how: str, table: TrialTable | None, k: int) -> ControlAnalysis:
     """The control that these predictions make, or the reason why they make none."""
     if table is None or len(table) < FEWEST:
         n = 0 if table is None else len(table)
-        return Control(name, how, None, f"{n} windows could be decoded, {FEWEST} are needed")
+        return ControlAnalysis(
+            name, how, None, f"{n} windows could be decoded, {FEWEST} are needed"
+        )
     if len(np.unique(table.true)) < k:
-        return Control(name, how, None, "a class has no window that could be decoded")
-    return Control(name, how, balanced_accuracy(table.predictions()))
+        return ControlAnalysis(name, how, None, "a class has no window that could be decoded")
+    return ControlAnalysis(name, how, balanced_accuracy(table.predictions()))
 
 
-def shuffled_labels(predictions: Predictions) -> Control:
+def shuffled_labels(predictions: Predictions) -> ControlAnalysis:
     """What luck gives: the predictions against labels shuffled within runs."""
     diagonal = np.arange(predictions.k)
     there = predictions.there
@@ -47,7 +49,7 @@ def shuffled_labels(predictions: Predictions) -> Control:
         "range of 95 % of the shuffles",
     )  # fmt: skip
     how = "the test trials, their predictions held against shuffled labels; the range is of luck"
-    return Control(SHUFFLED, how, figure)
+    return ControlAnalysis(SHUFFLED, how, figure)
 
 
 def noise(recording: Recording, seed: int = SEED) -> Recording:

@@ -14,7 +14,7 @@ from calibration.evaluation.figures import (
     verdict,
 )
 from calibration.evaluation.page import limits, page
-from calibration.evaluation.values import Control, Evaluation, Retrieval
+from calibration.evaluation.values import ControlAnalysis, Evaluation, Retrieval
 from rtbci.errors import BadInput
 from rtbci.messages import line
 from rtbci.statistics.predictions import Figure
@@ -128,7 +128,7 @@ def _row(row: Row) -> dict[str, object]:
     return there | {"n": row.main.n, "figures": _figures(row.figures)}
 
 
-def _control(control: Control, evaluation: Evaluation) -> dict[str, object]:
+def _control(control: ControlAnalysis, evaluation: Evaluation) -> dict[str, object]:
     return {
         "name": control.name,
         "how": control.how,

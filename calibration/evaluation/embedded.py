@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.evaluation import controls
-from calibration.evaluation.sources import Source
-from calibration.pretraining import Answers, Backbone
+from calibration.evaluation.sources import UnreadRun
+from calibration.pretraining import NetworkOutputs, PretrainedBackbone
 from calibration.pretraining.windows import cut, windows_of
 from rtbci.decoding.decoders.scaling import Preparation, fit_preparation, pooled
 from rtbci.decoding.trial_hashes import marks, shared
@@ -27,10 +27,10 @@ FEWEST_ELECTRODES = 0.5  # of those that the backbone was trained with
 
 
 @dataclass(frozen=True)
-class Seen:
+class EmbeddedRun:
     """One run through the backbone."""
 
-    source: Source
+    source: UnreadRun
     role: str  # what pretraining used it for: ``TRAINING``, ``VALIDATION``, or ``CLEAN``
     trial: NDArray[np.int64]  # (n,)
     true: NDArray[np.int64]  # (n,) class of the backbone; -1: it was never taught this one
@@ -55,7 +55,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Cutout:
+class RunWindows:
     """The windows of a run in the backbone's order of electrodes."""
 
     x: Samples  # (n, channels, times) uV; 0 for an electrode that is not there
@@ -65,14 +65,14 @@ class Cutout:
     recording: Recording | None  # None where the windows came from disk
 
 
-class Eyes:
+class EmbeddingRuns:
     """A backbone that looks at runs in the order of subject and session; one thread.
 
     A person whom it does not know is prepared without labels by what came before: the sessions
     so far, or, in the first one, its first run, which is then not tested.
     """
 
-    def __init__(self, backbone: Backbone) -> None:
+    def __init__(self, backbone: PretrainedBackbone) -> None:
         self.backbone = backbone
         self._model = backbone.module()
         self._before: dict[str, dict[int, list[Preparation]]] = {}  # subject, session
@@ -82,14 +82,14 @@ class Eyes:
         """Was the backbone trained on this person?"""
         return subject in self.backbone.dims.subjects
 
-    def look(self, source: Source, cutout: Cutout) -> Seen:
+    def look(self, source: UnreadRun, cutout: RunWindows) -> EmbeddedRun:
         """The run's embeddings; raises ``BadInput`` where it cannot be prepared or named."""
         prepared = self.prepared(source, cutout)
         answers = self._answers(source, cutout.x, prepared, cutout.there)
         classes = {name: k for k, name in enumerate(self.backbone.dims.classes)}
         names = source.names or _named(cutout.recording)
         images = source.images or ("",) * len(names)
-        return Seen(
+        return EmbeddedRun(
             source=source,
             role=role_of(cutout.marks, self.backbone),
             trial=cutout.trials,
@@ -102,11 +102,11 @@ class Eyes:
             trial_s=_pace(cutout.recording),
         )
 
-    def logits(self, source: Source, cutout: Cutout) -> Samples:
+    def logits(self, source: UnreadRun, cutout: RunWindows) -> Samples:
         """Log-odds of other windows of a run that was looked at."""
         return self._answers(source, cutout.x, self.prepared(source, cutout), cutout.there).logits
 
-    def prepared(self, source: Source, cutout: Cutout) -> Preparation:
+    def prepared(self, source: UnreadRun, cutout: RunWindows) -> Preparation:
         """What is known about the scales of a person before this run."""
         known = self.backbone.preparations.get(source.subject)
         if known is not None:
@@ -123,13 +123,13 @@ class Eyes:
         return self._prepared[source.path]
 
     def _answers(
-        self, source: Source, x: Samples, prepared: Preparation, there: NDArray[np.bool_]
-    ) -> Answers:
+        self, source: UnreadRun, x: Samples, prepared: Preparation, there: NDArray[np.bool_]
+    ) -> NetworkOutputs:
         subject = source.subject if self.knows(source.subject) else None
         return self.backbone.outputs(x, prepared, subject=subject, mask=there, model=self._model)
 
 
-def cut_out(source: Source, backbone: Backbone) -> Cutout:
+def cut_out(source: UnreadRun, backbone: PretrainedBackbone) -> RunWindows:
     """The windows of a run, from disk where pretraining left them, else from the recording."""
     folder = backbone.path / "windows" if backbone.path is not None else None
     name = f"{source.subject}_ses-{source.session:02d}_run-{source.run:02d}"
@@ -145,7 +145,7 @@ def cut_out(source: Source, backbone: Backbone) -> Cutout:
     return cut_recording(recording, backbone)
 
 
-def cut_recording(recording: Recording, backbone: Backbone) -> Cutout:
+def cut_recording(recording: Recording, backbone: PretrainedBackbone) -> RunWindows:
     """The windows of a continuous recording."""
     channels = recording.eeg_channels
     if not channels:
@@ -156,13 +156,13 @@ def cut_recording(recording: Recording, backbone: Backbone) -> Cutout:
     return _in_order(x, channels, trials, marks(recording), backbone, recording)
 
 
-def noise_of(cutout: Cutout) -> Cutout:
+def noise_of(cutout: RunWindows) -> RunWindows:
     """The same windows with random phases."""
     x = controls.noise_windows(cutout.x)
-    return Cutout(x, cutout.there, cutout.trials, "", None)
+    return RunWindows(x, cutout.there, cutout.trials, "", None)
 
 
-def before_onset(source: Source, cutout: Cutout, backbone: Backbone) -> Cutout:
+def before_onset(source: UnreadRun, cutout: RunWindows, backbone: PretrainedBackbone) -> RunWindows:
     """Windows that end at the onset; the recording is read again where it came from disk."""
     recording = cutout.recording or source.recording()
     length = round((WINDOW[1] - WINDOW[0]) * recording.info.rate)
@@ -172,7 +172,7 @@ def before_onset(source: Source, cutout: Cutout, backbone: Backbone) -> Cutout:
     return replace(found, trials=found.trials + gone)
 
 
-def role_of(own: str, backbone: Backbone) -> str:
+def role_of(own: str, backbone: PretrainedBackbone) -> str:
     """What pretraining did with a run, by the marks of its trials."""
     for part in (TRAINING, VALIDATION):
         if shared(own, backbone.runs(part)):
@@ -208,9 +208,9 @@ def _in_order(
     channels: tuple[str, ...],
     trials: NDArray[np.int64],
     marks: str,
-    backbone: Backbone,
+    backbone: PretrainedBackbone,
     recording: Recording | None,
-) -> Cutout:
+) -> RunWindows:
     wanted = backbone.dims.channels
     there = np.array([name in channels for name in wanted])
     if there.mean() < FEWEST_ELECTRODES:
@@ -222,4 +222,4 @@ def _in_order(
         full = np.zeros((len(x), len(wanted), x.shape[2]), np.float32)
         full[:, there] = x[:, [channels.index(name) for name in wanted if name in channels]]
         x = full
-    return Cutout(x, there, trials, marks, recording)
+    return RunWindows(x, there, trials, marks, recording)

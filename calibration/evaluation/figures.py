@@ -9,7 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from calibration.evaluation.values import Control, Evaluation, Overlap, Part, Table
+from calibration.evaluation.values import (
+    ControlAnalysis,
+    Evaluation,
+    EvaluationPart,
+    Overlap,
+    TrialTable,
+)
 from rtbci.statistics.metrics import (
     FEWEST_PEOPLE,
     balanced_accuracy,
@@ -76,7 +82,7 @@ class Row:
 class Measured:
     """All figures of one part."""
 
-    part: Part
+    part: EvaluationPart
     pooled: dict[str, Figure]  # over all trials
     people: dict[str, Figure]  # mean over people
     subjects: tuple[Row, ...]
@@ -125,7 +131,7 @@ class Verdict:
     reason: str  # sentences
 
 
-def measure_part(part: Part, trial_s: float | None) -> Measured:
+def measure_part(part: EvaluationPart, trial_s: float | None) -> Measured:
     """Every figure of a part: pooled, over people, per person, per session of a person."""
     table = part.table
     pooled = table.predictions(trial_s)
@@ -152,7 +158,7 @@ def measure_part(part: Part, trial_s: float | None) -> Measured:
 
 
 def _row(
-    table: Table,
+    table: TrialTable,
     trial_s: float | None,
     subject: str,
     session: int | None = None,
@@ -165,7 +171,7 @@ def _row(
     return Row(subject, session, run, measure(table.where(rows).predictions(trial_s)))
 
 
-def bins(table: Table) -> tuple[Bin, ...]:
+def bins(table: TrialTable) -> tuple[Bin, ...]:
     """Confidence against the share that was right, in bins of equal numbers of trials."""
     confidence = table.probabilities.max(axis=1)
     order = np.argsort(confidence, kind="stable")
@@ -183,7 +189,7 @@ def is_above(figure: Figure) -> bool:
     return figure.p <= GO_P and figure.interval[0] > figure.chance
 
 
-def has_failed(control: Control, evaluation: Evaluation) -> bool:
+def has_failed(control: ControlAnalysis, evaluation: Evaluation) -> bool:
     """Is a control above chance? p is held against the number of controls that were made."""
     made = sum(each.figure is not None for each in evaluation.controls)
     figure = control.figure
@@ -225,7 +231,7 @@ def _next(measured: Measured) -> str:
     return "; too few or too different to tell what the next person will show"
 
 
-def overlap(what: str, table: Table, seen: np.ndarray) -> Overlap:
+def overlap(what: str, table: TrialTable, seen: np.ndarray) -> Overlap:
     """Trials of ``table`` that are ``seen`` (n,) bool in training too, and what they change."""
 
     def figure(rows: np.ndarray) -> Figure | None:

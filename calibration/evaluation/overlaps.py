@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 
 from calibration.evaluation.figures import overlap
-from calibration.evaluation.sources import Source
-from calibration.evaluation.values import Overlap, Table
+from calibration.evaluation.sources import UnreadRun
+from calibration.evaluation.values import Overlap, TrialTable
 
 PICTURES = "images"  # folder of a dataset's pictures
 
 
 def overlaps_of(
     data: Path,
-    sources: Sequence[Source],
-    table: Table,
+    sources: Sequence[UnreadRun],
+    table: TrialTable,
     seen: set[tuple[str, str]],
     *,
     anybody: bool,

@@ -16,18 +16,25 @@ from calibration.evaluation.embedded import (
     CLEAN,
     TRAINING,
     VALIDATION,
-    Eyes,
-    Seen,
+    EmbeddedRun,
+    EmbeddingRuns,
     before_onset,
     cut_out,
     noise_of,
 )
 from calibration.evaluation.overlaps import overlaps_of
 from calibration.evaluation.refusals import check_classes, check_order
-from calibration.evaluation.sources import DATASET_TRIAL, Source, find_sources, is_simulated
-from calibration.evaluation.values import Control, Evaluation, Overlap, Part, Table, joined
+from calibration.evaluation.sources import DATASET_TRIAL, UnreadRun, find_sources, is_simulated
+from calibration.evaluation.values import (
+    ControlAnalysis,
+    Evaluation,
+    EvaluationPart,
+    Overlap,
+    TrialTable,
+    joined,
+)
 from calibration.evaluation.words import of_words, strange_words
-from calibration.pretraining import Backbone, load_backbone
+from calibration.pretraining import PretrainedBackbone, load_backbone
 from rtbci.decoding.scorer import softmax
 from rtbci.errors import BadInput
 from rtbci.types import Array, Samples
@@ -37,14 +44,16 @@ FEWEST = 10  # test trials in all, and training trials a class of a refitted hea
 
 
 @dataclass
-class Found:
+class BackboneFindings:
     """What was looked at so far."""
 
-    runs: list[Seen] = field(default_factory=list)
-    strange: list[Seen] = field(default_factory=list)  # trials of classes it was never taught
+    runs: list[EmbeddedRun] = field(default_factory=list)
+    strange: list[EmbeddedRun] = field(
+        default_factory=list
+    )  # trials of classes it was never taught
     refused: list[tuple[str, str]] = field(default_factory=list)
-    noise: list[Table] = field(default_factory=list)
-    before: list[Table] = field(default_factory=list)
+    noise: list[TrialTable] = field(default_factory=list)
+    before: list[TrialTable] = field(default_factory=list)
     bridged: bool = True
     controlled: set[str] = field(default_factory=set)  # people whose controls are made
 
@@ -58,7 +67,7 @@ def evaluate_backbone(
     trials forms class blocks.
     """
     backbone = load_backbone(model)
-    sources, eyes, found = find_sources(data), Eyes(backbone), Found()
+    sources, eyes, found = find_sources(data), EmbeddingRuns(backbone), BackboneFindings()
     for number, source in enumerate(sources):
         progress("looking at runs", number, len(sources))
         _run(eyes, source, found)
@@ -108,7 +117,7 @@ def evaluate_backbone(
     )
 
 
-def _run(eyes: Eyes, source: Source, found: Found) -> None:
+def _run(eyes: EmbeddingRuns, source: UnreadRun, found: BackboneFindings) -> None:
     """Look at one run; at noise and at the time before its onsets, once a person."""
     try:
         cutout = cut_out(source, eyes.backbone)
@@ -141,7 +150,7 @@ def _run(eyes: Eyes, source: Source, found: Found) -> None:
         found.before.append(table_of(seen).where(rows).with_logits(logits))
 
 
-def _narrow(found: Found, classes: tuple[str, ...]) -> tuple[str, ...]:
+def _narrow(found: BackboneFindings, classes: tuple[str, ...]) -> tuple[str, ...]:
     """The classes that occur anywhere in the data; a backbone may know names nobody ever saw."""
     used = sorted({k for each in found.runs for k in np.unique(each.true).tolist()})
     if len(used) in (0, len(classes)):
@@ -155,11 +164,11 @@ def _narrow(found: Found, classes: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(classes[k] for k in used)
 
 
-def table_of(seen: Seen, logits: Samples | Array | None = None) -> Table:
+def table_of(seen: EmbeddedRun, logits: Samples | Array | None = None) -> TrialTable:
     """A run's trials as rows, with the log-odds given or those of its head."""
     odds = np.asarray(seen.logits if logits is None else logits, np.float64)
     n = len(seen.true)
-    return Table(
+    return TrialTable(
         subject=np.full(n, seen.source.subject),
         session=np.full(n, seen.source.session),
         run=np.full(n, seen.source.run),
@@ -170,7 +179,7 @@ def table_of(seen: Seen, logits: Samples | Array | None = None) -> Table:
     )
 
 
-def _parts(eyes: Eyes, runs: Sequence[Seen]) -> list[Part]:
+def _parts(eyes: EmbeddingRuns, runs: Sequence[EmbeddedRun]) -> list[EvaluationPart]:
     """The questions that these runs can answer, the plainest first."""
     known = [each for each in runs if eyes.knows(each.source.subject)]
     new = [each for each in runs if not eyes.knows(each.source.subject)]
@@ -178,7 +187,7 @@ def _parts(eyes: Eyes, runs: Sequence[Seen]) -> list[Part]:
     parts = []
     if new:
         parts.append(
-            Part(
+            EvaluationPart(
                 "new_subjects",
                 "New people",
                 "The head that all people share, on people whom the backbone has never seen: "
@@ -190,7 +199,7 @@ def _parts(eyes: Eyes, runs: Sequence[Seen]) -> list[Part]:
     if tested:
         parts.insert(
             0,
-            Part(
+            EvaluationPart(
                 "test_sessions",
                 "Test sessions",
                 "The network that all people share (the backbone) with each person's own last "
@@ -202,7 +211,7 @@ def _parts(eyes: Eyes, runs: Sequence[Seen]) -> list[Part]:
     crossed = _cross_session(runs)
     if crossed is not None:
         parts.append(
-            Part(
+            EvaluationPart(
                 "cross_session",
                 "Another session",
                 "One session left out: a new head from the person's other sessions, on the frozen "
@@ -215,7 +224,7 @@ def _parts(eyes: Eyes, runs: Sequence[Seen]) -> list[Part]:
     others = _other_subjects(known)
     if others is not None:
         parts.append(
-            Part(
+            EvaluationPart(
                 "other_subjects",
                 "Other people's heads",
                 "A new head from all other people's training sessions; not one labelled trial of "
@@ -227,18 +236,18 @@ def _parts(eyes: Eyes, runs: Sequence[Seen]) -> list[Part]:
     return parts
 
 
-def _stopped(runs: Sequence[Seen]) -> str:
+def _stopped(runs: Sequence[EmbeddedRun]) -> str:
     if any(each.role == VALIDATION for each in runs):
         return "; those that decided when to stop are among them"
     return ""
 
 
-def _mixed(known: Sequence[Seen], new: Sequence[Seen]) -> str:
+def _mixed(known: Sequence[EmbeddedRun], new: Sequence[EmbeddedRun]) -> str:
     people = [len({each.source.subject for each in runs}) for runs in (known, new)]
     return f"; it has seen {people[0]} of these people in other sessions, {people[1]} never."
 
 
-def _cross_session(runs: Sequence[Seen]) -> Table | None:
+def _cross_session(runs: Sequence[EmbeddedRun]) -> TrialTable | None:
     """Heads of a person's other sessions on each session that the backbone was not trained on."""
     tables = []
     for subject, session in sorted({(r.source.subject, r.source.session) for r in runs}):
@@ -253,7 +262,7 @@ def _cross_session(runs: Sequence[Seen]) -> Table | None:
     return joined(tables) if tables else None
 
 
-def _other_subjects(known: Sequence[Seen]) -> Table | None:
+def _other_subjects(known: Sequence[EmbeddedRun]) -> TrialTable | None:
     """Heads of everybody else's training sessions on a person's test sessions."""
     people = sorted({each.source.subject for each in known})
     tables = []
@@ -267,7 +276,7 @@ def _other_subjects(known: Sequence[Seen]) -> Table | None:
 
 
 def fit_head(
-    runs: Sequence[Seen], labels: np.ndarray | None = None
+    runs: Sequence[EmbeddedRun], labels: np.ndarray | None = None
 ) -> Callable[[Samples], Array] | None:
     """Log-odds of embeddings by shrinkage LDA on ``runs``; None where a class has too few trials.
 
@@ -291,7 +300,9 @@ def fit_head(
     return head
 
 
-def _controls(found: Found, clean: Sequence[Seen], first: Table, k: int) -> tuple[Control, ...]:
+def _controls(
+    found: BackboneFindings, clean: Sequence[EmbeddedRun], first: TrialTable, k: int
+) -> tuple[ControlAnalysis, ...]:
     """Noise, the time before the onset, and heads that were taught nonsense."""
     people = f"; one run of each of {len(found.controlled)} people"
     noisy = "windows with the spectra of other trials, random phases and the true labels"
@@ -309,7 +320,7 @@ def _controls(found: Found, clean: Sequence[Seen], first: Table, k: int) -> tupl
     )
 
 
-def _lied(runs: Sequence[Seen], clean: Sequence[Seen]) -> Table | None:
+def _lied(runs: Sequence[EmbeddedRun], clean: Sequence[EmbeddedRun]) -> TrialTable | None:
     """Heads of each person's training sessions, their labels shuffled within runs."""
     tables = []
     for who in sorted({each.source.subject for each in clean}):
@@ -324,7 +335,9 @@ def _lied(runs: Sequence[Seen], clean: Sequence[Seen]) -> Table | None:
     return joined(tables) if tables else None
 
 
-def _overlaps(data: Path, sources: Sequence[Source], found: Found, table: Table) -> list[Overlap]:
+def _overlaps(
+    data: Path, sources: Sequence[UnreadRun], found: BackboneFindings, table: TrialTable
+) -> list[Overlap]:
     """Pictures and captions of training trials among the test trials."""
     if not (table.image != "").any():
         return []
@@ -333,6 +346,6 @@ def _overlaps(data: Path, sources: Sequence[Source], found: Found, table: Table)
     return overlaps_of(data, sources, table, seen, anybody=True) if seen else []
 
 
-def _notes(backbone: Backbone) -> tuple[str, ...]:
+def _notes(backbone: PretrainedBackbone) -> tuple[str, ...]:
     pictures = backbone.training.get("pictures")
     return (f"pretraining: {pictures}",) if isinstance(pictures, str) else ()

@@ -21,7 +21,7 @@ DATASET_TRIAL = 3.8  # s from onset to onset, mean of 400 runs (dataset_format.m
 
 
 @dataclass(frozen=True)
-class Source:
+class UnreadRun:
     """One run that nobody has read yet."""
 
     subject: str
@@ -43,7 +43,7 @@ class Source:
         return bridge(self.load())
 
 
-def find_sources(folder: Path) -> list[Source]:
+def find_sources(folder: Path) -> list[UnreadRun]:
     """Every run in ``folder`` in the order of subject, session and run.
 
     Raises ``BadInput`` where there is none.
@@ -59,11 +59,11 @@ def find_sources(folder: Path) -> list[Source]:
     return sorted(found, key=lambda each: (each.subject, each.session, each.run, str(each.path)))
 
 
-def _dataset(folder: Path) -> list[Source]:
+def _dataset(folder: Path) -> list[UnreadRun]:
     if not is_dataset(folder):
         return []
     return [
-        Source(
+        UnreadRun(
             subject=run.subject,
             session=run.session,
             run=run.number,
@@ -77,10 +77,10 @@ def _dataset(folder: Path) -> list[Source]:
     ]
 
 
-def _recordings(folder: Path) -> list[Source]:
+def _recordings(folder: Path) -> list[UnreadRun]:
     """Files that name a person; runs without a number are counted by name in their session."""
     files = sorted(each for each in folder.rglob("*") if each.suffix.lower() in SUFFIXES)
-    found: list[Source] = []
+    found: list[UnreadRun] = []
     counted: dict[tuple[str, int], int] = {}
     for path in files:
         subject = subject_of(path.relative_to(folder.parent))
@@ -89,7 +89,7 @@ def _recordings(folder: Path) -> list[Source]:
         session = number_in(str(path.relative_to(folder)), "ses") or 1
         place = (subject, session)
         counted[place] = number_in(path.name, "run") or counted.get(place, 0) + 1
-        found.append(Source(subject, session, counted[place], path, lambda at=path: read(at)))
+        found.append(UnreadRun(subject, session, counted[place], path, lambda at=path: read(at)))
     return found
 
 

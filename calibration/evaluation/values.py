@@ -17,7 +17,7 @@ from rtbci.types import Array, Samples
 
 
 @dataclass(frozen=True)
-class Table:
+class TrialTable:
     """Decoded test trials, a row each."""
 
     subject: NDArray[np.str_]  # (n,) pseudonyms
@@ -67,20 +67,20 @@ class Table:
         return Predictions(self.true, self.probabilities, self.blocks, trial_s, shuffles)
 
 
-def joined(tables: list[Table]) -> Table:
+def joined(tables: list[TrialTable]) -> TrialTable:
     """All rows of ``tables``, which have the same classes; at least one."""
-    names = [each.name for each in fields(Table)]
-    return Table(**{n: np.concatenate([getattr(each, n) for each in tables]) for n in names})
+    names = [each.name for each in fields(TrialTable)]
+    return TrialTable(**{n: np.concatenate([getattr(each, n) for each in tables]) for n in names})
 
 
 @dataclass(frozen=True)
-class Part:
+class EvaluationPart:
     """One question that was asked of the model, and its predictions."""
 
     name: str  # for programs, e.g. "test_sessions"
     title: str  # for people
     how: str  # what was held out, and what the model has seen all the same; sentences
-    table: Table
+    table: TrialTable
     classes: tuple[str, ...] = ()  # where they are not those of the evaluation
     names_p: float | None = None  # p of the names dealt to the categories anew (``words.py``)
 
@@ -96,7 +96,7 @@ class Retrieval:
 
 
 @dataclass(frozen=True)
-class Control:
+class ControlAnalysis:
     """The same decoder where there is nothing to decode: a figure at chance, or a reason."""
 
     name: str
@@ -124,8 +124,8 @@ class Evaluation:
     data: str  # on what, in words
     made: str  # ISO date and time
     classes: tuple[str, ...]
-    parts: tuple[Part, ...]
-    controls: tuple[Control, ...] = ()
+    parts: tuple[EvaluationPart, ...]
+    controls: tuple[ControlAnalysis, ...] = ()
     overlaps: tuple[Overlap, ...] = ()
     retrieval: Retrieval | None = None
     refused: tuple[tuple[str, str], ...] = ()  # what was left out, and why

@@ -11,10 +11,10 @@ from itertools import permutations
 import numpy as np
 
 from calibration.evaluation.captions import retrieve
-from calibration.evaluation.embedded import TRAINING, Seen
+from calibration.evaluation.embedded import TRAINING, EmbeddedRun
 from calibration.evaluation.refusals import check_classes, check_order
-from calibration.evaluation.values import Part, Retrieval, Table, joined
-from calibration.pretraining.corpus import Points
+from calibration.evaluation.values import EvaluationPart, Retrieval, TrialTable, joined
+from calibration.pretraining.corpus import CaptionPoints
 from rtbci.decoding.scorer import softmax
 from rtbci.errors import BadInput, Missing
 from rtbci.statistics.predictions import SHUFFLES
@@ -28,9 +28,9 @@ FEWEST = 20  # trials of categories that were held out
 MOST_EXACT = 6  # categories whose names are dealt in every way: 720
 
 
-def named_part(tested: Sequence[Seen], classes: tuple[str, ...]) -> Part:
+def named_part(tested: Sequence[EmbeddedRun], classes: tuple[str, ...]) -> EvaluationPart:
     """Test trials named by their nearest class name, of classes that were in training."""
-    return Part(
+    return EvaluationPart(
         "class_names",
         "Named in words",
         "The text head, which learnt from captions and from no label, makes of each trial a point "
@@ -40,7 +40,7 @@ def named_part(tested: Sequence[Seen], classes: tuple[str, ...]) -> Part:
     )
 
 
-def zero_shot_part(strange: Sequence[Seen]) -> Part | None:
+def zero_shot_part(strange: Sequence[EmbeddedRun]) -> EvaluationPart | None:
     """Trials of categories that the backbone was never taught, told apart by their names alone.
 
     None where there are fewer than two such categories, or too few trials. Raises ``BadInput``
@@ -52,7 +52,7 @@ def zero_shot_part(strange: Sequence[Seen]) -> Part | None:
     table = _nearest_name(strange, held)
     check_classes(table.true, held, "the part of strange categories")
     check_order(table.true, table.blocks, len(held), "the part of strange categories")
-    return Part(
+    return EvaluationPart(
         "zero_shot",
         "Zero-shot",
         f"Trials of {', '.join(held)}: categories of which no trial, picture or label was in "
@@ -66,7 +66,7 @@ def zero_shot_part(strange: Sequence[Seen]) -> Part | None:
     )
 
 
-def names_p(table: Table) -> float:
+def names_p(table: TrialTable) -> float:
     """p of balanced accuracy where the names are dealt to the categories in every other way.
 
     All ways of up to six categories, of more as many as there are shuffles of labels.
@@ -83,7 +83,7 @@ def names_p(table: Table) -> float:
     return p_from_null(observed, recalls[numbers, ways].mean(axis=1))
 
 
-def strange_words(strange: Sequence[Seen]) -> tuple[str, ...]:
+def strange_words(strange: Sequence[EmbeddedRun]) -> tuple[str, ...]:
     """What to know about trials of classes that the backbone was never taught, in a sentence."""
     if not strange:
         return ()
@@ -94,15 +94,15 @@ def strange_words(strange: Sequence[Seen]) -> tuple[str, ...]:
             "asked about them",)  # fmt: skip
 
 
-def _nearest_name(runs: Sequence[Seen], classes: tuple[str, ...]) -> Table:
-    points = Points()(tuple(PROMPT.format(name) for name in classes))
+def _nearest_name(runs: Sequence[EmbeddedRun], classes: tuple[str, ...]) -> TrialTable:
+    points = CaptionPoints()(tuple(PROMPT.format(name) for name in classes))
     number = {name: k for k, name in enumerate(classes)}
     tables = []
     for each in runs:
         assert each.text is not None
         n, where = len(each.true), each.source
         tables.append(
-            Table(
+            TrialTable(
                 subject=np.full(n, where.subject),
                 session=np.full(n, where.session),
                 run=np.full(n, where.run),
@@ -115,7 +115,7 @@ def _nearest_name(runs: Sequence[Seen], classes: tuple[str, ...]) -> Table:
     return joined(tables)
 
 
-def retrieval(tested: Sequence[Seen], runs: Sequence[Seen]) -> Retrieval | None:
+def retrieval(tested: Sequence[EmbeddedRun], runs: Sequence[EmbeddedRun]) -> Retrieval | None:
     """Test trials against the captions of all test pictures; None where there are too few.
 
     ``runs`` are all that the backbone looked at, those of training among them.
@@ -139,7 +139,7 @@ def retrieval(tested: Sequence[Seen], runs: Sequence[Seen]) -> Retrieval | None:
     figures = retrieve(
         np.stack([point for point, _, _ in rows]),
         np.array([place[caption] for _, caption, _ in rows], int),
-        Points()(tuple(words)),
+        CaptionPoints()(tuple(words)),
         np.array([names.index(category[caption]) for caption in words], int),
     )
     if not figures:
@@ -154,11 +154,11 @@ def retrieval(tested: Sequence[Seen], runs: Sequence[Seen]) -> Retrieval | None:
 
 
 def of_words(
-    tested: Sequence[Seen],
-    strange: Sequence[Seen],
-    runs: Sequence[Seen],
+    tested: Sequence[EmbeddedRun],
+    strange: Sequence[EmbeddedRun],
+    runs: Sequence[EmbeddedRun],
     classes: tuple[str, ...],
-) -> tuple[list[Part], Retrieval | None, tuple[str, ...]]:
+) -> tuple[list[EvaluationPart], Retrieval | None, tuple[str, ...]]:
     """Parts and figures of the text head, and notes where it could not be asked.
 
     ``tested`` are the test runs of taught classes, ``strange`` the trials of others. Nothing where

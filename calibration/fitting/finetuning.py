@@ -15,16 +15,16 @@ import numpy as np
 from calibration.fitting.logistic import fit_logistic
 from calibration.fitting.nested import inner_blocks, losses
 from rtbci.decoding.decoders.montagenet import MontageNet
-from rtbci.networks.torch_decoder import NetworkMember, about
+from rtbci.networks.torch_decoder import TorchDecoder, about
 from rtbci.signal.recipe import Recipe
 from rtbci.types import Array
 
 if TYPE_CHECKING:
-    from calibration.pretraining.folder import Backbone
+    from calibration.pretraining.folder import PretrainedBackbone
     from rtbci.decoding.decoders.scaling import Preparation
-    from rtbci.networks.model import Head, Model
+    from rtbci.networks.model import Model, SubjectHead
 
-Member = MontageNet | NetworkMember
+Member = MontageNet | TorchDecoder
 
 STRENGTHS = (3.0, 30.0, 300.0)  # penalties of the person's own head, features of unit rms
 SHARED = (0.0, 0.5, 1.0)  # how much of the log-odds that people share is kept
@@ -40,8 +40,8 @@ SEED = 5
 class Tuned:
     """A network with a person's head."""
 
-    net: MontageNet | NetworkMember
-    frozen: MontageNet | NetworkMember  # before it saw a label of this person
+    net: MontageNet | TorchDecoder
+    frozen: MontageNet | TorchDecoder  # before it saw a label of this person
     shared: tuple[Array, Array]  # weights (classes, d) and biases of what people share
     known: tuple[Array, Array]  # of the training trials, as ``look`` gives them
     inner: Array  # (trials, classes) of heads that had not seen the trial's block
@@ -58,7 +58,7 @@ def tune(
     y: np.ndarray,
     classes: tuple[str, ...],
     recipe: Recipe,
-    backbone: "Backbone",
+    backbone: "PretrainedBackbone",
     how: str = "quick",
 ) -> Tuned:
     """The network's alignment and head for windows ``x`` (trials, channels, times), uV.
@@ -102,7 +102,7 @@ def tune(
 
 
 def as_member(
-    backbone: "Backbone",
+    backbone: "PretrainedBackbone",
     model: "Model",
     who: str | None,
     head: tuple[Array, Array] | None,
@@ -131,7 +131,7 @@ def as_member(
         parts = [_linear(each) for each in (model.shared, own)]
         head = parts[0][0] + parts[1][0], parts[0][1] + parts[1][1]
     grid = grid_of(recipe)
-    return NetworkMember(
+    return TorchDecoder(
         classes,
         about=about(backbone.dims, recipe.channels),
         stream=np.array([stream]),
@@ -162,7 +162,9 @@ def _quick_head(tuned: Tuned, y: np.ndarray, prior: Array | None) -> Tuned:
     return replace(tuned, net=net, inner=inner, said=said)
 
 
-def shared_head(backbone: "Backbone", classes: tuple[str, ...]) -> tuple[Array, Array, bool]:
+def shared_head(
+    backbone: "PretrainedBackbone", classes: tuple[str, ...]
+) -> tuple[Array, Array, bool]:
     """What people have in common for ``classes``: weights (K, d), biases (K,), and if known.
 
     The shared head plus the mean of all subjects' own; zeros where the backbone was trained on
@@ -181,7 +183,7 @@ def shared_head(backbone: "Backbone", classes: tuple[str, ...]) -> tuple[Array, 
     return weight[rows], bias[rows], True
 
 
-def _linear(head: "Head") -> tuple[Array, Array]:
+def _linear(head: "SubjectHead") -> tuple[Array, Array]:
     """Weights and biases of a head's classes, in numpy."""
     layer = head.classes
     return layer.weight.detach().numpy().astype(float), layer.bias.detach().numpy().astype(float)

@@ -20,7 +20,7 @@ from rtbci.networks.recordings import sites_of
 from rtbci.types import Array, Samples
 
 if TYPE_CHECKING:
-    from calibration.pretraining.folder import Backbone
+    from calibration.pretraining.folder import PretrainedBackbone
 
 EPOCHS, BATCH = 40, 64
 HEADS_RATE, TRUNK_RATE = 1e-3, 1e-4
@@ -30,7 +30,7 @@ SMOOTHING = 0.1  # of the labels
 
 
 def tuned_model(
-    backbone: "Backbone",
+    backbone: "PretrainedBackbone",
     channels: tuple[str, ...],
     shared: tuple[Array, Array],
     prepared: Preparation,

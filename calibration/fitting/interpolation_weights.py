@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rtbci.decoding.interpolation import FEWEST_ELECTRODES, Spare
+from rtbci.decoding.interpolation import FEWEST_ELECTRODES, Interpolation
 from rtbci.decoding.scorer import swings
 from rtbci.signal.recipe import Recipe
 from rtbci.types import Array, Samples
@@ -15,7 +15,7 @@ STRIDE_S = 0.004  # s between the samples that are looked at
 
 def fit_spare(
     recipe: Recipe, x: Sequence[Samples], missing: Sequence[np.ndarray | None]
-) -> Spare | None:
+) -> Interpolation | None:
     """Covariances and swings of trials ``x`` (streams, channels, times) as cut; no labels.
 
     ``missing`` (channels,) of each trial says which electrodes carried nothing. None for montages
@@ -46,7 +46,7 @@ def fit_spare(
     covariance = total / np.maximum(count, 1)
     if count.min() < count.max():  # pieced together from different trials
         covariance = np.stack([_positive(each) for each in covariance])
-    return Spare(covariance, swing, recipe.reject or 100.0)
+    return Interpolation(covariance, swing, recipe.reject or 100.0)
 
 
 def _centred(x: Samples) -> Array:

@@ -16,8 +16,8 @@ from pyriemann.geometry.base import invsqrtm
 from sklearn.linear_model import LogisticRegression
 
 from rtbci.decoding.decoders.oscillation import (
+    BandView,
     OscillationDecoder,
-    View,
     correlations,
     log_covariances,
 )
@@ -109,7 +109,7 @@ class Features:
 
 
 @dataclass(frozen=True)
-class Head:
+class EvidenceHead:
     """Logits are ``raw @ weights.T + bias``."""
 
     weights: Array  # (K, features), for raw features
@@ -122,7 +122,7 @@ class Prepared:
     """Label-free features of the training trials."""
 
     decoder: OscillationDecoder  # complete but for weights and bias
-    regions: tuple[tuple[Features, tuple[View, ...]], ...]
+    regions: tuple[tuple[Features, tuple[BandView, ...]], ...]
     flicker: Features | None
 
     def evidence(self, x: Array) -> tuple[list[Array], Array | None]:
@@ -158,11 +158,11 @@ class Prepared:
             share, reason = choose(losses(scores * slope, y), losses(cca.scores * cca_slope, y), y)
         else:
             share, reason = 0.5, "average of covariances and CCA: too few trials to compare them"
-        scaled = Head(cca.weights * cca_slope, cca.bias * cca_slope, cca.scores)
+        scaled = EvidenceHead(cca.weights * cca_slope, cca.bias * cca_slope, cca.scores)
         return self._join(heads, slope, scaled, share), reason
 
     def _join(
-        self, heads: list[Head], slope: float, cca: Head | None, share: float
+        self, heads: list[EvidenceHead], slope: float, cca: EvidenceHead | None, share: float
     ) -> OscillationDecoder:
         """One decoder of the mean of ``heads`` times ``slope`` and ``cca``."""
         bias, views = np.zeros(len(self.decoder.classes)), []
@@ -241,7 +241,7 @@ def fit(
     return prepare(x, classes, rate, band, frequencies, names).fit(y)
 
 
-def whiten(x: Array, stream: int, columns: list[int], pieces: int) -> tuple[View, Array]:
+def whiten(x: Array, stream: int, columns: list[int], pieces: int) -> tuple[BandView, Array]:
     """Whitening by the mean of ``x`` (trials, c, times), and tangent vectors (trials, d)."""
     count = len(columns)
     spatial = np.eye(count)
@@ -259,7 +259,7 @@ def whiten(x: Array, stream: int, columns: list[int], pieces: int) -> tuple[View
     mean = np.mean(cut @ cut.swapaxes(-1, -2), (0, 1)) / (length - 1) + ridge
     whitening = invsqrtm(mean)
     filters, floor = whitening @ spatial, whitening @ ridge @ whitening
-    view = View(stream, np.array(columns), filters, floor, np.zeros((0, count, count)))
+    view = BandView(stream, np.array(columns), filters, floor, np.zeros((0, count, count)))
     logs = log_covariances(x, pieces, filters, floor)
     row, column = np.triu_indices(count)
     return view, logs[:, row, column] * np.where(row == column, 1, np.sqrt(2))
@@ -296,7 +296,7 @@ def together(blocks: list[Features]) -> Features:
     )
 
 
-def head(features: Features, y: NDArray[np.integer], count: int) -> Head:
+def head(features: Features, y: NDArray[np.integer], count: int) -> EvidenceHead:
     """Logistic regression with balanced classes, and its logits of unseen blocks.
 
     With fewer trials than features it is fitted in the space that the trials span, which gives
@@ -315,7 +315,7 @@ def head(features: Features, y: NDArray[np.integer], count: int) -> Head:
         scores[block] = z[block] @ weights.T + bias
     weights, bias = regress(z, y)
     weights = weights @ axes / features.scale  # (K, features)
-    return Head(weights, bias - weights @ features.mean, scores)
+    return EvidenceHead(weights, bias - weights @ features.mean, scores)
 
 
 def regress(z: Array, y: NDArray[np.integer]) -> tuple[Array, Array]:

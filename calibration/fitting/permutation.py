@@ -31,7 +31,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Part:
+class OuterPart:
     """One outer part: decoder fitted on ``train``, to be tested on ``test`` (trial numbers)."""
 
     train: np.ndarray
@@ -46,7 +46,7 @@ class Part:
 
 
 def permutation_test(
-    parts: list[Part], y: np.ndarray, blocks: np.ndarray, rate: float, progress: Progress
+    parts: list[OuterPart], y: np.ndarray, blocks: np.ndarray, rate: float, progress: Progress
 ) -> tuple[float, Array, str]:
     """p, balanced accuracies under shuffled labels (shuffles,), and how they were made.
 
@@ -77,7 +77,11 @@ def permutation_test(
 
 
 def _repeated(
-    part: Part, labels: np.ndarray, _: tuple[str, ...], __: float, step: Callable[[float], None]
+    part: OuterPart,
+    labels: np.ndarray,
+    _: tuple[str, ...],
+    __: float,
+    step: Callable[[float], None],
 ) -> np.ndarray:
     """Predicted classes (labellings, test trials) of decoders fitted to each row of ``labels``."""
     assert part.prepared is not None
@@ -91,7 +95,7 @@ def _repeated(
 
 
 def _heads(
-    part: Part,
+    part: OuterPart,
     labels: np.ndarray,
     classes: tuple[str, ...],
     rate: float,

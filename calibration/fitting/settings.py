@@ -14,7 +14,7 @@ from rtbci.signal.recipe import EVOKED_BANDS, EVOKED_WINDOW, Recipe, make_recipe
 from rtbci.signal.recording import Recording
 
 if TYPE_CHECKING:
-    from calibration.pretraining.folder import Backbone
+    from calibration.pretraining.folder import PretrainedBackbone
 
 LONG_WINDOW = 1.5  # s, from which a window is taken to hold an oscillation
 OSCILLATION_WINDOW = (0.15, 3.0)  # s
@@ -24,7 +24,7 @@ SHORTEST = {"evoked": 0.05, "oscillation": 0.25}  # s
 
 
 @dataclass(frozen=True)
-class Plan:
+class CalibrationSettings:
     """What a person asked for; None where the default is to be taken."""
 
     subject: str
@@ -37,7 +37,9 @@ class Plan:
     reject: float | None = REJECT
     line: float | str | None = "auto"  # Hz, "auto" or None
     reference: str | tuple[str, ...] | None = None
-    backbone: "Backbone | None" = None  # a pretrained network, to be fine-tuned and stacked
+    backbone: "PretrainedBackbone | None" = (
+        None  # a pretrained network, to be fine-tuned and stacked
+    )
     tune: str = "quick"  # a key of calibration.fitting.finetuning.TUNINGS
     align: bool = False  # bring recent trials back to how the calibration's electrodes moved
     update: Bundle | None = None  # an earlier calibration of this person, to be brought up to date
@@ -56,7 +58,7 @@ class Plan:
         return self.paradigm or ("oscillation" if self.frequencies or long else "evoked")
 
 
-def check_plan(plan: Plan) -> None:
+def check_plan(plan: CalibrationSettings) -> None:
     """Raises ``BadInput`` for labels, windows or frequencies that contradict each other."""
     if len(plan.classes) < 2:
         raise BadInput(
@@ -86,7 +88,7 @@ def check_plan(plan: Plan) -> None:
         )
 
 
-def plan_recipe(recordings: list[Recording], plan: Plan) -> Recipe:
+def plan_recipe(recordings: list[Recording], plan: CalibrationSettings) -> Recipe:
     """The label-free recipe for a plan; raises ``BadInput`` where recordings differ too much."""
     if not recordings:
         raise BadInput("no recording given; name one or more with --from")

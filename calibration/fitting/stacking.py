@@ -21,7 +21,7 @@ from rtbci.signal.recipe import Recipe
 from rtbci.types import Array
 
 if TYPE_CHECKING:
-    from calibration.pretraining.folder import Backbone
+    from calibration.pretraining.folder import PretrainedBackbone
 
 SURE = 2.0  # standard errors: weights and head are chosen on the same blocks, which flatters
 
@@ -40,7 +40,7 @@ def fit_stacked(
     y: np.ndarray,
     classes: tuple[str, ...],
     recipe: Recipe,
-    backbone: "Backbone",
+    backbone: "PretrainedBackbone",
     members: Array,
     how: str = "quick",
 ) -> Stacked:

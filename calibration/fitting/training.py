@@ -12,17 +12,17 @@ import numpy as np
 
 from calibration.fitting import evoked, latency_template, oscillation, stacking, updating
 from calibration.fitting.interpolation_weights import fit_spare
-from calibration.fitting.permutation import Part, permutation_test
-from calibration.fitting.settings import Plan, check_plan, plan_recipe
-from calibration.fitting.trials import Refused, Trials, collect
+from calibration.fitting.permutation import OuterPart, permutation_test
+from calibration.fitting.settings import CalibrationSettings, check_plan, plan_recipe
+from calibration.fitting.trials import RefusedRecording, Trials, collect
 from calibration.fitting.validation import FEWEST_KEPT, fit_temperature, outer_parts, time_blocks
 from rtbci.decoding.bundle import Bundle
 from rtbci.decoding.decoders.stacked import StackedDecoder
 from rtbci.decoding.decoders.updated import UpdatedDecoder
-from rtbci.decoding.interpolation import Spare
+from rtbci.decoding.interpolation import Interpolation
 from rtbci.decoding.latency_gate import Template
 from rtbci.decoding.recentering import reference
-from rtbci.decoding.scorer import Judge, decoder_input, softmax, whole
+from rtbci.decoding.scorer import Scorer, decoder_input, softmax, whole
 from rtbci.decoding.trial_hashes import learnt, marks
 from rtbci.errors import BadInput, NoUsableSignal
 from rtbci.signal.recipe import Recipe
@@ -46,7 +46,7 @@ class Fitted:
     reason: str
     x: Array  # the decoder windows it was trained on
     shifts: dict[int, int]  # recording to shift, samples
-    spare: Spare | None = None
+    spare: Interpolation | None = None
     family: str = "evoked"  # a key of rtbci.decoding.decoders.FAMILIES
     tuned: stacking.Tuned | None = None
 
@@ -62,14 +62,18 @@ class Result:
     permutation: str
     trials: dict[str, int]  # class to number
     rejected: Mapping[str, int]
-    refused: list[Refused]
+    refused: list[RefusedRecording]
     latency: list[dict[str, object]]  # file, lag_ms
     held_out: tuple[np.ndarray, Array]  # true class and probabilities of every test trial
     pretrained: int = 0  # of these trials the backbone has learnt from: then nothing is a test
 
 
 def calibrate(
-    recordings: list[Recording], plan: Plan, progress: Progress, *, permute: bool = True
+    recordings: list[Recording],
+    plan: CalibrationSettings,
+    progress: Progress,
+    *,
+    permute: bool = True,
 ) -> Result:
     """Fit a decoder on ``recordings`` (in time order) and count how good it is.
 
@@ -145,7 +149,9 @@ def calibrate(
     )
 
 
-def check_trials(trials: Trials, refused: list[Refused], plan: Plan) -> None:
+def check_trials(
+    trials: Trials, refused: list[RefusedRecording], plan: CalibrationSettings
+) -> None:
     """Raises ``NoUsableSignal`` or ``BadInput`` where no honest decoder can come of the trials."""
     said = "; ".join(f"{each.file} {each.reason}" for each in refused)
     if not len(trials):
@@ -165,7 +171,7 @@ def check_trials(trials: Trials, refused: list[Refused], plan: Plan) -> None:
         )
 
 
-def fit(trials: Trials, chosen: np.ndarray, recipe: Recipe, plan: Plan) -> Fitted:
+def fit(trials: Trials, chosen: np.ndarray, recipe: Recipe, plan: CalibrationSettings) -> Fitted:
     """A decoder from the trials ``chosen`` (numbers, in time order)."""
     y = trials.y[chosen]
     spare = fit_spare(recipe, [trials.x[i] for i in chosen], [trials.missing[i] for i in chosen])
@@ -200,18 +206,18 @@ def fit(trials: Trials, chosen: np.ndarray, recipe: Recipe, plan: Plan) -> Fitte
     )
 
 
-def then(fitted: Fitted, plan: Plan) -> Array | None:
+def then(fitted: Fitted, plan: CalibrationSettings) -> Array | None:
     """What recent trials are to be aligned to, where that is asked for."""
     return reference(fitted.x) if plan.align else None
 
 
-def member_spans(recipe: Recipe, plan: Plan) -> Array:
+def member_spans(recipe: Recipe, plan: CalibrationSettings) -> Array:
     """What closed form and network see of the decoder's window, ``(2, 2)`` samples."""
     assert plan.backbone is not None
     return stacking.spans(recipe, (recipe.look[0] + 0.1, recipe.look[1]), plan.backbone.window)
 
 
-def mended(recipe: Recipe, spare: Spare | None, trials: Trials, i: int) -> Samples:
+def mended(recipe: Recipe, spare: Interpolation | None, trials: Trials, i: int) -> Samples:
     """The window of trial ``i`` as cut, with bad electrodes estimated from the others."""
     if spare is None:
         return trials.x[i]
@@ -219,11 +225,15 @@ def mended(recipe: Recipe, spare: Spare | None, trials: Trials, i: int) -> Sampl
 
 
 def test_blocks(
-    trials: Trials, blocks: np.ndarray, recipe: Recipe, plan: Plan, progress: Progress
-) -> tuple[list[Part], Array]:
+    trials: Trials,
+    blocks: np.ndarray,
+    recipe: Recipe,
+    plan: CalibrationSettings,
+    progress: Progress,
+) -> tuple[list[OuterPart], Array]:
     """The outer parts with their decoders, and log-odds (trials, classes) of every trial."""
     logits = np.zeros((len(trials), len(plan.classes)))
-    parts: list[Part] = []
+    parts: list[OuterPart] = []
     outer = outer_parts(trials, blocks, recipe.last - recipe.first)
     for number, (train, test) in enumerate(outer):
         progress("testing on unseen blocks", number, len(outer))
@@ -235,7 +245,7 @@ def test_blocks(
                 "record more, with classes intermixed"
             )
         fitted = fit(trials, train, recipe, plan)
-        judge = Judge(recipe, fitted.decoder, fitted.template, fitted.spare, then(fitted, plan))
+        judge = Scorer(recipe, fitted.decoder, fitted.template, fitted.spare, then(fitted, plan))
         windows = []
         for i in test:
             logits[i], lag, *_ = judge(trials.x[i], missing=trials.missing[i])
@@ -247,24 +257,24 @@ def test_blocks(
     return parts, logits
 
 
-def part_of(fitted: Fitted, train: np.ndarray, test: np.ndarray, x: Array) -> Part:
+def part_of(fitted: Fitted, train: np.ndarray, test: np.ndarray, x: Array) -> OuterPart:
     """What the permutation test needs of one outer part; ``x`` the decoder windows of ``test``."""
     decoder, tuned = fitted.decoder, fitted.tuned
     if isinstance(decoder, UpdatedDecoder):
         a, b = decoder.span.astype(int)
         closed = [each[:, : stacking.STREAMS, :, a:b] for each in (fitted.x, x)]
         old = np.stack([decoder.old.logits(each) for each in x])
-        return Part(train, test, closed[0], closed[1], decoder.fresh, None, None, old)
+        return OuterPart(train, test, closed[0], closed[1], decoder.fresh, None, None, old)
     if tuned is None:
-        return Part(train, test, fitted.x, x, decoder, fitted.prepared)
+        return OuterPart(train, test, fitted.x, x, decoder, fitted.prepared)
     assert isinstance(decoder, StackedDecoder)
     a, b = decoder.spans.astype(int)
     closed = [each[:, : stacking.STREAMS, :, a[0] : a[1]] for each in (fitted.x, x)]
     unseen = tuned.look(x[:, -1, :, b[0] : b[1]])
-    return Part(train, test, closed[0], closed[1], decoder.closed, None, (tuned.known, unseen))
+    return OuterPart(train, test, closed[0], closed[1], decoder.closed, None, (tuned.known, unseen))
 
 
-def earlier(plan: Plan) -> dict[str, object]:
+def earlier(plan: CalibrationSettings) -> dict[str, object]:
     """Runs of this person that what the plan builds on was trained on, so that none is a test."""
     found = learnt(plan.update.training) if plan.update else []
     if plan.backbone is not None:
@@ -273,7 +283,7 @@ def earlier(plan: Plan) -> dict[str, object]:
     return {"earlier": found} if found else {}
 
 
-def pretrained_on(own: list[str], plan: Plan) -> int:
+def pretrained_on(own: list[str], plan: CalibrationSettings) -> int:
     """How many of the marks ``own`` the backbone has learnt from, whoever it says they are."""
     if plan.backbone is None:
         return 0

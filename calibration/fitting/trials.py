@@ -41,7 +41,7 @@ class Trials:
 
 
 @dataclass(frozen=True)
-class Refused:
+class RefusedRecording:
     """A recording that cannot be calibrated on."""
 
     file: str
@@ -55,7 +55,7 @@ def collect(
     classes: tuple[str, ...],
     frequencies: tuple[float, ...] = (),
     learnt: Sequence[Mapping[str, object]] = (),
-) -> tuple[Trials, list[Recording], list[Refused]]:
+) -> tuple[Trials, list[Recording], list[RefusedRecording]]:
     """Trials of the usable recordings, these recordings, and the refused ones.
 
     No trial counts twice, and none of ``learnt`` (``rtbci.decoding.trial_hashes``) again.
@@ -63,21 +63,25 @@ def collect(
     seen: dict[str, str] = {}
     taken: list[Mapping[str, object]] = []
     used: list[Recording] = []
-    refused: list[Refused] = []
+    refused: list[RefusedRecording] = []
     parts: list[Trials] = []
     for recording in recordings:
         name, digest = recording.provenance.paths[0], recording.provenance.sha256
         if digest in seen:
-            refused.append(Refused(name, f"is byte for byte the same file as {seen[digest]}"))
+            refused.append(
+                RefusedRecording(name, f"is byte for byte the same file as {seen[digest]}")
+            )
             continue
         seen[digest] = name
         own = marks(recording)
         if both := shared(own, learnt):
             reason = f"holds {both[1]} trials that the bundle was trained on ({both[0]})"
-            refused.append(Refused(name, reason))
+            refused.append(RefusedRecording(name, reason))
             continue
         if both := shared(own, taken):
-            refused.append(Refused(name, f"holds {both[1]} trials that {both[0]} holds too"))
+            refused.append(
+                RefusedRecording(name, f"holds {both[1]} trials that {both[0]} holds too")
+            )
             continue
         taken.append({"name": name, "marks": own})
         dead = dead_in(recording, recipe, frequencies)
@@ -85,7 +89,7 @@ def collect(
         trials = cut(recording, recipe, labels, classes, len(used), known)
         reason = unusable(recording, recipe, trials, labels, dead)
         if reason:
-            refused.append(Refused(name, reason))
+            refused.append(RefusedRecording(name, reason))
         else:
             parts.append(trials)
             used.append(recording)

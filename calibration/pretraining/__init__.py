@@ -4,14 +4,19 @@ done = pretrain(Plan(data, out), progress)
 backbone = load_backbone(out)
 """
 
-from calibration.pretraining.folder import Answers, Backbone, load_backbone, save_backbone
-from calibration.pretraining.pretrain import Plan, Pretrained, pretrain
+from calibration.pretraining.folder import (
+    NetworkOutputs,
+    PretrainedBackbone,
+    load_backbone,
+    save_backbone,
+)
+from calibration.pretraining.pretrain import Pretrained, PretrainingSettings, pretrain
 
 __all__ = [
-    "Answers",
-    "Backbone",
-    "Plan",
+    "NetworkOutputs",
     "Pretrained",
+    "PretrainedBackbone",
+    "PretrainingSettings",
     "load_backbone",
     "pretrain",
     "save_backbone",

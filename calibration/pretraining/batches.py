@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from calibration.pretraining.corpus import Corpus, Loader
+from calibration.pretraining.corpus import Corpus, WindowLoader
 from calibration.pretraining.losses import Targets
-from rtbci.networks.recordings import Sites, sites_of
+from rtbci.networks.recordings import RecordingContext, sites_of
 from rtbci.types import Samples
 
 NOISE_BANK = 2**20  # standard normal numbers to cut noise from
@@ -37,7 +37,7 @@ class Batch:
 
     x: Tensor  # (B, C, T)
     group: Tensor  # (B,) row of ``sites``
-    sites: Sites
+    sites: RecordingContext
     targets: Targets
     keys: Tensor  # (B,) of the dropout
     whole: int  # trials of the batch, of all processes
@@ -59,7 +59,7 @@ class Batches:
     ) -> None:
         self.corpus, self.augmentation = corpus, augmentation
         self.size, self.seed, self.rank, self.world = size, seed, rank, world
-        self.load = Loader(corpus)
+        self.load = WindowLoader(corpus)
         self.sites = sites_of(corpus.site_subject, corpus.prepared)
         # (pictures + 1, classes): no picture (-1) has no opinion, a row of zeros as the last one
         self.teacher = None if teacher is None else np.pad(teacher, ((0, 1), (0, 0)))
@@ -128,7 +128,7 @@ class Batches:
             begin = int(drawn["from"][row])
             x[row, :, begin : begin + int(drawn["dark"][row])] = 0
         mask = self.sites.mask & ~torch.tensor(hidden)
-        sites = Sites(self.sites.subjects, mask, self.sites.covariance)
+        sites = RecordingContext(self.sites.subjects, mask, self.sites.covariance)
         x *= mask.numpy()[self.corpus.site[mine]][:, :, None]
         return self._finish(x, chosen, mine, drawn["other"], share, drawn["keys"], sites)
 
@@ -140,7 +140,7 @@ class Batches:
         other: np.ndarray,
         share: np.ndarray,
         keys: np.ndarray,
-        sites: Sites,
+        sites: RecordingContext,
     ) -> Batch:
         corpus = self.corpus
         text = other_text = has_text = pool = place = teacher = None

@@ -113,7 +113,7 @@ def collect(
     )
 
 
-class Loader:
+class WindowLoader:
     """Scaled windows of any trials as float32, in the corpus's channel order."""
 
     def __init__(self, corpus: Corpus) -> None:
@@ -142,7 +142,7 @@ class Loader:
         return np.clip(x, -LIMIT, LIMIT, out=x)
 
 
-class Points:
+class CaptionPoints:
     """Captions to points of a text space; knows those of the shipped pictures by heart."""
 
     def __init__(self) -> None:

@@ -32,7 +32,7 @@ from rtbci.decoding.decoders.scaling import Preparation
 from rtbci.errors import BadInput
 from rtbci.networks import RATE, WINDOW, Dims, build, network
 from rtbci.networks.model import Model
-from rtbci.networks.recordings import Sites
+from rtbci.networks.recordings import RecordingContext
 from rtbci.signal.recipe import Recipe
 from rtbci.types import Array, Samples
 
@@ -42,7 +42,7 @@ RUN = ("name", "part", "marks")  # what is known of every run of the training
 
 
 @dataclass(frozen=True)
-class Answers:
+class NetworkOutputs:
     """What a network says of trials, in numpy."""
 
     embedding: Samples  # (trials, d)
@@ -51,7 +51,7 @@ class Answers:
 
 
 @dataclass(frozen=True)
-class Backbone:
+class PretrainedBackbone:
     """A pretrained network in memory."""
 
     dims: Dims
@@ -101,7 +101,7 @@ class Backbone:
         mask: NDArray[np.bool_] | None = None,
         model: Model | None = None,
         batch: int = 256,
-    ) -> Answers:
+    ) -> NetworkOutputs:
         """Answers to windows ``x`` (trials, channels, times) in microvolts, at 250 Hz.
 
         ``channels`` names the electrodes of ``x`` (default: those of pretraining, or those that
@@ -114,7 +114,7 @@ class Backbone:
         good = prepared.good if mask is None else prepared.good & mask
         now = Preparation(prepared.scale, prepared.covariance, good)
         covariance = torch.tensor(now.covariance, dtype=torch.float32)[None]
-        sites = Sites((subject or "",), torch.tensor(good)[None], covariance)
+        sites = RecordingContext((subject or "",), torch.tensor(good)[None], covariance)
         model.eval()
         parts: list[list[Tensor]] = []
         with torch.no_grad():
@@ -125,7 +125,7 @@ class Backbone:
                 parts.append([output.embedding, output.logits,
                               torch.nn.functional.normalize(text, dim=1)])  # fmt: skip
         embedding, logits, text = (torch.cat(each).numpy() for each in zip(*parts, strict=True))
-        return Answers(embedding, logits, text if self.dims.text else None)
+        return NetworkOutputs(embedding, logits, text if self.dims.text else None)
 
     def embed(self, x: Samples | Array, prepared: Preparation, **options: Any) -> Samples:
         """``outputs(...).embedding``: (trials, d)."""
@@ -148,7 +148,7 @@ class Backbone:
         return arrays(model, subject, prepared, stream=stream, grid=grid_of(recipe))
 
 
-def save_backbone(backbone: Backbone, folder: Path) -> Path:
+def save_backbone(backbone: PretrainedBackbone, folder: Path) -> Path:
     """Write ``backbone`` to ``folder``: weights first, then the document that names their hash."""
     tensors = {f"model.{name}": value.contiguous() for name, value in backbone.weights.items()}
     for who, each in backbone.preparations.items():
@@ -173,7 +173,7 @@ def save_backbone(backbone: Backbone, folder: Path) -> Path:
     return folder
 
 
-def load_backbone(path: str | Path) -> Backbone:
+def load_backbone(path: str | Path) -> PretrainedBackbone:
     """The backbone in the folder ``path``; raises ``BadInput`` for anything that is none."""
     folder = Path(path)
     try:
@@ -224,7 +224,9 @@ def load_backbone(path: str | Path) -> Backbone:
     return backbone
 
 
-def _of(document: Mapping[str, Any], tensors: Mapping[str, Tensor], folder: Path) -> Backbone:
+def _of(
+    document: Mapping[str, Any], tensors: Mapping[str, Tensor], folder: Path
+) -> PretrainedBackbone:
     dims = dict(document["dims"])
     for name in ("channels", "classes", "subjects"):
         dims[name] = tuple(dims[name])
@@ -237,6 +239,6 @@ def _of(document: Mapping[str, Any], tensors: Mapping[str, Tensor], folder: Path
         for who in dims["subjects"]
     }
     weights = {n.removeprefix("model."): v for n, v in tensors.items() if n.startswith("model.")}
-    return Backbone(
+    return PretrainedBackbone(
         Dims(**dims), weights, preparations, document["training"], document["text_space"], folder
     )

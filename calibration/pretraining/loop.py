@@ -17,7 +17,7 @@ from torch.func import functional_call
 
 from calibration.pretraining.batches import Batch, Batches
 from calibration.pretraining.losses import Weights, loss
-from calibration.pretraining.processes import Place, add_up, share_gradients
+from calibration.pretraining.processes import ProcessRank, add_up, share_gradients
 from calibration.pretraining.split import CHECK, TRAIN
 from rtbci.networks.layers import set_keys
 from rtbci.networks.model import Model, Output
@@ -27,7 +27,7 @@ LONGEST_GRADIENT = 5.0  # norm; longer ones are cut
 
 
 @dataclass(frozen=True)
-class Settings:
+class TrainingSettings:
     """How long and how fast."""
 
     epochs: int = 20
@@ -62,7 +62,7 @@ class State:
         return int(np.argmin(np.where(np.isfinite(values), values, np.inf))) if len(values) else -1
 
 
-def fresh(model: Model, settings: Settings) -> State:
+def fresh(model: Model, settings: TrainingSettings) -> State:
     """The state before the first epoch."""
     optimiser = torch.optim.AdamW(model.parameters(), settings.rate, weight_decay=settings.decay)
     average = {name: p.detach().clone() for name, p in model.named_parameters()}
@@ -73,8 +73,8 @@ def train(
     state: State,
     batches: Batches,
     weights: Weights,
-    settings: Settings,
-    place: Place,
+    settings: TrainingSettings,
+    place: ProcessRank,
     done: Callable[[State], None],
     progress: Callable[[int, int], None],
 ) -> None:
@@ -108,7 +108,9 @@ def train(
     progress(total, total)
 
 
-def step(state: State, batch: Batch, weights: Weights, settings: Settings, place: Place) -> float:
+def step(
+    state: State, batch: Batch, weights: Weights, settings: TrainingSettings, place: ProcessRank
+) -> float:
     """One update; returns the loss summed over the trials of the whole batch."""
     model = state.model.train()
     set_keys(model, batch.keys)
@@ -145,7 +147,9 @@ def averaged(state: State) -> dict[str, Tensor]:
     return found | {name: value.clone() for name, value in state.average.items()}
 
 
-def check(state: State, batches: Batches, trials: np.ndarray, place: Place) -> Mapping[str, float]:
+def check(
+    state: State, batches: Batches, trials: np.ndarray, place: ProcessRank
+) -> Mapping[str, float]:
     """Loss, accuracy and cosine to the caption of the averaged weights on ``trials``."""
     model = state.model.eval()
     sums = torch.zeros(4, dtype=torch.float64)
@@ -174,5 +178,5 @@ def rate_at(step: int, of: int, rate: float) -> float:
     return rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * along)))
 
 
-def _tired(state: State, settings: Settings) -> bool:
+def _tired(state: State, settings: TrainingSettings) -> bool:
     return len(state.history) - 1 - state.best_epoch >= settings.patience

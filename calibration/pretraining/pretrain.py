@@ -13,12 +13,12 @@ import torch
 
 from calibration.pretraining import checkpoint
 from calibration.pretraining.batches import Augmentation, Batches
-from calibration.pretraining.corpus import Corpus, Points, collect
-from calibration.pretraining.folder import Backbone, save_backbone
-from calibration.pretraining.loop import Settings, State, averaged, check, fresh, train
+from calibration.pretraining.corpus import CaptionPoints, Corpus, collect
+from calibration.pretraining.folder import PretrainedBackbone, save_backbone
+from calibration.pretraining.loop import State, TrainingSettings, averaged, check, fresh, train
 from calibration.pretraining.losses import Weights
 from calibration.pretraining.origin import digest
-from calibration.pretraining.processes import Place, processes, wait
+from calibration.pretraining.processes import ProcessRank, processes, wait
 from calibration.pretraining.split import (
     CHECK,
     NAMES,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Plan:
+class PretrainingSettings:
     """What a person asked for."""
 
     data: Path
@@ -55,7 +55,7 @@ class Plan:
     teacher: Path | None = None
     text: bool = True  # captions as well, where they are there
     threads: int = 1
-    settings: Settings = field(default_factory=Settings)
+    settings: TrainingSettings = field(default_factory=TrainingSettings)
     augmentation: Augmentation = field(default_factory=Augmentation)
     weights: Weights = field(default_factory=Weights)
     options: dict[str, Any] = field(default_factory=dict)  # of the network
@@ -77,7 +77,7 @@ class Pretrained:
     notes: tuple[str, ...]
 
 
-def pretrain(plan: Plan, progress: Progress) -> Pretrained:
+def pretrain(plan: PretrainingSettings, progress: Progress) -> Pretrained:
     """Train as planned, or go on where a killed run stopped; writes ``plan.out``.
 
     Raises ``BadInput`` for data or options that do not fit, ``Missing`` without torch.
@@ -144,7 +144,7 @@ def left_out(corpus: Corpus) -> list[str]:
     return [f"{sum(why.values())} trials were left out ({said})"] if why else []
 
 
-def _check_others(plan: Plan) -> None:
+def _check_others(plan: PretrainingSettings) -> None:
     """Raises before the windows are cut what can be said of a model of others by its name."""
     if plan.model.startswith(OTHERS):
         kind_of(plan.model.removeprefix(OTHERS))
@@ -166,7 +166,12 @@ def _repeatable(threads: int) -> Iterator[None]:
 
 
 def _finish(
-    plan: Plan, state: State, batches: Batches, place: Place, resumed: int, notes: Sequence[str]
+    plan: PretrainingSettings,
+    state: State,
+    batches: Batches,
+    place: ProcessRank,
+    resumed: int,
+    notes: Sequence[str],
 ) -> Pretrained:
     """Test the best epoch once, write the folder."""
     corpus, model = batches.corpus, state.model
@@ -191,9 +196,11 @@ def _finish(
         "runs": _runs_of(corpus),
     }
     if place.leads:
-        space = Points().name if corpus.points is not None else None
+        space = CaptionPoints().name if corpus.points is not None else None
         weights = {name: value.clone() for name, value in model.state_dict().items()}
-        save_backbone(Backbone(model.dims, weights, corpus.future, training, space), plan.out)
+        save_backbone(
+            PretrainedBackbone(model.dims, weights, corpus.future, training, space), plan.out
+        )
     return Pretrained(
         plan.out, place.leads, resumed, sum(p.numel() for p in model.parameters()), trials,
         state.history, state.best_epoch, test, tuple(notes),
@@ -210,7 +217,7 @@ def _runs_of(corpus: Corpus) -> list[dict[str, str]]:
     return runs
 
 
-def _chosen(plan: Plan) -> "list[Run]":
+def _chosen(plan: PretrainingSettings) -> "list[Run]":
     """The runs of the subjects that are asked for."""
     from rtbci.formats.dataset import find_runs
 
@@ -239,13 +246,13 @@ class _Captions:
         if not self._wanted:
             return None
         try:
-            return Points()(captions)
+            return CaptionPoints()(captions)
         except (Missing, ImportError) as error:
             self._notes.append(f"no text space, so captions are left out of training: {error}")
             return None
 
 
-def _teacher(plan: Plan, corpus: Corpus) -> tuple[Samples | None, Weights]:
+def _teacher(plan: PretrainingSettings, corpus: Corpus) -> tuple[Samples | None, Weights]:
     """Soft targets by picture (pictures, classes), and the losses with their weight."""
     from calibration.pretraining.teacher import from_captions, from_file
 
@@ -259,7 +266,7 @@ def _teacher(plan: Plan, corpus: Corpus) -> tuple[Samples | None, Weights]:
 
 
 def _identity(
-    plan: Plan, dims: Dims, weights: Weights, corpus: Corpus, teacher: Samples | None
+    plan: PretrainingSettings, dims: Dims, weights: Weights, corpus: Corpus, teacher: Samples | None
 ) -> dict[str, str]:
     """All that has to be the same for a checkpoint to be gone on with, as hashes by name."""
     begin = None if plan.begin is None else sha256([plan.begin])

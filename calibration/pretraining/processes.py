@@ -17,7 +17,7 @@ PATIENCE = timedelta(hours=6)  # for the first process, which prepares the windo
 
 
 @dataclass(frozen=True)
-class Place:
+class ProcessRank:
     """This process among ``world``."""
 
     rank: int = 0
@@ -30,34 +30,34 @@ class Place:
 
 
 @contextmanager
-def processes() -> Iterator[Place]:
+def processes() -> Iterator[ProcessRank]:
     """Join the processes that torchrun started, or be alone."""
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world < 2 or "RANK" not in os.environ:
-        yield Place()
+        yield ProcessRank()
         return
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     distributed.init_process_group("gloo", timeout=PATIENCE)
     try:
-        yield Place(distributed.get_rank(), distributed.get_world_size())
+        yield ProcessRank(distributed.get_rank(), distributed.get_world_size())
     finally:
         distributed.destroy_process_group()
 
 
-def wait(place: Place) -> None:
+def wait(place: ProcessRank) -> None:
     """Until all processes have come here."""
     if place.world > 1:
         distributed.barrier()
 
 
-def add_up(values: Tensor, place: Place) -> Tensor:
+def add_up(values: Tensor, place: ProcessRank) -> Tensor:
     """``values`` summed over all processes, in place."""
     if place.world > 1:
         distributed.all_reduce(values)
     return values
 
 
-def share_gradients(parameters: list[nn.Parameter], place: Place) -> None:
+def share_gradients(parameters: list[nn.Parameter], place: ProcessRank) -> None:
     """Gradients summed over all processes; one that nobody has stays None."""
     if place.world < 2:
         return

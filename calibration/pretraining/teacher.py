@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from calibration.pretraining.corpus import Corpus, Points
+from calibration.pretraining.corpus import CaptionPoints, Corpus
 from rtbci.errors import BadInput
 from rtbci.formats.source import load_json
 from rtbci.types import Samples
@@ -22,7 +22,7 @@ def from_captions(corpus: Corpus) -> Samples:
     Zeros for a picture without a caption: no opinion.
     """
     assert corpus.points is not None
-    names = Points()(tuple(f"a picture of a {name}" for name in corpus.classes))
+    names = CaptionPoints()(tuple(f"a picture of a {name}" for name in corpus.classes))
     scores = corpus.points @ names.T / SHARPNESS
     odds = np.exp(scores - scores.max(axis=1, keepdims=True))
     by_caption = odds / odds.sum(axis=1, keepdims=True)

@@ -13,21 +13,21 @@ from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLineEdit, QWidget
 
-from gui.operator.keys import KEYS, MARKER_S, STOP_S, Twice
+from gui.operator.keys import KEYS, MARKER_S, STOP_S, DoublePress
 
 if TYPE_CHECKING:
-    from gui.operator.window import Window
+    from gui.operator.window import OperatorWindow
 
 _LOOSE = Qt.KeyboardModifier.KeypadModifier | Qt.KeyboardModifier.ShiftModifier
 
 
-class Hands(QObject):
+class Actions(QObject):
     """An event filter of the application, for the keys of one window."""
 
-    def __init__(self, window: "Window") -> None:
+    def __init__(self, window: "OperatorWindow") -> None:
         super().__init__(window)
         self._window = window
-        self.stop_twice = Twice(STOP_S)
+        self.stop_twice = DoublePress(STOP_S)
         self._marker_until = float("-inf")
         self._note_at: Mapping[str, float | int] = {}
         self._actions: dict[str, Callable[[], None]] = {

@@ -9,11 +9,11 @@ from PySide6.QtCore import QCoreApplication, QTimer
 from PySide6.QtWidgets import QApplication
 
 from gui.operator.frame_timing import write_figures
-from gui.operator.session_feed import Feed
-from gui.operator.window import Window
+from gui.operator.session_feed import SessionFeed
+from gui.operator.window import OperatorWindow
 from gui.widgets.remembered import Remembered
 from rtbci.errors import BadInput
-from rtbci.session.control import Entry
+from rtbci.session.control import SessionEntry
 from rtbci.terminal import say
 
 FIGURES_S = 10.0  # between two lines of figures
@@ -21,7 +21,7 @@ WARM_S = 3.0  # the first seconds, in which the window is built, do not count
 
 
 @dataclass(frozen=True)
-class Options:
+class WindowOptions:
     """How the window shall look now; None as last time."""
 
     theme: str | None = None
@@ -32,7 +32,7 @@ class Options:
     figures: Path | None = None  # where frames, stalls, CPU and memory are written
 
 
-def show(entry: Entry, options: Options) -> int:
+def show(entry: SessionEntry, options: WindowOptions) -> int:
     """Until the window is closed; returns the exit code."""
     QCoreApplication.setApplicationName("rtbci")
     application = QApplication.instance() or QApplication(sys.argv[:1])
@@ -42,8 +42,8 @@ def show(entry: Entry, options: Options) -> int:
         choices = replace(choices, theme=options.theme)
     if options.scale is not None:
         choices = replace(choices, scale=options.scale)
-    feed = Feed(entry)
-    window = Window(feed, remembered, choices)
+    feed = SessionFeed(entry)
+    window = OperatorWindow(feed, remembered, choices)
     for number in (signal.SIGINT, signal.SIGTERM):  # its timers let Python see them
         signal.signal(number, lambda *_: window.close())
     failed: list[str] = []
@@ -72,7 +72,7 @@ def show(entry: Entry, options: Options) -> int:
     return 0
 
 
-def measure(window: Window, path: Path) -> None:
+def measure(window: OperatorWindow, path: Path) -> None:
     """Write figures from time to time, from when the window is at work."""
     timer = QTimer(window)
     timer.setInterval(round(1000 * FIGURES_S))

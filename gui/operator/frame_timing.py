@@ -14,7 +14,7 @@ SHOWN_S = 10.0  # the longest stall of so long is shown
 MOST_BEATS = 50 * 3600
 
 
-class Heart:
+class FrameTiming:
     """``beat`` every ``BEAT_S``, ``painted`` with each picture. One thread."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:

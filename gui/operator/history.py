@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Hole:
+class HistoryGap:
     """``missing`` samples from ``index`` on are not there; 0 where the stream began again."""
 
     index: int
@@ -41,7 +41,7 @@ class History:
         self.first = self.end = 0  # indices of the first sample ever and of the one to come
         self.started = False
         self.highpass: float | None = HIGHPASS
-        self.holes: list[Hole] = []
+        self.holes: list[HistoryGap] = []
         self.marks: list[tuple[int, str]] = []  # index and label, in the order of their index
 
     @property
@@ -59,7 +59,7 @@ class History:
         x = x[self.end - index :]
         self._write(np.where(np.isfinite(x), x, np.float32(np.nan)))
 
-    def hole(self, hole: Hole) -> None:
+    def hole(self, hole: HistoryGap) -> None:
         """Remember a gap; the samples of one that lies ahead are skipped."""
         self.holes = [old for old in self.holes if old.index + old.missing >= self.oldest]
         if hole not in self.holes:

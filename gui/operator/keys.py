@@ -45,7 +45,7 @@ KEYS = (
 )  # fmt: skip
 
 
-class Twice:
+class DoublePress:
     """True at the second of two calls within ``seconds``; the clock's seconds are given."""
 
     def __init__(self, seconds: float) -> None:

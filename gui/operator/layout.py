@@ -23,13 +23,13 @@ from PySide6.QtWidgets import (
 from gui.operator.keys import KEYS
 from gui.operator.keys_page import KeysPage
 from gui.operator.panels import Banner, DecisionCard, Header, Lamps, LossTable, StatusLine
-from gui.operator.plots import BandPower, Probabilities
+from gui.operator.plots import BandPower, ProbabilityPlot
 from gui.operator.trace_bar import TraceBar
 from gui.operator.traces import Traces
 from gui.widgets.headmap import HeadMap
 from gui.widgets.labels import button
 from gui.widgets.palette import Theme
-from gui.widgets.scroll_column import Column
+from gui.widgets.scroll_column import ScrollColumn
 
 MARGIN, HANDLE = 8, 3  # px
 SHARES = (0.21, 0.57, 0.22)  # of the width: electrodes, traces, decisions
@@ -38,7 +38,7 @@ LOG_LINES = 3
 NARROW = 56  # lines of text that the window is wide
 
 
-class Layout(QWidget):
+class WindowLayout(QWidget):
     """The widgets of the window, in place. ``acted`` tells which action a button stands for."""
 
     acted = Signal(str)
@@ -79,7 +79,7 @@ class Layout(QWidget):
             old.deleteLater()
         self._traces, self._head = traces, head
 
-    def put_plot(self, plot: Probabilities) -> None:
+    def put_plot(self, plot: ProbabilityPlot) -> None:
         """The plot over the last minute; once."""
         self._right.rows.insertWidget(1, plot, 1)
 
@@ -145,7 +145,7 @@ class Layout(QWidget):
         columns = QSplitter(Qt.Orientation.Horizontal)
         columns.setChildrenCollapsible(False)
         columns.setHandleWidth(HANDLE)
-        self._left, self._right = Column(0, MARGIN, MARGIN), Column(MARGIN, 0, MARGIN)
+        self._left, self._right = ScrollColumn(0, MARGIN, MARGIN), ScrollColumn(MARGIN, 0, MARGIN)
         centre = QWidget()
         rows = QVBoxLayout(centre)
         rows.setContentsMargins(MARGIN, 0, MARGIN, 0)

@@ -24,7 +24,7 @@ BANDS = {  # Hz
 
 
 @dataclass(frozen=True)
-class Reading:
+class ElectrodeReading:
     """One electrode now: ``state`` good, doubtful, flat, railed or unknown; ``value`` uV rms."""
 
     name: str
@@ -33,10 +33,10 @@ class Reading:
     hint: str
 
 
-def readings(x: Samples, names: Sequence[str], rate: float) -> list[Reading]:
+def readings(x: Samples, names: Sequence[str], rate: float) -> list[ElectrodeReading]:
     """One for each column of ``x`` (times, channels), uV; half a second at least."""
     if len(x) < max(4, 0.5 * rate):
-        return [Reading(name, "unknown", None, "no signal yet") for name in names]
+        return [ElectrodeReading(name, "unknown", None, "no signal yet") for name in names]
     whole = np.isfinite(x).all(axis=0)
     x = np.where(whole, x, 0)
     low, high = x.min(axis=0), x.max(axis=0)
@@ -51,18 +51,22 @@ def readings(x: Samples, names: Sequence[str], rate: float) -> list[Reading]:
 
 def _reading(
     name: str, whole: bool, swing: float, still: float, at_rail: float, rms: float, hum: float
-) -> Reading:
+) -> ElectrodeReading:
     if not whole:
-        return Reading(name, "doubtful", None, "some samples are no numbers")
+        return ElectrodeReading(name, "doubtful", None, "some samples are no numbers")
     if swing < FLAT_UV or (still > STILL_SHARE and at_rail < 1 and swing < RAILED_UV):
-        return Reading(name, "flat", rms, "flat: no contact, or its cable is off")
+        return ElectrodeReading(name, "flat", rms, "flat: no contact, or its cable is off")
     if at_rail > RAILED_SHARE and swing >= RAILED_UV:
-        return Reading(name, "railed", rms, f"railed {100 * at_rail:.0f} % of the time")
+        return ElectrodeReading(name, "railed", rms, f"railed {100 * at_rail:.0f} % of the time")
     if hum > HUM_SHARE:
-        return Reading(name, "doubtful", rms, f"{100 * hum:.0f} % of its power is mains hum")
+        return ElectrodeReading(
+            name, "doubtful", rms, f"{100 * hum:.0f} % of its power is mains hum"
+        )
     if rms > LOUD_UV:
-        return Reading(name, "doubtful", rms, f"loud: {rms:.0f} uV rms; poor contact or movement")
-    return Reading(name, "good", rms, f"{rms:.1f} uV rms")
+        return ElectrodeReading(
+            name, "doubtful", rms, f"loud: {rms:.0f} uV rms; poor contact or movement"
+        )
+    return ElectrodeReading(name, "good", rms, f"{rms:.1f} uV rms")
 
 
 def band_power(x: Samples, rate: float) -> Mapping[str, float | None]:

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QWi
 
 from gui.operator.banner import Banner
 from gui.operator.decision_card import DecisionCard
-from gui.widgets.flow_layout import Flow
+from gui.widgets.flow_layout import FlowLayout
 from gui.widgets.labels import (
     DASH,
     Cell,
@@ -51,7 +51,7 @@ class Header(QWidget):
         row.setSpacing(6)
         row.addWidget(self._sign, 0, Qt.AlignmentFlag.AlignVCenter)
         row.addWidget(self._recording)
-        flow = Flow(self, space=26, line=2)
+        flow = FlowLayout(self, space=26, line=2)
         for cell in (
             *(self._session, recording, *self._times.values()),
             *(self._file, self._part, self._speed),
@@ -163,7 +163,7 @@ class Lamps(QWidget):
         self.theme = theme
         self._states: dict[str, tuple[str, str]] = {}
         self._lamps: dict[str, Lamp] = {}
-        self._flow = Flow(self, space=18, line=2)
+        self._flow = FlowLayout(self, space=18, line=2)
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
@@ -207,7 +207,7 @@ class StatusLine(QWidget):
     def __init__(self, theme: Theme = DARK, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.theme = theme
-        self._flow = Flow(self, space=18, line=2)
+        self._flow = FlowLayout(self, space=18, line=2)
         self._values: dict[str, QLabel] = {}
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         policy.setHeightForWidth(True)

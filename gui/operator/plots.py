@@ -15,7 +15,7 @@ from gui.widgets.curves import curves
 from gui.widgets.paint import CLASS_SHAPES, crisp, painting, shape, sized, stamp, write
 from gui.widgets.palette import Theme, hairline, mix
 
-__all__ = ["BandPower", "Probabilities", "amount"]
+__all__ = ["BandPower", "ProbabilityPlot", "amount"]
 
 Array = NDArray[np.float64]
 
@@ -26,7 +26,7 @@ MANY = 2000  # decisions that are kept
 DENSE = 0.1  # s; of decisions closer than that the newest stands for all: half a pixel
 
 
-class Probabilities(QWidget):
+class ProbabilityPlot(QWidget):
     """Probability of each class over the last minute, and the line below which nothing is said."""
 
     def __init__(

@@ -26,7 +26,7 @@ Pixels = NDArray[np.uint32]
 
 
 @dataclass(frozen=True)
-class View:
+class RasterView:
     """What of the signal is drawn, and how large."""
 
     width: int  # px
@@ -51,7 +51,7 @@ class View:
 class Raster:
     """The picture of one ``History``: ``pixels`` (height, width), 0xffRRGGBB."""
 
-    def __init__(self, history: History, view: View, theme: Theme) -> None:
+    def __init__(self, history: History, view: RasterView, theme: Theme) -> None:
         self.history, self.view, self.theme = history, view, theme
         self.columns_drawn = 0
         self.repaint()

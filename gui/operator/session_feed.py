@@ -22,7 +22,7 @@ from gui.operator.about import About, read_about
 from gui.operator.signal_feed import SignalFeed
 from rtbci.errors import RtbciError
 from rtbci.session import control
-from rtbci.session.control import Entry
+from rtbci.session.control import SessionEntry
 from rtbci.session.folder import last_event
 
 AGAIN_S = 0.3  # between two looks for a session that is gone
@@ -64,10 +64,10 @@ class FileSize:
 News = Event | Link | Status | Answer | FileSize
 
 
-class Feed:
+class SessionFeed:
     """Follows one session. ``news`` and ``ask`` are for the window's thread, and never wait."""
 
-    def __init__(self, entry: Entry) -> None:
+    def __init__(self, entry: SessionEntry) -> None:
         self.entry = entry
         self.folder = Path(entry.folder)
         self.about: About = read_about(self.folder)
@@ -169,6 +169,6 @@ def is_over(folder: Path) -> bool:
     return last_event(folder).get("event") == "closed"
 
 
-def age_of(entry: Entry) -> float:
+def age_of(entry: SessionEntry) -> float:
     """Seconds since the session began."""
     return max(0.0, time.time() - entry.created)

@@ -42,7 +42,7 @@ class Alarm:
 
 
 @dataclass(frozen=True)
-class Decided:
+class ShownDecision:
     """One decision as it is shown."""
 
     at: float  # s of the clock, when it was heard
@@ -54,7 +54,7 @@ class Decided:
 
 
 @dataclass(frozen=True)
-class Card:
+class CardText:
     """What stands in the large field: a class, or why there is none."""
 
     label: str | None = None
@@ -63,7 +63,7 @@ class Card:
     flags: tuple[str, ...] = ()
 
 
-class Knowledge:
+class SessionState:
     """Everything that was heard of one session."""
 
     def __init__(self, about: About, clock: Callable[[], float] = time.monotonic) -> None:
@@ -73,8 +73,8 @@ class Knowledge:
         self.losses = Losses()
         self.log: deque[tuple[str, str]] = deque(maxlen=LOG_LINES)  # level and sentence
         self.rate: float | None = None  # of the EEG, Hz, as its stream says
-        self.decisions: deque[Decided] = deque()
-        self.new_decisions: list[Decided] = []  # for who draws them; taken away by ``take``
+        self.decisions: deque[ShownDecision] = deque()
+        self.new_decisions: list[ShownDecision] = []  # for who draws them; taken away by ``take``
         self._alarms: dict[tuple[str, str], Alarm] = {}
         self._seen: set[Alarm] = set()  # understood by a person
         self._boxes: dict[str, str] = {}  # name -> started, works, gone, done
@@ -153,7 +153,7 @@ class Knowledge:
         """A person has read it: no banner until it says something else."""
         self._seen.add(alarm)
 
-    def take(self) -> list[Decided]:
+    def take(self) -> list[ShownDecision]:
         """Decisions since the last call."""
         new, self.new_decisions = self.new_decisions, []
         return new
@@ -238,26 +238,26 @@ class Knowledge:
         p50, p95 = np.percentile(values, (50, 95), axis=0)
         return {key: (float(a), float(b)) for key, a, b in zip(KEYS, p50, p95, strict=True)}
 
-    def card(self) -> Card:
+    def card(self) -> CardText:
         """The newest decision, as far as it may be shown."""
         if self.paused:
-            return Card(note="paused", flags=("recording goes on",))
+            return CardText(note="paused", flags=("recording goes on",))
         self._forget()
         if not self.decisions:
-            return Card(note=NO_DECISION, flags=("none in the last minute",))
+            return CardText(note=NO_DECISION, flags=("none in the last minute",))
         last = self.decisions[-1]
         age = self._clock() - last.at
         old = (f"{age:.0f} s ago",) if age >= OLD_S else ()
         if last.rejected is not None:
-            return Card(note=NO_DECISION, flags=(last.rejected, *last.flags, *old))
+            return CardText(note=NO_DECISION, flags=(last.rejected, *last.flags, *old))
         if self.about.above_chance is False:
-            return Card(note=NOT_ABOVE_CHANCE, flags=(*last.flags, *old))
+            return CardText(note=NOT_ABOVE_CHANCE, flags=(*last.flags, *old))
         p = last.probabilities.get(last.label or "")
         if p is not None and self.about.sure and p < self.about.sure:
             flags = (each for each in last.flags if each != "unsure")
-            return Card(None, p, NO_DECISION, ("unsure", *flags, *old))
+            return CardText(None, p, NO_DECISION, ("unsure", *flags, *old))
         untested = "" if self.about.above_chance else "calibration was not tested"
-        return Card(last.label, p, untested, (*last.flags, *old))
+        return CardText(last.label, p, untested, (*last.flags, *old))
 
     def _forget(self) -> None:
         since = self._clock() - RECENT_S
@@ -327,7 +327,7 @@ class Knowledge:
     def _on_decision(self, event: Event, _box: str) -> None:
         onset, label, odds = event.get("onset"), event.get("label"), event.get("probabilities")
         flags, rejected = event.get("flags"), event.get("rejected")
-        decided = Decided(
+        decided = ShownDecision(
             self._clock(),
             float(onset) if isinstance(onset, int | float) else float("nan"),
             None if label is None else str(label),

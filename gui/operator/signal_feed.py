@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gui.operator.about import About
-from gui.operator.measure import Reading, band_power, readings
+from gui.operator.measure import ElectrodeReading, band_power, readings
 from rtbci.errors import BadInput, RtbciError
 from rtbci.lsl.config import configure
 from rtbci.lsl.description import Description, signal
 from rtbci.lsl.inlet import clock
-from rtbci.lsl.pair import Pair, search
-from rtbci.lsl.signal import Layout, Signal
+from rtbci.lsl.pair import SignalWithMarkers, search
+from rtbci.lsl.signal import Layout, SignalStream
 from rtbci.messages import LATE_START
 from rtbci.signal.ring import Ring
 from rtbci.types import Chunk, Gap, Marker, Samples, StreamInfo
@@ -33,7 +33,7 @@ Event = Mapping[str, object]
 
 
 @dataclass(frozen=True)
-class Opened:
+class SignalOpened:
     """A stream is read from now on; indices begin anew. ``columns`` are those that are shown."""
 
     info: StreamInfo
@@ -42,7 +42,7 @@ class Opened:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawnSamples:
     """Samples to draw, from index ``index`` on: (n, shown channels), uV."""
 
     index: int
@@ -50,7 +50,7 @@ class Drawn:
 
 
 @dataclass(frozen=True)
-class Mark:
+class DrawnMarker:
     """A marker of the experiment."""
 
     index: int
@@ -58,21 +58,21 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Quality:
+class QualityUpdate:
     """Each electrode, and the rhythms of all."""
 
-    electrodes: tuple[Reading, ...]
+    electrodes: tuple[ElectrodeReading, ...]
     bands: Mapping[str, float | None]
 
 
 @dataclass(frozen=True)
-class Trouble:
+class SignalTrouble:
     """Why there is no signal here, in a sentence; "" once there is."""
 
     text: str
 
 
-Item = Opened | Drawn | Gap | Mark | Quality | Trouble
+Item = SignalOpened | DrawnSamples | Gap | DrawnMarker | QualityUpdate | SignalTrouble
 
 
 class SignalFeed:
@@ -83,7 +83,7 @@ class SignalFeed:
         self._items: deque[Item] = deque(maxlen=MOST_WAITING)
         self._may_read, self._stop = threading.Event(), threading.Event()
         self._uid: str | None = None  # of the stream that the decoder reads
-        self._signal: Signal | None = None
+        self._signal: SignalStream | None = None
         self._thread = threading.Thread(target=self._run, name="signal", daemon=True)
         self._late = 0.0  # s that a replay runs behind its due times
 
@@ -161,13 +161,13 @@ class SignalFeed:
                 self._uid = None  # it may have come back as another process
                 if str(error) != told:
                     told = str(error)
-                    self._items.append(Trouble(f"this window shows no signal: {told}"))
+                    self._items.append(SignalTrouble(f"this window shows no signal: {told}"))
             self._signal = None
             self._stop.wait(AGAIN_S)
 
     def _read(self) -> None:
         """Read one stream until it is over, is another one, or nobody wants it."""
-        pair = Pair(self.about.markers)
+        pair = SignalWithMarkers(self.about.markers)
         given_up = self._is_unwanted
         wanted = self._uid or self.about.stream
         found = search(pair, wanted, look=LOOK_S, timeout=5.0, given_up=given_up)
@@ -177,20 +177,20 @@ class SignalFeed:
             source = pair.open(found, same_layout(self.about.unit))
             source.late = self._late
             self._signal = source
-            self._items.append(Trouble(""))
+            self._items.append(SignalTrouble(""))
             while not given_up() and source.refused is None:
                 self._read_one(pair, source)
         finally:
             self._signal = None
             pair.close()
 
-    def _read_one(self, pair: Pair, source: Signal) -> None:
+    def _read_one(self, pair: SignalWithMarkers, source: SignalStream) -> None:
         """One recording, or a live stream for ever."""
         info = source.info
         columns = tuple(n for n, kind in enumerate(info.types) if kind == "EEG")
         columns = columns or tuple(range(len(info.channels)))
-        shown = Shown(info, columns)
-        self._items.append(Opened(info, columns, source.about.host))
+        shown = ShownChannels(info, columns)
+        self._items.append(SignalOpened(info, columns, source.about.host))
         early: list[tuple[float, Marker]] = []
         measured = clock()
         while not self._is_unwanted() and source.refused is None:
@@ -205,7 +205,7 @@ class SignalFeed:
                 return
 
     def _mark(
-        self, source: Signal, marks: list[tuple[float, Marker]]
+        self, source: SignalStream, marks: list[tuple[float, Marker]]
     ) -> list[tuple[float, Marker]]:
         """Show markers; those that cannot be placed yet are returned."""
         early = []
@@ -214,14 +214,14 @@ class SignalFeed:
             if index is None:
                 early.append((stamp, marker))
             elif marker.label != LATE_START:
-                self._items.append(Mark(index, marker.label))
+                self._items.append(DrawnMarker(index, marker.label))
         return early
 
     def _is_unwanted(self) -> bool:
         return self._stop.is_set() or not self._may_read.is_set()
 
 
-class Shown:
+class ShownChannels:
     """What is drawn of a stream: some of its columns, and what they are worth."""
 
     def __init__(self, info: StreamInfo, columns: tuple[int, ...]) -> None:
@@ -232,23 +232,23 @@ class Shown:
         self._from = 0  # first row in the ring behind the last gap
         self._judged = -1  # rows in the ring when electrodes were last judged
 
-    def push(self, item: Chunk | Gap) -> Drawn | Gap:
+    def push(self, item: Chunk | Gap) -> DrawnSamples | Gap:
         """A copy: what comes from an inlet is overwritten by its next pull."""
         if isinstance(item, Gap):
             self._from = self._ring.rows
             return item
         x = item.x[:, self._columns]
         self._ring.append(x)
-        return Drawn(item.index, x)
+        return DrawnSamples(item.index, x)
 
-    def quality(self) -> Quality:
+    def quality(self) -> QualityUpdate:
         """Of the last seconds that have no gap."""
         ring = self._ring
         if ring.rows == self._judged:  # nothing came: what was true is not known any more
             self._from = ring.rows
         self._judged = ring.rows
         x = ring.view(max(self._from, ring.oldest), ring.rows)
-        return Quality(tuple(readings(x, self._names, self._rate)), band_power(x, self._rate))
+        return QualityUpdate(tuple(readings(x, self._names, self._rate)), band_power(x, self._rate))
 
 
 def same_layout(unit: str | None):

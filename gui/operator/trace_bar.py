@@ -3,7 +3,7 @@
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
-from gui.widgets.flow_layout import Flow
+from gui.widgets.flow_layout import FlowLayout
 from gui.widgets.labels import button, label
 
 PARTS = (  # caption; action, text and what it does, of each button
@@ -26,7 +26,7 @@ class TraceBar(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.buttons: dict[str, QPushButton] = {}
-        groups = Flow(self, space=14, line=4)
+        groups = FlowLayout(self, space=14, line=4)
         for caption, *buttons in PARTS:
             group = QWidget()
             row = QHBoxLayout(group)

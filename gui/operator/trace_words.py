@@ -18,7 +18,7 @@ Stamped = tuple[tuple[int, str], ...]  # column on screen, text
 
 
 @dataclass(frozen=True)
-class Words:
+class TraceText:
     """All texts of one picture."""
 
     names: tuple[str, ...]  # of the lanes, from the top
@@ -46,7 +46,7 @@ def place(width: int, height: int, font: QFont, channels: Sequence[str]) -> QRec
 
 
 def paint(
-    painter: QPainter, plot: QRect, width: int, ratio: float, words: Words, theme: Theme
+    painter: QPainter, plot: QRect, width: int, ratio: float, words: TraceText, theme: Theme
 ) -> None:
     """Everything around ``plot`` in a widget of this ``width``; ``ratio`` pixels a point."""
     _names(painter, plot, words, theme)
@@ -56,7 +56,7 @@ def paint(
     _scale(painter, plot, words, theme)
 
 
-def _names(painter: QPainter, plot: QRect, words: Words, theme: Theme) -> None:
+def _names(painter: QPainter, plot: QRect, words: TraceText, theme: Theme) -> None:
     """Every second, third ... where there is no room for all, but always the chosen one."""
     lane = plot.height() / len(words.names)
     line = painter.fontMetrics().height()
@@ -71,7 +71,7 @@ def _names(painter: QPainter, plot: QRect, words: Words, theme: Theme) -> None:
             write(painter, QRectF(0, y - line / 2, room, line), name, color, "right")
 
 
-def _top(painter: QPainter, plot: QRect, words: Words, theme: Theme) -> None:
+def _top(painter: QPainter, plot: QRect, words: TraceText, theme: Theme) -> None:
     metrics = painter.fontMetrics()
     line = metrics.height()
     box = QRectF(plot.left(), 3, plot.width(), line)
@@ -116,7 +116,7 @@ def _times(
             free = x + wide + metrics.height() * 0.4
 
 
-def _scale(painter: QPainter, plot: QRect, words: Words, theme: Theme) -> None:
+def _scale(painter: QPainter, plot: QRect, words: TraceText, theme: Theme) -> None:
     """A bar as high as a lane, or as ten of them where lanes are narrow."""
     line = painter.fontMetrics().height()
     lane = plot.height() / len(words.names)

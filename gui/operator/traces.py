@@ -14,9 +14,9 @@ from PySide6.QtCore import QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from gui.operator.history import History, Hole
-from gui.operator.raster import Raster, View, grid_step
-from gui.operator.trace_words import Stamped, Words, clock, paint, pill, place, small
+from gui.operator.history import History, HistoryGap
+from gui.operator.raster import Raster, RasterView, grid_step
+from gui.operator.trace_words import Stamped, TraceText, clock, paint, pill, place, small
 from gui.widgets.paint import painting, write
 from gui.widgets.palette import Theme
 
@@ -42,7 +42,7 @@ class Traces(QWidget):
         self.last_paint_ms = 0.0
         self._live = History(len(self.channels), rate, SECONDS[-1])
         count = min(MOST_LANES, len(self.channels))
-        self._raster = Raster(self._live, View(1, 1, count=count), theme)
+        self._raster = Raster(self._live, RasterView(1, 1, count=count), theme)
         self._lanes = count  # of a whole group; the last one may be shorter
         self._frozen = False
         self._strip: tuple[Stamped, ...] = ()  # what is written above and below, as last drawn
@@ -169,7 +169,7 @@ class Traces(QWidget):
 
     def gap(self, index: int, missing: int, reason: str) -> None:
         """``missing`` samples from ``index`` on never came; 0 where the stream began again."""
-        self._live.hole(Hole(index, missing, reason))
+        self._live.hole(HistoryGap(index, missing, reason))
         if not self._frozen:
             self._raster.touch(index, missing)
 
@@ -310,9 +310,9 @@ class Traces(QWidget):
                     painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
         self.last_paint_ms += (perf_counter() - began) * 1000
 
-    def _words(self) -> Words:
+    def _words(self) -> TraceText:
         first, count = self.group
-        return Words(
+        return TraceText(
             names=self.channels[first : first + count],
             chosen=self.selected,
             summary=(f"electrodes {self._parts()[0]}", *self._parts()[1:]),

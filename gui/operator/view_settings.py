@@ -12,13 +12,13 @@ from gui.widgets.palette import THEMES, Theme, stylesheet
 from gui.widgets.remembered import FONTS, GROUPS, SCALES_UV, SECONDS, Choices, Remembered, step
 
 if TYPE_CHECKING:
-    from gui.operator.window import Window
+    from gui.operator.window import OperatorWindow
 
 
-class Looks:
+class ViewSettings:
     """What was chosen, applied to one window and remembered."""
 
-    def __init__(self, window: "Window", choices: Choices, remembered: Remembered) -> None:
+    def __init__(self, window: "OperatorWindow", choices: Choices, remembered: Remembered) -> None:
         self._window, self._remembered = window, remembered
         self.choices = choices
         self.actions: dict[str, Callable[[], None]] = {

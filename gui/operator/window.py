@@ -11,15 +11,22 @@ from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QApplication, QMainWindow
 
-from gui.operator.actions import Hands
-from gui.operator.frame_timing import BEAT_S, Heart
-from gui.operator.layout import HANDLE, Layout
-from gui.operator.plots import Probabilities
-from gui.operator.session_feed import Answer, Feed, FileSize, Link, News, Status, age_of
-from gui.operator.session_state import Alarm, Knowledge
-from gui.operator.signal_feed import Drawn, Item, Mark, Opened, Quality, Trouble
+from gui.operator.actions import Actions
+from gui.operator.frame_timing import BEAT_S, FrameTiming
+from gui.operator.layout import HANDLE, WindowLayout
+from gui.operator.plots import ProbabilityPlot
+from gui.operator.session_feed import Answer, FileSize, Link, News, SessionFeed, Status, age_of
+from gui.operator.session_state import Alarm, SessionState
+from gui.operator.signal_feed import (
+    DrawnMarker,
+    DrawnSamples,
+    Item,
+    QualityUpdate,
+    SignalOpened,
+    SignalTrouble,
+)
 from gui.operator.traces import Traces
-from gui.operator.view_settings import Looks
+from gui.operator.view_settings import ViewSettings
 from gui.widgets.headmap import Electrode, HeadMap
 from gui.widgets.remembered import Choices, Remembered
 from rtbci.terminal import say
@@ -31,24 +38,24 @@ DRIFT_HZ = 0.5  # slower than that is not drawn: amplifiers have offsets of mill
 OPERATOR = "\u270e "  # before a person's marker
 
 
-class Window(QMainWindow):
+class OperatorWindow(QMainWindow):
     """One session on the screen. ``send`` is how anything here asks something of it."""
 
-    def __init__(self, feed: Feed, remembered: Remembered, choices: Choices) -> None:
+    def __init__(self, feed: SessionFeed, remembered: Remembered, choices: Choices) -> None:
         super().__init__()
         self.feed, self._remembered = feed, remembered
-        self.known = Knowledge(feed.about)
+        self.known = SessionState(feed.about)
         self.known.begin(age_of(feed.entry))
-        self.heart = Heart()
+        self.heart = FrameTiming()
         self.setWindowTitle(f"rtbci {feed.entry.id}")
         self.setAccessibleName(f"rtbci session {feed.entry.id}")
-        self.looks = Looks(self, choices, remembered)
-        self.parts = Layout(self.looks.theme)
+        self.looks = ViewSettings(self, choices, remembered)
+        self.parts = WindowLayout(self.looks.theme)
         self.note = self.parts.note
-        self.hands = Hands(self)
+        self.hands = Actions(self)
         self.traces: Traces | None = None
         self.head: HeadMap | None = None
-        self.plot = Probabilities(feed.about.classes, feed.about.sure, self.looks.theme)
+        self.plot = ProbabilityPlot(feed.about.classes, feed.about.sure, self.looks.theme)
         self.parts.put_plot(self.plot)
         self.setCentralWidget(self.parts)
         self._info: StreamInfo | None = None
@@ -163,18 +170,18 @@ class Window(QMainWindow):
             known.clear_alarm("link")
 
     def _take(self, item: Item) -> None:
-        if isinstance(item, Drawn):
+        if isinstance(item, DrawnSamples):
             self._head = item.index + len(item.x)
             if self.traces is not None:
                 self.traces.push(item.index, item.x)
-        elif isinstance(item, Opened):
+        elif isinstance(item, SignalOpened):
             self._open(item)
-        elif isinstance(item, Trouble):
+        elif isinstance(item, SignalTrouble):
             if item.text:
                 self.known.raise_alarm("amber", "signal", item.text)
             else:
                 self.known.clear_alarm("signal")
-        elif isinstance(item, Quality):
+        elif isinstance(item, QualityUpdate):
             if self.head is not None:
                 electrodes = [Electrode(**asdict(each)) for each in item.electrodes]
                 self.head.show_quality(electrodes)
@@ -182,10 +189,10 @@ class Window(QMainWindow):
         elif self.traces is not None:
             if isinstance(item, Gap):
                 self.traces.gap(item.index, item.missing, item.reason)
-            elif isinstance(item, Mark):
+            elif isinstance(item, DrawnMarker):
                 self.traces.marker(item.index, item.label)
 
-    def _open(self, opened: Opened) -> None:
+    def _open(self, opened: SignalOpened) -> None:
         """A stream begins; the same electrodes keep their picture's settings."""
         info = opened.info
         names = tuple(info.channels[column] for column in opened.columns)

@@ -4,7 +4,7 @@ from PySide6.QtCore import QPoint, QRect, QSize, Qt
 from PySide6.QtWidgets import QLayout, QLayoutItem, QWidget
 
 
-class Flow(QLayout):
+class FlowLayout(QLayout):
     """Rows of widgets; ``space`` and ``line`` are pixels between widgets and between rows."""
 
     def __init__(self, parent: QWidget | None = None, space: int = 18, line: int = 4) -> None:

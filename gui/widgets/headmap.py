@@ -66,7 +66,7 @@ class HeadMap(QWidget):
         self.selected: str | None = None
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
-        self._drawn: tuple[object, Layout] | None = None
+        self._drawn: tuple[object, HeadGeometry] | None = None
         self._say()
 
     def show_quality(self, electrodes: Sequence[Electrode]) -> None:
@@ -118,14 +118,14 @@ class HeadMap(QWidget):
     def _line(self) -> float:
         return float(self.fontMetrics().height())
 
-    def _layout(self) -> "Layout":
+    def _layout(self) -> "HeadGeometry":
         """Where everything is drawn at this size."""
         key = self.width(), self.height(), self.font(), tuple(self.counts().items())
         if self._drawn is None or self._drawn[0] != key:
             self._drawn = key, self._place_all()
         return self._drawn[1]
 
-    def _place_all(self) -> "Layout":
+    def _place_all(self) -> "HeadGeometry":
         line = self._line()
         legend = self._legend(line)
         step = self._step(line)
@@ -142,7 +142,7 @@ class HeadMap(QWidget):
         for at, name in enumerate(self._unplaced):
             left, top = at % across * step, high + 4 + at // across * line * 1.5
             signs[name] = left + 4 + size, top + line * 0.75
-        return Layout(signs, size, near, radius, (x, y), legend)
+        return HeadGeometry(signs, size, near, radius, (x, y), legend)
 
     def _step(self, line: float) -> float:
         """Width of an electrode in the rows of those without a place."""
@@ -255,7 +255,7 @@ class HeadMap(QWidget):
                 painter.setBrush(Qt.BrushStyle.NoBrush)
                 painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
 
-    def _paint_head(self, painter: QPainter, layout: "Layout") -> None:
+    def _paint_head(self, painter: QPainter, layout: "HeadGeometry") -> None:
         radius, (x, y) = layout.radius, layout.middle
         painter.setPen(QPen(QColor(hairline(self.theme)), 1.5))
         painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -267,7 +267,7 @@ class HeadMap(QWidget):
             box = QRectF(x + side * radius - nose * 0.45, y - nose * 1.6, nose * 0.9, nose * 3.2)
             painter.drawArc(box, (90 if side < 0 else -90) * 16, 180 * 16)
 
-    def _paint_legend(self, painter: QPainter, layout: "Layout") -> None:
+    def _paint_legend(self, painter: QPainter, layout: "HeadGeometry") -> None:
         """How many are in each state; below, the selected one."""
         line = self._line()
         painter.setFont(sized(self.font(), 0.9))
@@ -289,7 +289,7 @@ class HeadMap(QWidget):
 
 
 @dataclass(frozen=True)
-class Layout:
+class HeadGeometry:
     """Where everything is drawn."""
 
     signs: dict[str, tuple[float, float]]  # px

@@ -4,7 +4,7 @@ from PySide6.QtCore import QEvent, QObject, QSize, Qt
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 
-class Column(QScrollArea):
+class ScrollColumn(QScrollArea):
     """Widgets one below the other, in ``rows``."""
 
     def __init__(self, left: int, right: int, space: int) -> None:

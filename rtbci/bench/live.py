@@ -23,7 +23,7 @@ from typing import Any, Self
 import numpy as np
 import psutil
 
-from rtbci.bench.offline import Figure, synthetic_bundle
+from rtbci.bench.offline import BenchResult, synthetic_bundle
 from rtbci.bench.receivers import (
     CHANNELS,
     CHUNK,
@@ -62,7 +62,7 @@ class Turn:
     lost: int
 
 
-class Child:
+class BenchProcess:
     """A process that says JSON lines and is told JSON lines."""
 
     def __init__(self, name: str, command: list[str], environment: dict[str, str]) -> None:
@@ -127,20 +127,20 @@ class Child:
         self._lines.put(b"")
 
 
-def receiver(role: str, session: str, environment: dict[str, str]) -> Child:
+def receiver(role: str, session: str, environment: dict[str, str]) -> BenchProcess:
     """A process of ``rtbci.bench.receivers``."""
     command = [sys.executable, "-m", "rtbci.bench.receivers", role, session]
-    return Child(f"{role} of the benchmark", command, environment)
+    return BenchProcess(f"{role} of the benchmark", command, environment)
 
 
-def measure(child: Child, seconds: float) -> Turn:
+def measure(child: BenchProcess, seconds: float) -> Turn:
     """One turn of a receiver."""
     child.tell({"seconds": seconds})
     values = child.answer(seconds + TURN_S)
     return Turn(**{**values, "ms": tuple(values["ms"])})
 
 
-def live(seconds: float, progress: Callable[[str], None] = lambda _: None) -> Iterator[Figure]:
+def live(seconds: float, progress: Callable[[str], None] = lambda _: None) -> Iterator[BenchResult]:
     """Latency, CPU and loss of each receiver, and how they compare. About 80 s; 15 s where
     ``seconds`` is below 30."""
     rounds, turn = (ROUNDS, LONG_S) if seconds >= ENOUGH_S else (1, SHORT_S)
@@ -157,7 +157,7 @@ def live(seconds: float, progress: Callable[[str], None] = lambda _: None) -> It
         environment = {**os.environ, "LSLAPICFG": str(config), "OPENBLAS_NUM_THREADS": "1"}
         stack.enter_context(sender := receiver("sender", session, environment))
         sender.answer(START_S)
-        children: dict[str, Child] = {}
+        children: dict[str, BenchProcess] = {}
         missing: list[str] = []
         for role in RECEIVERS:  # one after the other: they import much
             progress(f"starting {role}")
@@ -177,7 +177,9 @@ def live(seconds: float, progress: Callable[[str], None] = lambda _: None) -> It
     yield from decoded
 
 
-def decode(folder: Path, session: str, environment: dict[str, str], seconds: float) -> list[Figure]:
+def decode(
+    folder: Path, session: str, environment: dict[str, str], seconds: float
+) -> list[BenchResult]:
     """What ``rtbci decode`` says of itself, a decision every ``CHUNK`` samples."""
     bundle = synthetic_bundle(RATE, names(), ("a", "b", "c", "d")).save(folder / "bundles")
     command = [
@@ -185,7 +187,7 @@ def decode(folder: Path, session: str, environment: dict[str, str], seconds: flo
         *("--every", str(CHUNK / RATE), "--lsl-session", session, "--lsl-scope", "machine"),
         *("--json", "--control", "stdin"),
     ]
-    with Child("rtbci decode", command, environment) as child:
+    with BenchProcess("rtbci decode", command, environment) as child:
         child.until("ready", START_S)
         began = child.clocks()
         time.sleep(WARM_UP_S + seconds)
@@ -196,12 +198,12 @@ def decode(folder: Path, session: str, environment: dict[str, str], seconds: flo
     total = {"cpu_percent": 100 * used[1] / used[0], "p95_ms": delays["overhead"]["p95"]}
     total |= {f"{key}_p50_ms": delays[key]["p50"] for key in ("transport", "model", "total")}
     return [
-        Figure("live", what, delays["overhead"]["p50"], "ms median", 0.3, more=total),
-        Figure("live", what, delays["overhead"]["p99"], "ms p99", 1.0),
+        BenchResult("live", what, delays["overhead"]["p50"], "ms median", 0.3, more=total),
+        BenchResult("live", what, delays["overhead"]["p99"], "ms p99", 1.0),
     ]
 
 
-def figures(turns: dict[str, list[Turn]], missing: list[str]) -> Iterator[Figure]:
+def figures(turns: dict[str, list[Turn]], missing: list[str]) -> Iterator[BenchResult]:
     """What the turns say. ``turns[role][i]`` of all roles belong to one round."""
     floor = [median(turn.ms) for turn in turns[FLOOR]]
     for role, found in turns.items():
@@ -217,14 +219,14 @@ def figures(turns: dict[str, list[Turn]], missing: list[str]) -> Iterator[Figure
         }
         if role != FLOOR:
             more["over_pylsl_ms"] = median(excess)
-        yield Figure("live", EXPLAINED[role], float(np.median(ms)), "ms median", more=more)
+        yield BenchResult("live", EXPLAINED[role], float(np.median(ms)), "ms median", more=more)
     for role in missing:
         what = f"{EXPLAINED[role]}: not installed (pip install {LIBRARY})"
-        yield Figure("live", what, float("nan"), "")
+        yield BenchResult("live", what, float("nan"), "")
     what = f"CPU of rtbci without a model, {CHANNELS} channels at {RATE:g} Hz, chunks of {CHUNK}"
     cpu = [turn.cpu_percent for turn in turns[OURS]]
-    yield Figure("live", what, median(cpu), "% of a core", 4.0)
-    yield Figure(
+    yield BenchResult("live", what, median(cpu), "% of a core", 4.0)
+    yield BenchResult(
         "live", "the most channels x Hz that one core could take so",
         CHANNELS * RATE * 100 / median(cpu) / 1e6, "million samples/s",
     )  # fmt: skip
@@ -236,7 +238,7 @@ def _excess(turns: list[Turn], floor: list[float]) -> list[float]:
     return [median(turn.ms) - least for turn, least in zip(turns, floor, strict=True)]
 
 
-def _ratios(turns: dict[str, list[Turn]], floor: list[float]) -> Iterator[Figure]:
+def _ratios(turns: dict[str, list[Turn]], floor: list[float]) -> Iterator[BenchResult]:
     """Over the better of the peer's settings, each figure by itself; both are in ``more``."""
     ours = turns[OURS]
     # where nothing is added beyond the noise, a microsecond is what the clock can tell
@@ -253,4 +255,4 @@ def _ratios(turns: dict[str, list[Turn]], floor: list[float]) -> Iterator[Figure
             ("less CPU", less_cpu, 6.0), ("less latency over pylsl", less_latency, 8.0)
         ):  # fmt: skip
             what = f"{what} than {PEER} at its better setting"
-            yield Figure("live", what, min(ratios.values()), "x less", bound, True, ratios)
+            yield BenchResult("live", what, min(ratios.values()), "x less", bound, True, ratios)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from rtbci.bench.offline import CHANNELS, Figure, undisturbed
+from rtbci.bench.offline import CHANNELS, BenchResult, undisturbed
 from rtbci.decoding.decoders.montagenet import POOL, MontageNet
 from rtbci.networks import RATE, WINDOW
 from rtbci.statistics.delays import percentiles
@@ -16,7 +16,7 @@ TRIALS = 400
 PLAN_MS = 2.0  # bound of the median
 
 
-def network(_seconds: float) -> Iterator[Figure]:
+def network(_seconds: float) -> Iterator[BenchResult]:
     """One trial of 122 electrodes and 0.5 s, from microvolts at 250 Hz to log-odds."""
     net = random_montagenet()
     times = round((WINDOW[1] - WINDOW[0]) * RATE)
@@ -28,7 +28,7 @@ def network(_seconds: float) -> Iterator[Figure]:
             net.logits(x)
             spent.append(1000 * (time.perf_counter() - began))
     found = percentiles(spent[TRIALS // 4 :])
-    yield Figure(
+    yield BenchResult(
         "network",
         f"MontageNet, one trial of {CHANNELS} electrodes x {WINDOW[1]:g} s, median",
         found["p50"] or 0.0,

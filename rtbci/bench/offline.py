@@ -41,7 +41,7 @@ PATIENCE_S = 60.0  # for a child process
 
 
 @dataclass(frozen=True)
-class Figure:
+class BenchResult:
     """One result; ``ok`` is None where nothing is asked for."""
 
     bench: str
@@ -86,7 +86,7 @@ def _cpu() -> str:
     return platform.processor() or platform.machine()
 
 
-def decode(seconds: float) -> Iterator[Figure]:
+def decode(seconds: float) -> Iterator[BenchResult]:
     """A recording through the whole pipeline, in chunks of a second and as small as live."""
     names = tuple(f"E{i + 1:03d}" for i in range(CHANNELS))
     bundle = synthetic_bundle(RATE, names, ("a", "b", "c", "d"))
@@ -107,7 +107,7 @@ def decode(seconds: float) -> Iterator[Figure]:
                 runs[name].append(used)
     for name, size in sizes.items():
         cpu, wall = (median(each) for each in zip(*runs[name], strict=True))
-        yield Figure(
+        yield BenchResult(
             "decode",
             f"{CHANNELS} channels at {RATE:g} Hz, chunks of {size}, an event every {EVERY:g} s",
             seconds / cpu,
@@ -124,7 +124,7 @@ def decode(seconds: float) -> Iterator[Figure]:
         )
 
 
-def filters(_seconds: float) -> Iterator[Figure]:
+def filters(_seconds: float) -> Iterator[BenchResult]:
     """The causal filter against scipy's sosfilt, same work, same chunks, alternating."""
     from scipy.signal import sosfilt
 
@@ -141,11 +141,11 @@ def filters(_seconds: float) -> Iterator[Figure]:
     one, other, ratio = side_by_side(ours, scipys)
     what = f"{len(chain.sos)} sections, chunks of {CHUNK}, {CHANNELS} channels"
     more = {"scipy_us": other}
-    yield Figure("filter", what, one, "us a chunk", 25.0, more=more)
-    yield Figure("filter", "the same by scipy.signal.sosfilt", ratio, "x faster", 1.5, True)
+    yield BenchResult("filter", what, one, "us a chunk", 25.0, more=more)
+    yield BenchResult("filter", "the same by scipy.signal.sosfilt", ratio, "x faster", 1.5, True)
 
 
-def ring(_seconds: float) -> Iterator[Figure]:
+def ring(_seconds: float) -> Iterator[BenchResult]:
     """Append and read the last half second, against rolling a buffer of four seconds."""
     x = np.random.default_rng(0).normal(0, 20, (CHUNK, CHANNELS)).astype(np.float32)
     window, buffer = 500, [np.zeros((round(4 * RATE), CHANNELS), np.float32)]
@@ -163,12 +163,12 @@ def ring(_seconds: float) -> Iterator[Figure]:
 
     one, other, ratio = side_by_side(ours, rolled)
     what = f"append {CHUNK} x {CHANNELS}, read the last {window}"
-    yield Figure("ring", what, one, "us", 5.0, more={"np_roll_us": other})
+    yield BenchResult("ring", what, one, "us", 5.0, more={"np_roll_us": other})
     # warm caches flatter np.roll: its 2 MB stay in them here, and do not in a session
-    yield Figure("ring", "the same by np.roll of 4 s", ratio, "x faster", 10.0, True)
+    yield BenchResult("ring", "the same by np.roll of 4 s", ratio, "x faster", 10.0, True)
 
 
-def start(_seconds: float) -> Iterator[Figure]:
+def start(_seconds: float) -> Iterator[BenchResult]:
     """From nothing to the first decision of a replay, and to the help text: whole processes."""
     with tempfile.TemporaryDirectory(prefix="rtbci-bench-") as name:
         folder = Path(name)
@@ -181,11 +181,11 @@ def start(_seconds: float) -> Iterator[Figure]:
         decision = [_until(b'"decision"', *words, "--headless", "--json") for _ in range(4)]
         help_text = [_until(b"", "--help") for _ in range(6)]
     what = f"2 minutes of {len(HEADSET)} channels at {HEADSET_RATE:g} Hz, Muse CSV"
-    yield Figure("start", f"first decision: {what}", median(decision[1:]), "s", 2.0)
-    yield Figure("start", "rtbci --help", median(help_text[1:]), "s", 0.3)
+    yield BenchResult("start", f"first decision: {what}", median(decision[1:]), "s", 2.0)
+    yield BenchResult("start", "rtbci --help", median(help_text[1:]), "s", 0.3)
 
 
-BENCHES: dict[str, Callable[[float], Iterator[Figure]]] = {
+BENCHES: dict[str, Callable[[float], Iterator[BenchResult]]] = {
     "decode": decode,
     "filter": filters,
     "ring": ring,

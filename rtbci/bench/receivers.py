@@ -36,7 +36,7 @@ def names() -> tuple[str, ...]:
     return tuple(f"E{i + 1:03d}" for i in range(CHANNELS))
 
 
-class Tape:
+class LatencyTape:
     """Latencies of one measurement; the first second only warms up."""
 
     def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
@@ -111,7 +111,7 @@ def ours() -> Callable[[float], Measured]:
     """rtbci: the engine's own inlet, time base, filters and window."""
     from rtbci.lsl.description import signal
     from rtbci.lsl.inlet import clock
-    from rtbci.lsl.signal import Signal
+    from rtbci.lsl.signal import SignalStream
     from rtbci.signal.recipe import make_recipe
     from rtbci.signal.windows import Windows
     from rtbci.types import Chunk
@@ -122,11 +122,11 @@ def ours() -> Callable[[float], Measured]:
     )
 
     def measure(seconds: float) -> Measured:
-        source = Signal(found, signal)
+        source = SignalStream(found, signal)
         windows = Windows(recipe, list(range(CHANNELS)), frozenset(), 0.0, every=CHUNK / RATE)
         gc.collect()
         gc.freeze()  # as the engine does
-        tape, rows, going = Tape(seconds, clock), 0, True
+        tape, rows, going = LatencyTape(seconds, clock), 0, True
         while going:
             for item in source.pull(0.1):
                 rows += len(item.x) if isinstance(item, Chunk) else 0
@@ -146,7 +146,7 @@ def plain() -> Callable[[float], Measured]:
     found = find()
 
     def measure(seconds: float) -> Measured:
-        tape = Tape(seconds, clock)
+        tape = LatencyTape(seconds, clock)
         read(found, CHUNK, tape.take)
         return tape.result()
 
@@ -176,7 +176,7 @@ def peer(delay: float) -> Callable[[float], Measured]:
         stream = connected()
         stream.filter(*BAND, iir_params={**notch, "order": 4}, verbose="ERROR")
         stream.notch_filter(LINE, notch_widths=LINE / QUALITY, iir_params=notch, verbose="ERROR")
-        tape, going = Tape(seconds, local_clock), True
+        tape, going = LatencyTape(seconds, local_clock), True
         while going:
             rows = stream.n_new_samples
             if not rows:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from rtbci.bench.network import network
-from rtbci.bench.offline import BENCHES, Figure, machine
+from rtbci.bench.offline import BENCHES, BenchResult, machine
 from rtbci.errors import BadInput, Missing
 
 HELP = """How fast this computer decodes.
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     if not math.isfinite(args.seconds) or not 4 <= args.seconds <= 600:
         raise BadInput(f"--seconds takes 4 to 600, found {args.seconds:g}")
     about = machine()
-    figures: list[Figure] = []
+    figures: list[BenchResult] = []
     failed: Missing | None = None
     for name, bench in PARTS.items():
         if args.only not in (None, name):
@@ -69,7 +69,7 @@ def progress(what: str) -> None:
         print(f"measuring {what} ...", file=sys.stderr)
 
 
-def live(seconds: float) -> Iterator[Figure]:
+def live(seconds: float) -> Iterator[BenchResult]:
     """The live part."""
     from rtbci.bench import live as live_bench
 
@@ -79,7 +79,7 @@ def live(seconds: float) -> Iterator[Figure]:
 PARTS = {**BENCHES, "network": network, "live": live}
 
 
-def show(figures: list[Figure], about: dict[str, object]) -> None:
+def show(figures: list[BenchResult], about: dict[str, object]) -> None:
     """The figures as a table, and the computer below it."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console

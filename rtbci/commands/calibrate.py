@@ -20,8 +20,8 @@ from rtbci.subjects import same_subject, subject_of
 from rtbci.terminal import progress_bar, say, stages
 
 if TYPE_CHECKING:
-    from calibration.fitting.training import Plan, Result
-    from calibration.pretraining import Backbone
+    from calibration.fitting.training import CalibrationSettings, Result
+    from calibration.pretraining import PretrainedBackbone
     from rtbci.decoding.bundle import Bundle
     from rtbci.statistics.scores import Scores
 
@@ -110,9 +110,9 @@ def plan_of(
     subject: str,
     marker_labels: dict[str, str],
     update: "Bundle | None" = None,
-) -> "Plan":
+) -> "CalibrationSettings":
     """The plan that the options ask for; ``update`` is the earlier bundle, as ``earlier`` gives."""
-    from calibration.fitting.training import Plan
+    from calibration.fitting.training import CalibrationSettings
 
     backbone = None
     if getattr(args, "backbone", None):
@@ -120,7 +120,7 @@ def plan_of(
     elif getattr(args, "tune", "quick") != "quick":
         raise BadInput(f"--tune {args.tune} is how a network is fine-tuned; name one: --backbone")
     aligned = update is not None and update.align is not None
-    return Plan(
+    return CalibrationSettings(
         subject=subject,
         labels=marker_labels,
         channels=args.channels,
@@ -138,7 +138,7 @@ def plan_of(
     )
 
 
-def opened_backbone(folder: Path) -> "Backbone":
+def opened_backbone(folder: Path) -> "PretrainedBackbone":
     """The pretrained network in ``folder``; raises ``Missing`` where torch is not installed."""
     if not (folder / "backbone.json").is_file():  # said at once: torch takes seconds to load
         raise BadInput(f"no pretrained backbone in {folder}; rtbci pretrain makes one")

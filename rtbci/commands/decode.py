@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rtbci.decoding.bundle import Bundle
     from rtbci.lsl.description import Description
     from rtbci.lsl.signal import Layout
-    from rtbci.process import Control, Reporter
+    from rtbci.process import ControlInput, Reporter
 
 HELP = """Decode a live EEG stream with a person's bundle, until told to stop.
 
@@ -53,29 +53,31 @@ def run(args: argparse.Namespace) -> int:
     """Find the streams, decode, tell."""
     from rtbci.decoding.bundle import load_bundle
     from rtbci.lsl.config import configure
-    from rtbci.process import Control, Reporter
+    from rtbci.process import ControlInput, Reporter
 
     bundle = load_bundle(args.bundle)
     configure(args.lsl_session, args.lsl_scope)
     tell = Reporter("decode", args.json)
-    control = Control(args.control == "stdin")
+    control = ControlInput(args.control == "stdin")
     try:
         return decode(args, bundle, tell, control)
     finally:
         tell.close()
 
 
-def decode(args: argparse.Namespace, bundle: "Bundle", tell: "Reporter", control: "Control") -> int:
+def decode(
+    args: argparse.Namespace, bundle: "Bundle", tell: "Reporter", control: "ControlInput"
+) -> int:
     """Everything between the first look and the last decision; returns the exit code."""
     from rtbci.decoding.bundle import load_bundle
     from rtbci.engine.engine import Engine
     from rtbci.engine.watchdog import Watchdog
     from rtbci.lsl.inlet import clock
-    from rtbci.lsl.pair import Pair, search
+    from rtbci.lsl.pair import SignalWithMarkers, search
     from rtbci.lsl.results import Results
 
     accept = acceptance(args, bundle)
-    pair = Pair(tuple(args.markers))
+    pair = SignalWithMarkers(tuple(args.markers))
     results = Results(bundle.decoder.classes)
     tell.event("waiting", None, bundle=str(bundle.path))
     found = search(

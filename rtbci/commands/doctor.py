@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rtbci import messages
 from rtbci.commands.options import add_lsl_options
-from rtbci.doctor.check import Check, Place, exit_code
+from rtbci.doctor.check import Check, SessionPlace, exit_code
 from rtbci.terminal import say
 
 HELP = """Check Python, packages, the lab streaming layer, network, disk, power, screen,
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     """0 where all is well, 1 with warnings, 2 with failures."""
     from rtbci.doctor.all_checks import LONGEST_S, examine
 
-    place = Place(args.folder.absolute(), args.lsl_session, args.lsl_scope)
+    place = SessionPlace(args.folder.absolute(), args.lsl_session, args.lsl_scope)
     say(f"checking this computer and its network, {LONGEST_S:.0f} s at most")
     checks = examine(place)
     if args.json:

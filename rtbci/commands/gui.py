@@ -49,10 +49,12 @@ def run(args: argparse.Namespace) -> int:
         raise Missing(f"{reason}; the session needs none, and rtbci stop ends it")
     entry = find(args.session, running())
     try:
-        from gui.operator.app import Options, show
+        from gui.operator.app import WindowOptions, show
     except ImportError as error:
         raise Missing(f"the window cannot be loaded: {error} (rtbci doctor)") from error
-    options = Options(args.theme, args.scale, args.size, args.screenshot, args.after, args.figures)
+    options = WindowOptions(
+        args.theme, args.scale, args.size, args.screenshot, args.after, args.figures
+    )
     return show(entry, options)
 
 

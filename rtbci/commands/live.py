@@ -11,7 +11,7 @@ from rtbci.terminal import say
 
 if TYPE_CHECKING:
     from rtbci.decoding.bundle import Bundle
-    from rtbci.session.over_bus import Played
+    from rtbci.session.over_bus import SessionResult
 
 HELP = """Record every stream and decode the EEG, until ctrl-c, rtbci stop or --duration.
 
@@ -65,21 +65,21 @@ def run(args: argparse.Namespace) -> int:
         raise BadInput("expected --bundle DIR, the decoder of this person (rtbci calibrate)")
     from rtbci.commands.decode import acceptance
     from rtbci.decoding.bundle import load_bundle
-    from rtbci.session.live import Setup, live
+    from rtbci.session.live import LiveSetup, live
     from rtbci.session.over_bus import config_of
     from rtbci.session.processes import Bus
     from rtbci.session.screen import wants_window
-    from rtbci.session.view import Lines
+    from rtbci.session.view import TerminalView
 
     bundle = load_bundle(args.bundle)
     say(f"decoding with {bundle.path} of {bundle.subject} ({', '.join(bundle.decoder.classes)})")
     acceptance(args, bundle)
     bus = Bus(args.lsl_session, args.lsl_scope)
-    setup = Setup(
+    setup = LiveSetup(
         args.out, bus, not args.no_record, args.duration, decode_words(args),
         wants_window(args.headless),
     )  # fmt: skip
-    with contextlib.closing(Lines(args.json, each=True)) as view:
+    with contextlib.closing(TerminalView(args.json, each=True)) as view:
         ran = live(setup, bundle, view, config_of(args, bus, bundle))
     return conclude(args, ran, bundle)
 
@@ -89,7 +89,7 @@ def attach(args: argparse.Namespace) -> int:
     from rtbci.session import control
     from rtbci.session.folder import CONFIG
     from rtbci.session.live import follow, take_over
-    from rtbci.session.view import Lines
+    from rtbci.session.view import TerminalView
 
     folder = Path(args.attach)
     try:
@@ -99,7 +99,7 @@ def attach(args: argparse.Namespace) -> int:
         if not (folder / CONFIG).is_file():
             raise
         entry = None
-    with contextlib.closing(Lines(args.json, each=True)) as view:
+    with contextlib.closing(TerminalView(args.json, each=True)) as view:
         if entry is not None and entry.alive:
             say(f"following {entry.id}; ctrl-c leaves it running, rtbci stop ends it")
             try:
@@ -113,7 +113,7 @@ def attach(args: argparse.Namespace) -> int:
     return conclude(args, ran, bundle)
 
 
-def conclude(args: argparse.Namespace, ran: "Played", bundle: "Bundle") -> int:
+def conclude(args: argparse.Namespace, ran: "SessionResult", bundle: "Bundle") -> int:
     """The summary; returns the exit code."""
     from rtbci.decoding.offline import scores_of, summary
     from rtbci.messages import line

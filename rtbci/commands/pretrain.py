@@ -10,7 +10,7 @@ from rtbci.networks import NETWORKS, OTHERS
 from rtbci.terminal import progress_bar, say, stages
 
 if TYPE_CHECKING:
-    from calibration.pretraining import Plan, Pretrained
+    from calibration.pretraining import Pretrained, PretrainingSettings
 
 HELP = """Train one network on many people, with a head for each of them.
 
@@ -96,7 +96,7 @@ def _ready(args: argparse.Namespace):
         raise Missing(
             f"pretraining needs torch, which does not load ({error}); pip install 'rtbci[deep]'"
         ) from error
-    plan: Plan = module.Plan(
+    plan: PretrainingSettings = module.Plan(
         data=args.data, out=args.out, model=args.model, sessions=args.sessions,
         subjects=args.subjects, leave_out=args.leave_out, teacher=args.teacher,
         text=not args.no_text, threads=args.threads,

@@ -51,15 +51,17 @@ def run(args: argparse.Namespace) -> int:
         raise BadInput(f"--out {args.out} does not end in .xdf, the format it is written in")
 
     from rtbci.lsl.config import configure
-    from rtbci.process import Control, Reporter
-    from rtbci.recorder.record import Plan, Recorder
+    from rtbci.process import ControlInput, Reporter
+    from rtbci.recorder.record import Recorder, RecordingSettings
 
     configure(args.lsl_session, args.lsl_scope)
     reporter = Reporter("record", args.json)
-    plan = Plan(args.out, tuple(args.streams), args.duration, args.go_on, args.idle, args.fallback)
+    plan = RecordingSettings(
+        args.out, tuple(args.streams), args.duration, args.go_on, args.idle, args.fallback
+    )
     stopped_by = list[int]()
     try:
-        recorder = Recorder(plan, reporter, Control(args.control == "stdin"))
+        recorder = Recorder(plan, reporter, ControlInput(args.control == "stdin"))
 
         def stop(number: int, _frame: object) -> None:
             stopped_by.append(number)

@@ -25,8 +25,8 @@ from rtbci.terminal import progress_bar, say, stages
 
 if TYPE_CHECKING:
     from rtbci.decoding.bundle import Bundle
-    from rtbci.decoding.offline import Tally
-    from rtbci.session.over_bus import Played
+    from rtbci.decoding.offline import RunCounts
+    from rtbci.session.over_bus import SessionResult
     from rtbci.session.replay import Source
     from rtbci.signal.recording import Recording
 
@@ -85,7 +85,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Replay every file, print decisions and the summary."""
-    from rtbci.decoding.offline import Tally, scores_of, summary
+    from rtbci.decoding.offline import RunCounts, scores_of, summary
     from rtbci.messages import line
     from rtbci.report.terminal_summary import show
     from rtbci.session.over_bus import failed
@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
     bundle, files, first, said = choose(args)
     (say if args.json else print)(said)
     warn(args, bundle)
-    tally, sources = Tally(), sources_of(args, files, first)
+    tally, sources = RunCounts(), sources_of(args, files, first)
     began = time.perf_counter()
     played = over_bus(args, bundle, sources, tally) if args.speed != MAX else None
     if played is None:
@@ -154,7 +154,7 @@ def sources_of(
 
 
 def in_process(
-    args: argparse.Namespace, bundle: "Bundle", sources: "list[Source]", tally: "Tally"
+    args: argparse.Namespace, bundle: "Bundle", sources: "list[Source]", tally: "RunCounts"
 ) -> None:
     """As fast as this computer decodes."""
     from rtbci.decoding.offline import replay
@@ -172,24 +172,24 @@ def in_process(
 
 
 def over_bus(
-    args: argparse.Namespace, bundle: "Bundle", sources: "list[Source]", tally: "Tally"
-) -> "Played":
+    args: argparse.Namespace, bundle: "Bundle", sources: "list[Source]", tally: "RunCounts"
+) -> "SessionResult":
     """Through the real processes."""
     from rtbci.session.over_bus import config_of
     from rtbci.session.processes import Bus, private_bus
-    from rtbci.session.replay import Setup, play
+    from rtbci.session.replay import ReplaySetup, play
     from rtbci.session.screen import wants_window
-    from rtbci.session.view import Lines
+    from rtbci.session.view import TerminalView
 
     bus = private_bus(args.lsl_scope)
     if args.public or args.lsl_session:
         scope = args.lsl_scope if args.public else args.lsl_scope or bus.scope
         bus = Bus(args.lsl_session, scope)
-    setup = Setup(
+    setup = ReplaySetup(
         args.out, bus, args.speed, not args.no_record, reading_words(args),
         wants_window(args.headless),
     )  # fmt: skip
-    with contextlib.closing(Lines(args.json, bar=True)) as view:
+    with contextlib.closing(TerminalView(args.json, bar=True)) as view:
         return play(setup, bundle, sources, tally, view, config_of(args, bus, bundle))
 
 
@@ -200,7 +200,7 @@ def reading_words(args: argparse.Namespace) -> tuple[str, ...]:
 
 
 def reached(
-    args: argparse.Namespace, played: "Played | None", tally: "Tally", wall: float
+    args: argparse.Namespace, played: "SessionResult | None", tally: "RunCounts", wall: float
 ) -> dict[str, object]:
     """What the summary says of speed, loss and delay."""
     from rtbci.decoding.offline import speed_reached
@@ -221,7 +221,7 @@ def rows(result: "Mapping[str, object]") -> list[tuple[str, str]]:
     ]
 
 
-def remark(tally: "Tally", bundle: "Bundle") -> None:
+def remark(tally: "RunCounts", bundle: "Bundle") -> None:
     """What a person should know before believing the figures."""
     if not tally.decisions:
         known = ", ".join(bundle.labels)

@@ -11,7 +11,7 @@ from rtbci.process import add_child_options
 from rtbci.terminal import progress_bar, say, stages
 
 if TYPE_CHECKING:
-    from sims.dataset import Written
+    from sims.dataset import WrittenDataset
 
 HELP = """Simulate people who look at pictures: nobody is measured.
 
@@ -116,7 +116,7 @@ def write(args: argparse.Namespace) -> None:
         show(done)
 
 
-def result(done: "Written") -> dict[str, object]:
+def result(done: "WrittenDataset") -> dict[str, object]:
     """The result as programs read it."""
     settings = done.settings
     return {
@@ -138,7 +138,7 @@ def result(done: "Written") -> dict[str, object]:
     }
 
 
-def show(done: "Written") -> None:
+def show(done: "WrittenDataset") -> None:
     """The result for a person, with the next step."""
     s = done.settings
     print(
@@ -155,7 +155,7 @@ def show(done: "Written") -> None:
 def participate(args: argparse.Namespace) -> None:
     """Be a participant on the bus."""
     from rtbci.lsl.config import configure
-    from rtbci.process import Control, Reporter
+    from rtbci.process import ControlInput, Reporter
     from sims.participant import sentence, stream
     from sims.person import Person, montage
 
@@ -164,7 +164,7 @@ def participate(args: argparse.Namespace) -> None:
         args.seed, args.subject or 2, channels, args.rate, args.strength
     ).session(args.session or 1)  # fmt: skip
     configure(args.lsl_session, args.lsl_scope)
-    reporter, control = Reporter("participant", args.json), Control(args.control == "stdin")
+    reporter, control = Reporter("participant", args.json), ControlInput(args.control == "stdin")
 
     def tell(kind: str, /, **fields: object) -> None:
         text = sentence(kind, fields)

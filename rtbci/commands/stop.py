@@ -12,7 +12,7 @@ from rtbci.errors import InUse
 from rtbci.terminal import say
 
 if TYPE_CHECKING:
-    from rtbci.session.control import Entry
+    from rtbci.session.control import SessionEntry
 
 HELP = """End a running session: the last decisions are made, the recording is closed.
 
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def stop_supervisor(entry: "Entry") -> None:
+def stop_supervisor(entry: "SessionEntry") -> None:
     """Ask it over its socket, and wait; raises ``InUse`` where it does not end."""
     from rtbci.session.control import ask, is_listed
 
@@ -68,7 +68,7 @@ def stop_supervisor(entry: "Entry") -> None:
         stop_recorder(entry)
 
 
-def stop_recorder(entry: "Entry") -> None:
+def stop_recorder(entry: "SessionEntry") -> None:
     """The supervisor is gone, the recorder went on: SIGTERM closes its file."""
     from rtbci.session.control import unregister
 
@@ -79,7 +79,7 @@ def stop_recorder(entry: "Entry") -> None:
     unregister(entry)
 
 
-def wait(over: Callable[[], bool], entry: "Entry", pid: int) -> None:
+def wait(over: Callable[[], bool], entry: "SessionEntry", pid: int) -> None:
     """Until ``over``; raises ``InUse`` after ``WAIT_S``."""
     end = time.monotonic() + WAIT_S
     while not over():

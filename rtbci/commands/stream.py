@@ -82,12 +82,12 @@ def read_faults(args: argparse.Namespace, recording: "Recording") -> "tuple[Faul
 def play(args: argparse.Namespace, recording: "Recording", faults: "tuple[Fault, ...]") -> None:
     """Play in this process, or in one after the other where the script kills."""
     from rtbci.lsl.config import configure
-    from rtbci.process import Control, Reporter
+    from rtbci.process import ControlInput, Reporter
     from sims.player import Player, Stopped
-    from sims.program import Settings, sentence
+    from sims.program import PlaybackSettings, sentence
     from sims.schedule import Timeline
 
-    settings = Settings(
+    settings = PlaybackSettings(
         args.speed, args.chunk, args.loop, args.stamps == "file", args.wait_for, args.linger,
         args.lead_in, args.name,
     )  # fmt: skip
@@ -103,7 +103,7 @@ def play(args: argparse.Namespace, recording: "Recording", faults: "tuple[Fault,
     else:
         prepare()
         player = Player(recording, settings, faults)
-    reporter, control = Reporter("stream", args.json), Control(args.control == "stdin")
+    reporter, control = Reporter("stream", args.json), ControlInput(args.control == "stdin")
     with contextlib.closing(reporter), progress(args, recording) as show:
 
         def tell(kind: str, /, **fields: object) -> None:

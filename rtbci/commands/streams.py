@@ -10,7 +10,7 @@ from rtbci.errors import BadInput, Missing
 from rtbci.terminal import say
 
 if TYPE_CHECKING:
-    from rtbci.lsl.survey import Seen
+    from rtbci.lsl.survey import SurveyedStream
 
 HELP = """List every stream that answers, listen to all of them for a moment, and say
 what looks wrong: a rate that is not what the stream says, silence, twins, no
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def as_json(seen: "Seen") -> dict[str, object]:
+def as_json(seen: "SurveyedStream") -> dict[str, object]:
     """One line of ``--json``; ``measured_rate`` is null where there is nothing to measure."""
     about = seen.about
     return {
@@ -85,7 +85,7 @@ def as_json(seen: "Seen") -> dict[str, object]:
     }
 
 
-def show(streams: "list[Seen]") -> None:
+def show(streams: "list[SurveyedStream]") -> None:
     """The same for people: what is sent, who sends it, and what is worth a look."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
@@ -141,7 +141,7 @@ def show(streams: "list[Seen]") -> None:
     console.print(notes)
 
 
-def _measured(seen: "Seen") -> str:
+def _measured(seen: "SurveyedStream") -> str:
     """The rate by the stamps, how many samples came, or why there is none."""
     if not seen.answered:
         return "no answer"

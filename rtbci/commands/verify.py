@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rtbci import messages
 from rtbci.errors import BadInput, RtbciError
-from rtbci.recorder.verify import FileReport, Hole, StreamReport, holes, look, recordings
+from rtbci.recorder.verify import FileReport, PartGap, StreamReport, holes, look, recordings
 
 HELP = """\
 Check a recording byte by byte: its streams, how many samples they hold and
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0 fine, 1 torn or damaged, 2 unreadable."""
-    code, found = 0, list[tuple[list[FileReport], list[Hole]]]()
+    code, found = 0, list[tuple[list[FileReport], list[PartGap]]]()
     unreadable = list[str]()
     groups = recordings(args.path)
     for group in groups:
@@ -74,7 +74,7 @@ def _events(path: Path) -> tuple[int | None, tuple[str, ...]]:
 
 
 def _as_json(
-    found: list[tuple[list[FileReport], list[Hole]]],
+    found: list[tuple[list[FileReport], list[PartGap]]],
     unreadable: list[str],
     events: int | None,
     broken: tuple[str, ...],
@@ -128,7 +128,7 @@ def _file_json(report: FileReport) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _show(reports: list[FileReport], missing: list[Hole]) -> None:
+def _show(reports: list[FileReport], missing: list[PartGap]) -> None:
     """The same for people."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console

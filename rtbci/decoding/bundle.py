@@ -24,9 +24,9 @@ from pydantic import ValidationError
 
 from rtbci.decoding.bundle_file import VERSION, SubjectFile, recipe_file, recipe_of
 from rtbci.decoding.decoders import FAMILIES, UPDATED, decoder_of, knows
-from rtbci.decoding.interpolation import Spare
+from rtbci.decoding.interpolation import Interpolation
 from rtbci.decoding.latency_gate import Template
-from rtbci.decoding.scorer import Judge
+from rtbci.decoding.scorer import Scorer
 from rtbci.errors import BadBundle, BadInput
 from rtbci.signal.recipe import Recipe
 from rtbci.types import Array, Decoder, StreamInfo
@@ -51,7 +51,7 @@ class Bundle:
     decoder: Decoder
     frequencies: tuple[float, ...] = ()  # flicker of each class, Hz
     template: Template | None = None  # of the latency gate
-    spare: Spare | None = None  # where electrodes may be missing
+    spare: Interpolation | None = None  # where electrodes may be missing
     align: Array | None = None  # ``alignment.reference``, where recent trials are aligned to it
     temperature: float = 1.0  # logits are divided by it
     sure: float = 0.0  # probability from which a decision counts as sure
@@ -173,7 +173,7 @@ def load_bundle(path: str | Path) -> Bundle:
             template = Template(arrays["template.weights"], arrays["template.projection"], strength)
         spare = None
         if "spare.covariance" in arrays:
-            spare = Spare(arrays["spare.covariance"], arrays["spare.swing"])
+            spare = Interpolation(arrays["spare.covariance"], arrays["spare.swing"])
         align = arrays.get("align.reference")
         _try_out(recipe, decoder, template, spare, align)
     except (KeyError, TypeError, ValueError, IndexError, AssertionError) as error:
@@ -280,7 +280,7 @@ def _try_out(
     recipe: Recipe,
     decoder: Decoder,
     template: Template | None,
-    spare: Spare | None,
+    spare: Interpolation | None,
     align: Array | None,
 ) -> None:
     """Windows through the whole path, so that misfits show before a participant waits."""
@@ -307,7 +307,7 @@ def _try_out(
         n = len(recipe.channels)
         assert align.shape == (recipe.streams, n, n), "alignment"
         assert (np.linalg.eigvalsh(align) > 0).all(), "alignment"
-    judge = Judge(recipe, decoder, template, spare, align)
+    judge = Scorer(recipe, decoder, template, spare, align)
     for amplitude in (1, 30, 1000):  # uV
         with np.errstate(all="ignore"):  # what is no number is refused just below
             logits = judge(amplitude * window, missing=missing).logits

@@ -20,7 +20,7 @@ REMEMBERED = 64  # sets of electrodes whose weights are kept
 
 
 @dataclass(frozen=True)
-class Spare:
+class Interpolation:
     """Covariances ``(streams, channels, channels)`` and swings ``(channels,)`` of calibration.
 
     ``limit`` microvolts: below it no swing is called wild. One thread.

@@ -23,7 +23,7 @@ AIM = 50.0  # times real time that a replay reaches on any computer worth using
 
 
 @dataclass
-class Tally:
+class RunCounts:
     """What was replayed so far."""
 
     decisions: list[Decision] = field(default_factory=list)
@@ -37,7 +37,7 @@ class Tally:
 
 
 def replay(
-    recording: Recording, bundle: Bundle, tally: Tally, after: int | None = None
+    recording: Recording, bundle: Bundle, tally: RunCounts, after: int | None = None
 ) -> Iterator[Decision]:
     """Decisions of one recording in onset order, as they are made; ``tally`` keeps count.
 
@@ -59,7 +59,7 @@ def replay(
 
 
 def check(
-    recording: Recording, bundle: Bundle, tally: Tally, after: int | None = None
+    recording: Recording, bundle: Bundle, tally: RunCounts, after: int | None = None
 ) -> dict[str, str]:
     """The check before a session, on the whole file; all else is judged as the samples come.
 
@@ -90,7 +90,7 @@ def check(
     return dead
 
 
-def count(decision: Decision, tally: Tally, after: int | None = None) -> bool:
+def count(decision: Decision, tally: RunCounts, after: int | None = None) -> bool:
     """Count a decision; False, and not counted, where its onset is before ``after``."""
     if after is not None and decision.index < after:
         return False
@@ -99,7 +99,7 @@ def count(decision: Decision, tally: Tally, after: int | None = None) -> bool:
     return True
 
 
-def done(recording: Recording, tally: Tally, gaps: int, duplicates: int) -> None:
+def done(recording: Recording, tally: RunCounts, gaps: int, duplicates: int) -> None:
     """A recording has ended, with so many gaps and markers that repeated the one before."""
     tally.duplicates += duplicates
     tally.gaps += gaps
@@ -107,7 +107,7 @@ def done(recording: Recording, tally: Tally, gaps: int, duplicates: int) -> None
     tally.recordings += 1
 
 
-def scores_of(tally: Tally, bundle: Bundle) -> Scores | None:
+def scores_of(tally: RunCounts, bundle: Bundle) -> Scores | None:
     """Figures of the decided events whose class is known; None for fewer than two classes."""
     true, probabilities, predicted, blocks, _ = _decided(tally, bundle)
     if len(np.unique(true)) < 2:
@@ -116,7 +116,7 @@ def scores_of(tally: Tally, bundle: Bundle) -> Scores | None:
     return score(true, probabilities, p, PERMUTATIONS)
 
 
-def summary(tally: Tally, bundle: Bundle, scores: Scores | None) -> dict[str, object]:
+def summary(tally: RunCounts, bundle: Bundle, scores: Scores | None) -> dict[str, object]:
     """Counts and figures of everything replayed, as ``--json`` gives them."""
     true, _, predicted, _, sure = _decided(tally, bundle)
     if scores is None:
@@ -146,7 +146,7 @@ def summary(tally: Tally, bundle: Bundle, scores: Scores | None) -> dict[str, ob
 
 
 def _decided(
-    tally: Tally, bundle: Bundle
+    tally: RunCounts, bundle: Bundle
 ) -> tuple[np.ndarray, Array, np.ndarray, np.ndarray, np.ndarray]:
     """True class, probabilities, decoded class, recording and sureness of decided events."""
     classes = bundle.decoder.classes
@@ -164,7 +164,7 @@ def _decided(
     )
 
 
-def reasons(tally: Tally) -> Counter[str]:
+def reasons(tally: RunCounts) -> Counter[str]:
     """How often decisions were rejected, by reason."""
     return Counter(decision.rejected for decision in tally.decisions if decision.rejected)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rtbci.decoding import shifts
 from rtbci.decoding.bundle import Bundle
-from rtbci.decoding.scorer import Judge, probabilities_of
+from rtbci.decoding.scorer import Scorer, probabilities_of
 from rtbci.signal.windows import MARKER_WAIT, Windows
 from rtbci.types import Chunk, Decision, Gap, Marker, StreamInfo, Window
 
@@ -51,7 +51,7 @@ class Pipeline:
             self._dead, columns = None, without
         self.bundle = bundle
         self.windows = Windows(recipe, columns, frozenset(bundle.labels), wait, every, most)
-        self._judge = Judge(recipe, bundle.decoder, bundle.template, spare, bundle.align)
+        self._judge = Scorer(recipe, bundle.decoder, bundle.template, spare, bundle.align)
 
     def push(self, item: Chunk | Marker | Gap) -> list[Decision]:
         """The decisions that ``item`` completes."""

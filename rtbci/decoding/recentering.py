@@ -61,7 +61,7 @@ def roots(covariance: Array) -> tuple[Array, Array]:
     return (vectors * values[..., None, :]) @ back, (vectors / values[..., None, :]) @ back
 
 
-class Alignment:
+class Recentering:
     """Follows one recording. ``apply`` before a decision, ``after`` it the trial joins.
 
     ``then`` (streams, channels, channels) is the calibration's ``reference``. Before the first

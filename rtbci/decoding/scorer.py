@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rtbci.decoding.interpolation import Spare
+from rtbci.decoding.interpolation import Interpolation
 from rtbci.decoding.latency_gate import LatencyGate, Template
-from rtbci.decoding.recentering import Alignment
+from rtbci.decoding.recentering import Recentering
 from rtbci.signal.recipe import Recipe
 from rtbci.types import Array, Decoder, Samples
 
@@ -31,7 +31,7 @@ def decoder_input(recipe: Recipe, x: Samples, lag: int, first: int | None = None
     return x[: recipe.streams, :, start : stop : recipe.decimation].astype(np.float64, "C")
 
 
-class Judged(NamedTuple):
+class Scored(NamedTuple):
     """What came of one window."""
 
     logits: Array  # (classes,)
@@ -77,7 +77,7 @@ def within(
     return bool(len(found)) and int((found > limit).sum()) <= tolerated
 
 
-class Judge:
+class Scorer:
     """Windows in onset order in, log-odds out; holds the state that adapts, and nothing else.
 
     Calibration uses it on the windows of a test block, ``Pipeline`` on those of a stream. With
@@ -90,12 +90,12 @@ class Judge:
         recipe: Recipe,
         decoder: Decoder,
         template: Template | None,
-        spare: Spare | None = None,
+        spare: Interpolation | None = None,
         then: Array | None = None,
     ) -> None:
         self._recipe, self._decoder, self._spare = recipe, decoder, spare
         self._gate = LatencyGate(recipe, template) if template is not None else None
-        self._alignment = Alignment(then) if then is not None else None
+        self._alignment = Recentering(then) if then is not None else None
         self._lesson: Samples | None = None  # window of the last decision, for the gate
         self._trial: Array | None = None  # the same as the decoder sees it, for the alignment
 
@@ -111,7 +111,7 @@ class Judge:
         locked: bool = True,
         peak: float | None = None,
         missing: np.ndarray | None = None,
-    ) -> Judged:
+    ) -> Scored:
         """Log-odds of ``x`` (streams, channels, times) as cut, and what was done to it.
 
         A window that is not ``locked`` to an event has no latency: it neither asks nor tells
@@ -136,7 +136,7 @@ class Judge:
             self._lesson = x
         if alignment and locked and kept:
             self._trial = window
-        return Judged(logits, lag, kept, missing)
+        return Scored(logits, lag, kept, missing)
 
     def learn(self) -> None:
         """Adapt to the last window, now that its decision is out and while it is still valid."""
@@ -149,7 +149,7 @@ class Judge:
 
 def whole(
     recipe: Recipe,
-    spare: Spare,
+    spare: Interpolation,
     x: Samples,
     first: int,
     peak: float | None,

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 from rtbci.doctor import lsl, machine
-from rtbci.doctor.check import Check, Place, Task, run_all
+from rtbci.doctor.check import Check, SessionPlace, Task, run_all
 
 TASKS: tuple[Task, ...] = (*machine.TASKS, *lsl.TASKS)
 LONGEST_S = 15.0  # a whole run, also where something hangs
 
 
-def examine(place: Place, tasks: tuple[Task, ...] = TASKS) -> Iterator[Check]:
+def examine(place: SessionPlace, tasks: tuple[Task, ...] = TASKS) -> Iterator[Check]:
     """Every check, one after the other, as soon as it is known."""
     return run_all(tasks, place, within=LONGEST_S)

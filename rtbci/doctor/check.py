@@ -60,7 +60,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Place:
+class SessionPlace:
     """Where a session would run: what the checks look at."""
 
     folder: Path  # recordings go there
@@ -73,7 +73,7 @@ class Task:
     """A named check; ``alone`` where others at the same time would spoil its timing."""
 
     name: str
-    run: Callable[[Place], Sequence[Check]]
+    run: Callable[[SessionPlace], Sequence[Check]]
     timeout: float = 10.0  # s
     alone: bool = False
 
@@ -118,7 +118,7 @@ def ask(module: str, function: str, *args: str, timeout: float) -> Answer:
     raise NoAnswer(f"ended with code {child.returncode}: {last[:TEXT_CHARS]}")
 
 
-def run_all(tasks: Sequence[Task], place: Place, within: float = 15.0) -> Iterator[Check]:
+def run_all(tasks: Sequence[Task], place: SessionPlace, within: float = 15.0) -> Iterator[Check]:
     """The checks of all tasks in their order, each as soon as it and those before it are done.
 
     Tasks that want to be alone run first, one by one; the others side by side. What has not ended
@@ -161,7 +161,7 @@ def run_all(tasks: Sequence[Task], place: Place, within: float = 15.0) -> Iterat
             child.kill()
 
 
-def _attempt(task: Task, place: Place) -> Sequence[Check]:
+def _attempt(task: Task, place: SessionPlace) -> Sequence[Check]:
     try:
         return task.run(place)
     except TooSlow as error:

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
-from rtbci.doctor.check import Answer, Check, NoAnswer, NotThere, Place, Task, TooSlow, ask
+from rtbci.doctor.check import Answer, Check, NoAnswer, NotThere, SessionPlace, Task, TooSlow, ask
 
 OUTLETS = 40  # made to see how many are found; a lab with several sessions has as many
 SLOW_MEDIAN_S, SLOW_P99_S = 0.002, 0.02  # outlet to inlet on one machine; usual: 0.0001 and 0.0003
@@ -38,7 +38,7 @@ OPEN = (
 )
 
 
-def library(_: Place) -> list[Check]:
+def library(_: SessionPlace) -> list[Check]:
     """That liblsl loads, which one, and whether it can encrypt."""
     name = "LSL library"
     wanted = os.environ.get("PYLSL_LIB")
@@ -71,7 +71,7 @@ def library(_: Place) -> list[Check]:
     return checks
 
 
-def loopback(_: Place) -> list[Check]:
+def loopback(_: SessionPlace) -> list[Check]:
     """Discovery, transit, loss and clock service between an outlet and an inlet of this machine."""
     answer = _ask_lsl("loopback", timeout=7)
     if answer["found"] is None:
@@ -126,7 +126,7 @@ def _clock(answer: Answer) -> Check:
     )
 
 
-def outlets(_: Place) -> list[Check]:
+def outlets(_: SessionPlace) -> list[Check]:
     """That many outlets of one machine are all found."""
     answer = _ask_lsl("ports", str(OUTLETS), timeout=9)
     seen, made = _number(answer, "seen"), _number(answer, "made")
@@ -141,7 +141,7 @@ def outlets(_: Place) -> list[Check]:
     return [Check("LSL outlets", "ok", found)]
 
 
-def lab(place: Place) -> list[Check]:
+def lab(place: SessionPlace) -> list[Check]:
     """What a session would find now: streams, twins, streams without an id, foreign hosts."""
     answer = _ask_lsl("lab", place.session or "", place.scope or "", timeout=8)
     streams, hosts = _names(answer, "streams"), _names(answer, "hosts")
@@ -167,7 +167,7 @@ def lab(place: Place) -> list[Check]:
     return checks
 
 
-def network(place: Place) -> list[Check]:
+def network(place: SessionPlace) -> list[Check]:
     """What may keep streams of other machines away: ports, multicast, firewall."""
     wrong: list[tuple[str, str]] = []
     if problem := _discovery_port():

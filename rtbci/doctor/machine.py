@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from rtbci.doctor.check import Answer, Check, NoAnswer, Place, Task, TooSlow, ask
+from rtbci.doctor.check import Answer, Check, NoAnswer, SessionPlace, Task, TooSlow, ask
 
 NEEDED = ("numpy", "scipy", "sklearn", "pyriemann", "mne", "pyxdf", "pydantic", "safetensors",
           "rich", "psutil", "matplotlib")  # fmt: skip
@@ -33,7 +33,7 @@ SLOW_CLOCKS = ("acpi_pm", "hpet", "jiffies", "pit", "refined-jiffies")
 EARLIEST_YEAR = 2025
 
 
-def python(_: Place) -> list[Check]:
+def python(_: SessionPlace) -> list[Check]:
     """The interpreter, and whether the window library suits it."""
     version = platform.python_version()
     old = sys.version_info < (3, 11)
@@ -61,7 +61,7 @@ def pair(version: tuple[int, int], pyside: str | None) -> Check:
     return Check(name, "ok", found)
 
 
-def packages(_: Place) -> list[Check]:
+def packages(_: SessionPlace) -> list[Check]:
     """That everything rtbci needs can be imported."""
     try:
         answer = ask("rtbci.doctor.machine", "import_all", *NEEDED, timeout=13)
@@ -99,7 +99,7 @@ def _version(name: str) -> str:
         return "?"
 
 
-def disk(place: Place) -> list[Check]:
+def disk(place: SessionPlace) -> list[Check]:
     """Speed and room where recordings go."""
     name, folder = "disk", place.folder
     try:
@@ -125,7 +125,7 @@ def disk(place: Place) -> list[Check]:
     return [Check(name, "ok", found)]
 
 
-def power(_: Place) -> list[Check]:
+def power(_: SessionPlace) -> list[Check]:
     """Whether the processor may slow down or the battery end."""
     governors = {_read(path) for path in sorted(CPU.glob("cpu[0-9]*/cpufreq/scaling_governor"))}
     saving = sorted(governors & {"powersave", "conservative"})
@@ -146,7 +146,7 @@ def power(_: Place) -> list[Check]:
     return [Check("power", "ok", f"processors: {', '.join(sorted(governors - {''}))}")]
 
 
-def screen(_: Place) -> list[Check]:
+def screen(_: SessionPlace) -> list[Check]:
     """Whether a window could open, and whether it could draw."""
     display = os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY")
     window = importlib.util.find_spec("PySide6") is not None
@@ -180,7 +180,7 @@ def opengl() -> Answer:
     return {"version": f"{major}.{minor} on {name}"}
 
 
-def gpu(_: Place) -> list[Check]:
+def gpu(_: SessionPlace) -> list[Check]:
     """The graphics card, which nothing needs."""
     name, tool = "GPU", shutil.which("nvidia-smi")
     if tool is None:
@@ -198,7 +198,7 @@ def gpu(_: Place) -> list[Check]:
     return [Check(name, "ok", "; ".join(cards) + torch)]
 
 
-def weights(_: Place) -> list[Check]:
+def weights(_: SessionPlace) -> list[Check]:
     """That packaged files are what they were when they were measured."""
     if not WEIGHTS:
         return [Check("packaged weights", "ok", "none packaged yet")]
@@ -212,7 +212,7 @@ def weights(_: Place) -> list[Check]:
     return [Check("packaged weights", "ok", f"{len(WEIGHTS)} files are as they should be")]
 
 
-def clock(_: Place) -> list[Check]:
+def clock(_: SessionPlace) -> list[Check]:
     """Date, time zone, and the clock that the processor reads."""
     now = datetime.now().astimezone()
     found = f"{now:%Y-%m-%d %H:%M} {now.tzname()} (UTC{now:%z})"
@@ -227,7 +227,7 @@ def clock(_: Place) -> list[Check]:
     return [Check("clock", "ok", found + (f", source {source}" if source else ""))]
 
 
-def memory(_: Place) -> list[Check]:
+def memory(_: SessionPlace) -> list[Check]:
     """Free memory, and whether other programs keep the processors."""
     import psutil
 
@@ -243,7 +243,7 @@ def memory(_: Place) -> list[Check]:
     return [Check("memory and load", "ok", found)]
 
 
-def sessions(_: Place) -> list[Check]:
+def sessions(_: SessionPlace) -> list[Check]:
     """Sessions of rtbci that run on this machine already."""
     from rtbci.session.control import running
 

@@ -14,8 +14,8 @@ from rtbci import messages
 from rtbci.decoding import shifts
 from rtbci.decoding.bundle import Bundle
 from rtbci.decoding.pipeline import Pipeline
-from rtbci.engine.timed_decoder import Guarded
-from rtbci.process import Control, Reporter
+from rtbci.engine.timed_decoder import TimedDecoder
+from rtbci.process import ControlInput, Reporter
 from rtbci.signal.windows import MARKER_WAIT
 from rtbci.statistics.delays import Delays
 from rtbci.types import Chunk, Decision, Decoder, Gap, Marker, StreamInfo
@@ -28,7 +28,7 @@ BEHIND_S = 0.5  # s; a sliding window that comes so late is skipped
 MARKERS_S = 0.05  # s of signal between two looks for markers; events wait longer for them anyway
 
 
-class Source(Protocol):
+class SignalSource(Protocol):
     """A signal: what ``rtbci.lsl.signal.Signal`` is to the engine."""
 
     info: StreamInfo
@@ -60,11 +60,11 @@ class Engine:
     def __init__(
         self,
         bundle: Bundle,
-        source: Source,
+        source: SignalSource,
         markers: Callable[[], list[tuple[float, Marker]]],
         publish: Callable[[list[float] | None, str, float], None],
         tell: Reporter,
-        control: Control,
+        control: ControlInput,
         *,
         reload: Callable[[], Decoder],
         every: float | None = None,
@@ -75,7 +75,7 @@ class Engine:
         self.source, self._markers, self._publish = source, markers, publish
         self._tell, self._control, self._watch = tell, control, watch
         self._clock = clock
-        self._guarded = Guarded(bundle.decoder, reload, tell)
+        self._guarded = TimedDecoder(bundle.decoder, reload, tell)
         self._bundle = replace(bundle, decoder=self._guarded)
         self._every, self._wait = every, wait
         self._shift_ms = 0.0  # of the latency gate, as told

@@ -13,7 +13,7 @@ FAILURES = 3  # of the decoder within ...
 FAILURES_S = 10.0  # ... so many seconds, and it is loaded anew
 
 
-class Guarded:
+class TimedDecoder:
     """A decoder that is timed, and whose failures cost one decision each, never the session."""
 
     def __init__(self, decoder: Decoder, reload: Callable[[], Decoder], tell: Reporter) -> None:

@@ -17,7 +17,7 @@ from rtbci.errors import BadInput, RtbciError
 from rtbci.formats import session
 from rtbci.formats.draft import MAX_RATE, MIN_RATE, Draft, finish
 from rtbci.formats.plausibility import what_looks_wrong
-from rtbci.formats.source import Options, clean, regular
+from rtbci.formats.source import ReadOptions, clean, regular
 from rtbci.signal.recording import Recording
 
 logger = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ def read(
     dataset without MNE-BIDS.
     """
     path = Path(path)
-    options = Options(trigger=trigger, rate=rate, unit=unit, stream=stream)
+    options = ReadOptions(trigger=trigger, rate=rate, unit=unit, stream=stream)
     if rate is not None and not MIN_RATE <= rate <= MAX_RATE:
         raise BadInput(f"a rate of {rate:g} Hz is not within {MIN_RATE:g} to {MAX_RATE:g} Hz")
     try:
@@ -79,7 +79,7 @@ def read(
     return replace(recording, provenance=provenance)
 
 
-def _read(path: Path, options: Options, rename: Path | None) -> Recording:
+def _read(path: Path, options: ReadOptions, rename: Path | None) -> Recording:
     from rtbci.formats import bids
 
     if path.is_dir() and bids.root_of(path) is not None:
@@ -121,30 +121,30 @@ def _suffix(path: Path, quick: bool = False) -> str:
     return next((found for magic, found in _MAGIC.items() if start.startswith(magic)), "")
 
 
-def _readers() -> dict[str, Callable[[Path, Options], Draft]]:
+def _readers() -> dict[str, Callable[[Path, ReadOptions], Draft]]:
     return {".npy": _npy, ".csv": _csv, ".xdf": _xdf, ".edf": _mne, ".bdf": _mne, ".gdf": _mne,
             ".vhdr": _mne, ".set": _mne, ".fif": _mne}  # fmt: skip
 
 
-def _npy(path: Path, options: Options) -> Draft:
+def _npy(path: Path, options: ReadOptions) -> Draft:
     from rtbci.formats.npy import read_npy
 
     return read_npy(path, options)
 
 
-def _csv(path: Path, options: Options) -> Draft:
+def _csv(path: Path, options: ReadOptions) -> Draft:
     from rtbci.formats.muse import read_csv
 
     return read_csv(path, options)
 
 
-def _xdf(path: Path, options: Options) -> Draft:
+def _xdf(path: Path, options: ReadOptions) -> Draft:
     from rtbci.formats.xdf import read_xdf
 
     return read_xdf(path, options)
 
 
-def _mne(path: Path, options: Options) -> Draft:
+def _mne(path: Path, options: ReadOptions) -> Draft:
     from rtbci.formats.mne_files import read_mne
 
     return read_mne(path, options)

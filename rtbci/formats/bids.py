@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from rtbci.errors import BadInput, Missing
-from rtbci.formats.bids_tables import BREAK, NOTHING, Event, read_events, read_table
+from rtbci.formats.bids_tables import BREAK, NOTHING, BidsEvent, read_events, read_table
 from rtbci.formats.draft import Draft
 from rtbci.formats.mne_files import read_mne
-from rtbci.formats.source import Options, clean, load_json
+from rtbci.formats.source import ReadOptions, clean, load_json
 from rtbci.formats.units import named, type_of
 from rtbci.types import Gap, Marker
 
@@ -92,7 +92,7 @@ def only_file(folder: Path) -> Path:
     return found[0]
 
 
-def read_bids(path: Path, options: Options) -> Draft:
+def read_bids(path: Path, options: ReadOptions) -> Draft:
     """A raw recording of a dataset: signal of the file, markers and types of the tables.
 
     Without MNE-BIDS, or without ``events.tsv``, the file's own markers stay, with a note. Raises
@@ -122,7 +122,7 @@ def read_bids(path: Path, options: Options) -> Draft:
     return draft
 
 
-def events_of(path: Path) -> list[Event]:
+def events_of(path: Path) -> list[BidsEvent]:
     """The events of a raw recording, without reading its signal; none where no table is there."""
     if path.suffix.lower() not in RAW:
         return []
@@ -130,7 +130,7 @@ def events_of(path: Path) -> list[Event]:
     return [] if table is None else read_events(table)
 
 
-def _mark(draft: Draft, events: Iterable[Event], path: Path) -> None:
+def _mark(draft: Draft, events: Iterable[BidsEvent], path: Path) -> None:
     """``events`` as the markers of ``draft``, in place of the file's own; breaks become gaps."""
     length = len(draft.x) + sum(gap.missing for gap in draft.gaps)
     markers, gaps, outside = [], {gap.index: gap for gap in draft.gaps}, 0

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from rtbci.errors import BadInput
 from rtbci.formats.bids import EPOCHS, events_of, files
-from rtbci.formats.bids_tables import BREAK, Event
+from rtbci.formats.bids_tables import BREAK, BidsEvent
 from rtbci.formats.dataset import Run
 from rtbci.formats.source import clean, regular
 
@@ -70,7 +70,7 @@ def bids_runs(folder: Path) -> list[Run]:
     return sorted(runs, key=lambda run: (run.subject, run.session, run.number))
 
 
-def _trials(path: Path) -> list[Event]:
+def _trials(path: Path) -> list[BidsEvent]:
     """The events of a recording that are trials."""
     found = _epochs(path) if EPOCHS.search(path.name) else events_of(path)
     found = [event for event in found if not BREAK.match(event.label)]
@@ -78,7 +78,7 @@ def _trials(path: Path) -> list[Event]:
     return pictures or found
 
 
-def _epochs(path: Path) -> list[Event]:
+def _epochs(path: Path) -> list[BidsEvent]:
     """One event an epoch of a FIF file; the signal is not read."""
     import mne
 
@@ -90,7 +90,8 @@ def _epochs(path: Path) -> list[Event]:
         raise BadInput(f"{path} holds no epochs that MNE reads ({clean(str(error))})") from error
     names = {number: clean(name) for name, number in epochs.event_id.items()}
     return [
-        Event(i, names.get(int(code), str(code)), {}) for i, code in enumerate(epochs.events[:, 2])
+        BidsEvent(i, names.get(int(code), str(code)), {})
+        for i, code in enumerate(epochs.events[:, 2])
     ]
 
 
@@ -122,7 +123,7 @@ def _numbers(names: Iterable[str]) -> dict[str, int]:
     return {name: place for place, name in enumerate(different, start=1)}
 
 
-def _told(events: Sequence[Event], field: str) -> tuple[str, ...]:
+def _told(events: Sequence[BidsEvent], field: str) -> tuple[str, ...]:
     """What every trial says in ``field``; nothing where one does not."""
     told = [str(event.fields[field]) for event in events if field in event.fields]
     return tuple(told) if len(told) == len(events) else ()

@@ -21,7 +21,7 @@ _OURS = ("onset", "duration", "trial_type", "sample")  # columns that are no fie
 
 
 @dataclass(frozen=True)
-class Event:
+class BidsEvent:
     """One row of ``events.tsv``."""
 
     onset: float  # s after the first sample
@@ -29,7 +29,7 @@ class Event:
     fields: Mapping[str, object]
 
 
-def read_events(path: Path) -> list[Event]:
+def read_events(path: Path) -> list[BidsEvent]:
     """The rows of an ``events.tsv`` in the order of their onsets.
 
     The label is the ``trial_type``, or where there is none the ``value``; other columns become
@@ -52,7 +52,7 @@ def read_events(path: Path) -> list[Event]:
             raise BadInput(
                 f"{path}, event {number}: onset {clean(row['onset'])!r} is no number of seconds"
             )
-        found.append(Event(onset, clean(label), _fields(row)))
+        found.append(BidsEvent(onset, clean(label), _fields(row)))
     return sorted(found, key=lambda event: event.onset)
 
 

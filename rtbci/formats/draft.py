@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rtbci.errors import BadInput
 from rtbci.formats import units
 from rtbci.formats.events import BIOSEMI_BITS, parse_trigger, rising
-from rtbci.formats.source import Options, clean, load_json, regular, sha256
+from rtbci.formats.source import ReadOptions, clean, load_json, regular, sha256
 from rtbci.signal.recording import Recording
 from rtbci.types import Array, Gap, Marker, Provenance, Samples, StreamInfo
 
@@ -65,7 +65,7 @@ def row_indices(n_rows: int, gaps: tuple[Gap, ...]) -> NDArray[np.int64]:
     return indices
 
 
-def finish(draft: Draft, options: Options, rename: Path | None) -> Recording:
+def finish(draft: Draft, options: ReadOptions, rename: Path | None) -> Recording:
     """The recording; raises ``BadInput`` where names, units or sizes make no sense."""
     if draft.x.ndim != 2 or not len(draft.x):
         raise BadInput(f"{draft.paths[0]} holds no samples; record it again")
@@ -180,7 +180,7 @@ def read_rename(path: Path) -> dict[str, str]:
     return {old: clean(new) for old, new in pairs}
 
 
-def _markers(draft: Draft, channels: list[str], options: Options) -> list[Marker]:
+def _markers(draft: Draft, channels: list[str], options: ReadOptions) -> list[Marker]:
     indices = row_indices(len(draft.x), draft.gaps)
     if options.trigger:
         name, mask = parse_trigger(options.trigger)
@@ -201,7 +201,7 @@ def _markers(draft: Draft, channels: list[str], options: Options) -> list[Marker
     return markers
 
 
-def _microvolts(draft: Draft, keep: list[int], options: Options) -> tuple[Samples, str, str]:
+def _microvolts(draft: Draft, keep: list[int], options: ReadOptions) -> tuple[Samples, str, str]:
     """The columns ``keep`` in float32 microvolts, the unit they came in, and how it is known."""
     n = draft.x.shape[1]
     stated = list(draft.units) if isinstance(draft.units, list) else [draft.units] * n

@@ -12,7 +12,7 @@ import numpy as np
 from rtbci.formats.companions import brainvision, eeglab
 from rtbci.formats.draft import Draft
 from rtbci.formats.edf import EdfHeader, check_gdf, edf_header
-from rtbci.formats.source import Options, clean, regular
+from rtbci.formats.source import ReadOptions, clean, regular
 from rtbci.formats.units import MICROVOLTS, named, type_of
 from rtbci.types import Array, Gap, Marker
 
@@ -22,7 +22,7 @@ _BREAK = re.compile(r"^(new segment|boundary|(bad|edge)[ _]boundary|bad_acq_skip
 _IDLE = re.compile(r"filename|montage|deprecat|naming convention|highpass|lowpass|boundary", re.I)
 
 
-def read_mne(path: Path, options: Options) -> Draft:
+def read_mne(path: Path, options: ReadOptions) -> Draft:
     """A file that MNE reads, all in memory; its sizes were checked first.
 
     Annotations and stim channels become markers; a break in the recording becomes a gap of unknown

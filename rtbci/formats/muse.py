@@ -8,7 +8,7 @@ import numpy as np
 from rtbci.errors import BadInput
 from rtbci.formats.draft import Draft, row_indices
 from rtbci.formats.events import rising
-from rtbci.formats.source import Options, clean, regular
+from rtbci.formats.source import ReadOptions, clean, regular
 from rtbci.formats.units import type_of
 from rtbci.signal.timebase import from_stamps
 from rtbci.types import Array, Gap, Marker
@@ -19,7 +19,7 @@ MAX_COLUMNS = 64
 EMPTY = re.compile(r"(?<=,)(?=,|\r?\n|\r?$)")  # a cell without a character
 
 
-def read_csv(path: Path, options: Options) -> Draft:
+def read_csv(path: Path, options: ReadOptions) -> Draft:
     """A recording in the layout that Muse recorders write; stamps in Unix or any other seconds.
 
     The first marker column gives the labels; further ones become fields of its markers. A value

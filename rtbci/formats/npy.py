@@ -24,7 +24,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 from rtbci.errors import BadInput
 from rtbci.formats import dataset
 from rtbci.formats.draft import Draft, check_sizes
-from rtbci.formats.source import Options, clean, load_json, regular
+from rtbci.formats.source import ReadOptions, clean, load_json, regular
 from rtbci.formats.units import type_of
 from rtbci.types import Gap, Marker
 
@@ -67,7 +67,7 @@ class Sidecar(BaseModel):
     simulated: bool = False
 
 
-def read_npy(path: Path, options: Options) -> Draft:
+def read_npy(path: Path, options: ReadOptions) -> Draft:
     """Raises ``BadInput`` for another dtype, an orientation that is not clear, an unknown rate."""
     shape, order, dtype, offset = npy_header(path)
     side, notes = _sidecar(path, shape)
@@ -278,7 +278,7 @@ def _axes(path: Path, shape: tuple[int, ...], side: Sidecar) -> tuple[str, ...]:
 
 
 def _rate(
-    path: Path, side: Sidecar, options: Options, shape: tuple[int, ...], notes: list[str]
+    path: Path, side: Sidecar, options: ReadOptions, shape: tuple[int, ...], notes: list[str]
 ) -> float:
     if options.rate is not None:
         return options.rate

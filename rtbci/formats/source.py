@@ -17,7 +17,7 @@ TEXT_CHARS = 1000  # a longer label or name is cut
 
 
 @dataclass(frozen=True)
-class Options:
+class ReadOptions:
     """What the user said about a file; None where the file has to say it."""
 
     trigger: str | None = None

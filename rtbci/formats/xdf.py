@@ -17,7 +17,7 @@ import numpy as np
 from rtbci.errors import BadInput
 from rtbci.formats.draft import Draft
 from rtbci.formats.events import from_value
-from rtbci.formats.source import Options, clean
+from rtbci.formats.source import ReadOptions, clean
 from rtbci.formats.units import type_of
 from rtbci.formats.xdf_chunks import Declared, Frame, walk
 from rtbci.formats.xdf_replay import Epochs, epochs, lead_in_rows, offset_of, replay_fields, resets
@@ -30,7 +30,7 @@ from rtbci.types import Gap, Marker
 Stream = Mapping[str, Any]
 
 
-def read_xdf(path: Path, options: Options) -> Draft:
+def read_xdf(path: Path, options: ReadOptions) -> Draft:
     """The EEG stream of ``path`` with all its marker streams, on clock-corrected stamps.
 
     Raises ``BadInput`` where no stream, or more than one, could be the EEG (``--stream NAME``).

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rtbci.errors import Missing
 from rtbci.lsl.description import Description
 from rtbci.lsl.inlet import BUFFER_S, Inlet, clock
-from rtbci.lsl.resolve import Found, Watch
+from rtbci.lsl.resolve import DiscoveredStream, StreamDiscovery
 from rtbci.types import Array
 
 SILENT_S = 0.5  # without a sample before anybody worries ...
@@ -29,7 +29,7 @@ DOUBT_S = (
 POLL_S = 0.02  # between two looks at what discovery found
 
 
-class Follower:
+class StreamFollower:
     """Rows of one source. One thread owns it; ``inlet`` may be asked for offsets by another.
 
     A process that takes the place of the one before appears as ``newcomer``: nothing is pulled
@@ -37,20 +37,22 @@ class Follower:
     """
 
     def __init__(
-        self, found: Found, buffer_s: int = BUFFER_S, now: Callable[[], float] = clock
+        self, found: DiscoveredStream, buffer_s: int = BUFFER_S, now: Callable[[], float] = clock
     ) -> None:
         self.found, self._buffer_s, self._now = found, buffer_s, now
         self.inlet = Inlet(found, buffer_s)
         self.about: Description = self.inlet.open()
         self.newcomer: Inlet | None = None
-        self.twins: tuple[Found, ...] = ()
+        self.twins: tuple[DiscoveredStream, ...] = ()
         self.usual = 0.0  # s between arrivals, smoothed
         self.arrived = now()  # when rows last came
         self._slept = 0.0  # s of it that this process did not look
         self._first = True  # nothing has come yet
         self._refused: set[str] = set()
         self._suspected = now()  # last
-        self._watch: Watch | None = None  # only while nothing comes, or after it was suspected
+        self._watch: StreamDiscovery | None = (
+            None  # only while nothing comes, or after it was suspected
+        )
 
     @property
     def age(self) -> float:
@@ -68,7 +70,7 @@ class Follower:
         return max(SILENT_S, SILENT_INTERVALS * self.usual)
 
     @property
-    def watch(self) -> Watch | None:
+    def watch(self) -> StreamDiscovery | None:
         """Discovery, while it is being asked what has become of the stream."""
         return self._watch
 
@@ -89,7 +91,7 @@ class Follower:
         if late > SLEPT_S:  # frozen or starved: what was sent meanwhile is on its way
             self._slept += late
         if self.about.rate and self._watch is None and self._now() - self.arrived > self.limit:
-            self._watch = Watch()  # whoever slept does not know who is there now
+            self._watch = StreamDiscovery()  # whoever slept does not know who is there now
         return values, stamps
 
     def accept(self) -> Description:
@@ -109,7 +111,7 @@ class Follower:
         self.newcomer.close()
         self.newcomer = None
 
-    def suspect(self, watch: Watch) -> None:
+    def suspect(self, watch: StreamDiscovery) -> None:
         """Ask ``watch`` who is there: events come irregularly, their silence says nothing."""
         self._suspected, self._watch = self._now(), watch
 
@@ -131,7 +133,7 @@ class Follower:
             self.usual += SMOOTHING * (interval - self.usual) if self.usual else interval
         self._first, self.arrived, self._slept, self._watch = False, now, 0.0, None
 
-    def _present(self) -> list[Found]:
+    def _present(self) -> list[DiscoveredStream]:
         """Streams that answer now and may be this source."""
         assert self._watch is not None
         mine = self.about

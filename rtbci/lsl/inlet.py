@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from rtbci.errors import Missing
 from rtbci.lsl.description import Description, parse
-from rtbci.lsl.resolve import Found
+from rtbci.lsl.resolve import DiscoveredStream
 from rtbci.types import Array
 
 BUFFER_S = 360  # of a dead reader's patience; LSL drops the oldest beyond it, without a word
@@ -28,7 +28,7 @@ class Inlet:
     watches over that.
     """
 
-    def __init__(self, found: Found, buffer_s: int = BUFFER_S) -> None:
+    def __init__(self, found: DiscoveredStream, buffer_s: int = BUFFER_S) -> None:
         about = found.about
         self.found, self.about = found, about
         self._inlet = pylsl.StreamInlet(found.info, max_buflen=buffer_s, processing_flags=0)

@@ -5,15 +5,15 @@ from contextlib import suppress
 
 from rtbci.errors import Missing
 from rtbci.formats.events import from_value
-from rtbci.lsl.follow import Follower
-from rtbci.lsl.resolve import Found, Watch, matches
+from rtbci.lsl.follow import StreamFollower
+from rtbci.lsl.resolve import DiscoveredStream, StreamDiscovery, matches
 from rtbci.messages import RESULTS
 from rtbci.types import Marker
 
 OFFSETS_S = 5.0  # between two readings of the clock offsets
 
 
-def is_for_decoding(found: Found, wanted: tuple[str, ...]) -> bool:
+def is_for_decoding(found: DiscoveredStream, wanted: tuple[str, ...]) -> bool:
     """Whether a stream is one of ``wanted`` (name, source_id or uid); without these, any markers
     but our own results."""
     if wanted:
@@ -25,7 +25,7 @@ class MarkerStreams:
     """Markers of several streams. One thread, except ``offset_of``."""
 
     def __init__(self) -> None:
-        self._followers: dict[str, Follower] = {}  # by source_id, or uid where there is none
+        self._followers: dict[str, StreamFollower] = {}  # by source_id, or uid where there is none
 
     @property
     def names(self) -> list[str]:
@@ -33,24 +33,24 @@ class MarkerStreams:
         return sorted(each.about.name for each in self._followers.values())
 
     @property
-    def followers(self) -> list[Follower]:
+    def followers(self) -> list[StreamFollower]:
         """For the clock offsets."""
         return list(self._followers.values())
 
-    def add(self, found: Found) -> None:
+    def add(self, found: DiscoveredStream) -> None:
         """Listen to one more; twice is fine. One that does not answer is left out."""
         key = found.about.source_id or found.about.uid
         if key not in self._followers:
             with suppress(Missing):
-                self._followers[key] = Follower(found)
+                self._followers[key] = StreamFollower(found)
 
-    def pull(self, doubt: Watch | None) -> list[tuple[Follower, float, Marker]]:
+    def pull(self, doubt: StreamDiscovery | None) -> list[tuple[StreamFollower, float, Marker]]:
         """Markers that came, each with its raw stamp; never waits.
 
         ``doubt`` is the discovery that is asked about the signal while that is silent: its
         markers are likely to be gone as well, and back at the same time.
         """
-        out: list[tuple[Follower, float, Marker]] = []
+        out: list[tuple[StreamFollower, float, Marker]] = []
         for follower in self._followers.values():
             if doubt is not None:
                 follower.suspect(doubt)
@@ -73,7 +73,7 @@ class MarkerStreams:
             follower.close()
 
 
-class Offsets:
+class HostClockOffsets:
     """Clock offsets of the hosts that send, asked for in a thread of its own: it may block.
 
     Streams of one host share one offset, so that its markers and its signal stay in step.
@@ -81,11 +81,11 @@ class Offsets:
 
     def __init__(self) -> None:
         self._by_host: dict[str, float] = {}
-        self._ask: dict[str, Follower] = {}
+        self._ask: dict[str, StreamFollower] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="offsets", daemon=True)
 
-    def start(self, followers: list[Follower]) -> None:
+    def start(self, followers: list[StreamFollower]) -> None:
         """Begin to ask one stream of each host."""
         for follower in followers:
             self._ask.setdefault(follower.about.host, follower)

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 from rtbci.errors import BadInput, Missing
 from rtbci.lsl.description import Description, signal
-from rtbci.lsl.marker_streams import MarkerStreams, Offsets, is_for_decoding
-from rtbci.lsl.resolve import Found, Watch, matches
-from rtbci.lsl.signal import Layout, Signal
+from rtbci.lsl.marker_streams import HostClockOffsets, MarkerStreams, is_for_decoding
+from rtbci.lsl.resolve import DiscoveredStream, StreamDiscovery, matches
+from rtbci.lsl.signal import Layout, SignalStream
 from rtbci.messages import RESULTS
 from rtbci.types import Marker
 
@@ -20,7 +20,7 @@ HELD_S = 1.25  # of rows that such a marker waits for
 LATE_S = 5.0  # after which marker streams are looked for again, while there are none
 
 
-class Pair:
+class SignalWithMarkers:
     """One signal with its marker streams. One thread.
 
     ``wanted`` names marker streams (name, source_id or uid); without them, all but our results.
@@ -28,20 +28,22 @@ class Pair:
 
     def __init__(self, wanted: tuple[str, ...] = ()) -> None:
         self.wanted = wanted
-        self.markers, self._offsets = MarkerStreams(), Offsets()
-        self.signal: Signal
-        self._watch: Watch | None = None  # for marker streams that come late
+        self.markers, self._offsets = MarkerStreams(), HostClockOffsets()
+        self.signal: SignalStream
+        self._watch: StreamDiscovery | None = None  # for marker streams that come late
         self._look_at = time.monotonic() + LATE_S
         self._held: list[tuple[int, float, Marker]] = []  # until so many samples came
 
-    def open(self, found: Found, accept: Callable[[Description], Layout]) -> Signal:
+    def open(
+        self, found: DiscoveredStream, accept: Callable[[Description], Layout]
+    ) -> SignalStream:
         """Read the signal ``found``; raises what ``accept`` raises."""
-        self.signal = Signal(found, accept)
+        self.signal = SignalStream(found, accept)
         self._offsets.start([self.signal.follower, *self.markers.followers])
         self._look_at = time.monotonic() + LATE_S
         return self.signal
 
-    def listen(self, found: list[Found]) -> list[Found]:
+    def listen(self, found: list[DiscoveredStream]) -> list[DiscoveredStream]:
         """Listen to the marker streams among ``found``, and return them."""
         fitting = [each for each in found if is_for_decoding(each, self.wanted)]
         for each in fitting:
@@ -79,7 +81,7 @@ class Pair:
         if time.monotonic() < self._look_at:
             return None
         if self._watch is None:
-            self._watch = Watch()
+            self._watch = StreamDiscovery()
             return False
         self._look_at = time.monotonic() + POLL_S
         if not self.listen(self._watch.found()):
@@ -96,21 +98,21 @@ class Pair:
 
 
 def search(
-    pair: Pair,
+    pair: SignalWithMarkers,
     stream: str | None,
     *,
     timeout: float | None = None,
     look: float = LOOK_S,
     given_up: Callable[[], bool] = lambda: False,
     remind: Callable[[str], None] = lambda _: None,
-) -> Found | None:
+) -> DiscoveredStream | None:
     """The one signal to read; None once ``given_up``. Marker streams that are there already are
     listened to first: an event must not come before its listener.
 
     ``look`` (s) is how long twins and markers may take to answer. Raises ``BadInput`` where the
     choice is not clear, ``Missing`` after ``timeout`` s.
     """
-    watch = Watch()
+    watch = StreamDiscovery()
     began = reminded = time.monotonic()
     first_seen = None
     while not given_up():
@@ -133,7 +135,7 @@ def search(
     return None
 
 
-def is_wanted(found: Found, wanted: str | None) -> bool:
+def is_wanted(found: DiscoveredStream, wanted: str | None) -> bool:
     """Whether a stream may be the signal: the named one, or any EEG."""
     about = found.about
     if wanted is not None:
@@ -141,7 +143,7 @@ def is_wanted(found: Found, wanted: str | None) -> bool:
     return about.kind.upper() == "EEG" and about.rate > 0 and about.format != "string"
 
 
-def the_one(signals: list[Found], wanted: str | None) -> Found:
+def the_one(signals: list[DiscoveredStream], wanted: str | None) -> DiscoveredStream:
     """The only stream, or ``BadInput`` with the list to choose from."""
     if len(signals) == 1:
         return signals[0]
@@ -180,9 +182,9 @@ def any_layout(unit: str | None) -> Callable[[Description], Layout]:
 
 
 def _nothing(
-    pair: Pair,
+    pair: SignalWithMarkers,
     stream: str | None,
-    found: list[Found],
+    found: list[DiscoveredStream],
     refused: dict[str, str],
     since: str = " yet",
 ) -> str:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 import numpy as np
 import pylsl
 
-from rtbci.lsl.resolve import Found
+from rtbci.lsl.resolve import DiscoveredStream
 
 QUIET_S = 0.005  # without a row: the sender is between two chunks
 
 
-def read(found: Found, chunk: int, take: Callable[[float, int], bool]) -> None:
+def read(found: DiscoveredStream, chunk: int, take: Callable[[float, int], bool]) -> None:
     """Pull ``chunk`` rows at a time; ``take(stamp of the newest row, rows)`` is True to go on."""
     inlet = pylsl.StreamInlet(found.info, max_buflen=30, processing_flags=0)
     inlet.open_stream(5.0)

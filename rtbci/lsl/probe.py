@@ -11,7 +11,7 @@ import pylsl
 
 from rtbci.lsl import config
 from rtbci.lsl.inlet import Inlet
-from rtbci.lsl.resolve import Found, look, twins
+from rtbci.lsl.resolve import DiscoveredStream, look, twins
 
 PINGS = 500  # one sample each, there and back to this process
 BURST = 5000  # samples in chunks, counted
@@ -65,11 +65,11 @@ def loopback() -> dict[str, object]:
     }
 
 
-def look_of(info: pylsl.StreamInfo) -> Found:
+def look_of(info: pylsl.StreamInfo) -> DiscoveredStream:
     """A stream that answered, as the inlet wants it."""
     from rtbci.lsl.description import parse
 
-    return Found(parse(info.as_xml()), info)
+    return DiscoveredStream(parse(info.as_xml()), info)
 
 
 def _pings(outlet: pylsl.StreamOutlet, inlet: Inlet) -> tuple[list[float], int]:

@@ -15,60 +15,62 @@ ROUND_S = 1.0
 
 
 @dataclass(frozen=True)
-class Found:
+class DiscoveredStream:
     """A stream on the network: what it says in short, and the handle to open it."""
 
     about: Description
     info: pylsl.StreamInfo
 
 
-def look(seconds: float = 1.0, refused: dict[str, str] | None = None) -> list[Found]:
+def look(seconds: float = 1.0, refused: dict[str, str] | None = None) -> list[DiscoveredStream]:
     """All streams that answer within ``seconds``, by name; malformed ones are left out.
 
     ``refused`` collects why, by uid.
     """
-    found: dict[str, Found] = {}
+    found: dict[str, DiscoveredStream] = {}
     for _ in range(max(1, round(seconds / ROUND_S))):
         for each in _read(pylsl.resolve_streams(min(ROUND_S, seconds)), refused):
             found.setdefault(each.about.uid, each)
     return in_order(found.values())
 
 
-class Watch:
+class StreamDiscovery:
     """Streams that are there now, asked for in the background. ``found`` never blocks."""
 
     def __init__(self, forget_after: float = 3.0) -> None:
         self._resolver = pylsl.ContinuousResolver(forget_after=forget_after)
 
-    def found(self, refused: dict[str, str] | None = None) -> list[Found]:
+    def found(self, refused: dict[str, str] | None = None) -> list[DiscoveredStream]:
         """What answered during the last ``forget_after`` seconds, by name; ``refused`` as above."""
         return in_order(_read(self._resolver.results(), refused))
 
 
-def twins(found: Iterable[Found]) -> dict[str, list[Found]]:
+def twins(found: Iterable[DiscoveredStream]) -> dict[str, list[DiscoveredStream]]:
     """Streams that share a source_id: while they live together, LSL cannot recover any."""
-    by_source: dict[str, list[Found]] = defaultdict(list)
+    by_source: dict[str, list[DiscoveredStream]] = defaultdict(list)
     for each in found:
         if each.about.source_id:
             by_source[each.about.source_id].append(each)
     return {source: group for source, group in by_source.items() if len(group) > 1}
 
 
-def matches(found: Found, wanted: str) -> bool:
+def matches(found: DiscoveredStream, wanted: str) -> bool:
     """Whether ``wanted`` is the stream's name, source_id or uid."""
     return wanted in (found.about.name, found.about.source_id, found.about.uid)
 
 
-def in_order(found: Iterable[Found]) -> list[Found]:
+def in_order(found: Iterable[DiscoveredStream]) -> list[DiscoveredStream]:
     """By name, then source_id and uid: the order never depends on who answered first."""
     return sorted(found, key=lambda f: (f.about.name, f.about.source_id, f.about.uid))
 
 
-def _read(infos: Iterable[pylsl.StreamInfo], refused: dict[str, str] | None = None) -> list[Found]:
-    found: list[Found] = []
+def _read(
+    infos: Iterable[pylsl.StreamInfo], refused: dict[str, str] | None = None
+) -> list[DiscoveredStream]:
+    found: list[DiscoveredStream] = []
     for info in infos:
         try:
-            found.append(Found(parse(info.as_xml()), info))
+            found.append(DiscoveredStream(parse(info.as_xml()), info))
         except (
             BadInput,
             UnicodeDecodeError,

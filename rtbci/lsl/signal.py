@@ -15,10 +15,11 @@ import numpy as np
 
 from rtbci.errors import RtbciError
 from rtbci.lsl.description import Description
-from rtbci.lsl.follow import Follower
+from rtbci.lsl.follow import StreamFollower
 from rtbci.lsl.inlet import clock
-from rtbci.lsl.resolve import Found
-from rtbci.signal.live_timebase import LiveTimeBase, Rows
+from rtbci.lsl.resolve import DiscoveredStream
+from rtbci.signal.live_timebase import LiveTimeBase
+from rtbci.signal.sample_index import IndexedRows
 from rtbci.types import Array, Chunk, Gap, Samples, StreamInfo
 
 LEARNED = 12  # arrivals from which the sender's chunk is known
@@ -39,7 +40,7 @@ class Counts:
     returns: int = 0  # how often another process took over
 
 
-class Signal:
+class SignalStream:
     """One signal stream. One thread.
 
     ``accept(description)`` gives its layout or raises ``RtbciError`` with the reason why it cannot
@@ -48,10 +49,10 @@ class Signal:
     """
 
     def __init__(
-        self, found: Found, accept: Callable[[Description], Layout], buffer_s: int = 360
+        self, found: DiscoveredStream, accept: Callable[[Description], Layout], buffer_s: int = 360
     ) -> None:
         self._accept = accept
-        self.follower = Follower(found, buffer_s)
+        self.follower = StreamFollower(found, buffer_s)
         self.about = self.follower.about
         self.info, self._factor = accept(self.about)  # layout of the chunks, from now on for good
         self.counts = Counts()
@@ -108,7 +109,7 @@ class Signal:
         pieces = self.base.push(stamps)
         if not self._held and len(pieces) == 1:
             only = pieces[0]  # as nearly always: what came is what is given out
-            if isinstance(only, Rows) and (only.first, only.stop) == (row, self._row):
+            if isinstance(only, IndexedRows) and (only.first, only.stop) == (row, self._row):
                 return list(self._pieces(only.index + (self._shift or 0), x))
         self._held.append((row, x.copy()))  # the next pull overwrites
         return self._items(pieces)

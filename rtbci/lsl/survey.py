@@ -18,7 +18,7 @@ from rtbci.errors import RtbciError
 from rtbci.formats.units import named
 from rtbci.lsl.description import Description
 from rtbci.lsl.inlet import Inlet, clock
-from rtbci.lsl.resolve import Found
+from rtbci.lsl.resolve import DiscoveredStream
 from rtbci.types import Array
 
 OPEN_S = 2.0  # for a stream to describe itself
@@ -32,7 +32,7 @@ MOST_AT_ONCE = 64  # streams opened; a lab has a dozen
 
 
 @dataclass(frozen=True)
-class Seen:
+class SurveyedStream:
     """One stream as it was found. ``flags`` are sentences about what looks wrong."""
 
     about: Description
@@ -50,13 +50,13 @@ class Seen:
         return bool(self.about.channels) and self.about.channels != tuple(made)
 
 
-def survey(found: Sequence[Found], seconds: float = 2.0) -> list[Seen]:
+def survey(found: Sequence[DiscoveredStream], seconds: float = 2.0) -> list[SurveyedStream]:
     """Listen to all streams side by side for ``seconds``; in the order given."""
-    results: dict[int, Seen] = {}
+    results: dict[int, SurveyedStream] = {}
     threads: list[threading.Thread] = []
     for place, each in enumerate(found[:MOST_AT_ONCE]):
 
-        def listen(place: int = place, each: Found = each) -> None:
+        def listen(place: int = place, each: DiscoveredStream = each) -> None:
             results[place] = _listen(each, seconds)
 
         # daemon: a call of liblsl that never returns must not keep the program
@@ -65,7 +65,7 @@ def survey(found: Sequence[Found], seconds: float = 2.0) -> list[Seen]:
     until = time.monotonic() + OPEN_S * 2 + OFFSET_S + seconds + GRACE_S
     for thread in threads:
         thread.join(max(0.0, until - time.monotonic()))
-    silent = [Seen(each.about, 0, None, None, None, answered=False) for each in found]
+    silent = [SurveyedStream(each.about, 0, None, None, None, answered=False) for each in found]
     seen = [results.get(place, silent[place]) for place in range(len(found))]
     return [_flagged(each, seen) for each in seen]
 
@@ -91,13 +91,13 @@ def rate_of(stamps: Array) -> tuple[float | None, float | None]:
     return 1 / period, float(relative / period)
 
 
-def _listen(found: Found, seconds: float) -> Seen:
+def _listen(found: DiscoveredStream, seconds: float) -> SurveyedStream:
     about = found.about
     try:
         inlet = Inlet(found, buffer_s=max(10, round(seconds) + 10))
         about = inlet.open(OPEN_S)
     except RtbciError as error:
-        return Seen(about, 0, None, None, None, answered=False, flags=(str(error),))
+        return SurveyedStream(about, 0, None, None, None, answered=False, flags=(str(error),))
     offset = inlet.offset(OFFSET_S)
     inlet.pull()  # what came while the clock was read is a burst, not a measure
     parts: list[Array] = []
@@ -111,17 +111,17 @@ def _listen(found: Found, seconds: float) -> Seen:
     stamps = np.concatenate(parts) if parts else np.empty(0)
     rate, error = rate_of(stamps) if about.rate > 0 else (None, None)
     age = now - (float(stamps[-1]) + offset) if len(stamps) and offset is not None else None
-    return Seen(about, len(stamps), rate, error, age, answered=True)
+    return SurveyedStream(about, len(stamps), rate, error, age, answered=True)
 
 
-def _flagged(seen: Seen, everyone: Sequence[Seen]) -> Seen:
+def _flagged(seen: SurveyedStream, everyone: Sequence[SurveyedStream]) -> SurveyedStream:
     flags = (*seen.flags, *_identity(seen, everyone), *_content(seen), *_timing(seen))
-    return Seen(
+    return SurveyedStream(
         seen.about, seen.samples, seen.rate, seen.rate_error, seen.age, seen.answered, flags
     )
 
 
-def _identity(seen: Seen, everyone: Sequence[Seen]) -> list[str]:
+def _identity(seen: SurveyedStream, everyone: Sequence[SurveyedStream]) -> list[str]:
     """What is wrong with whom the stream says it is."""
     about, flags = seen.about, list[str]()
     sources = Counter(each.about.source_id for each in everyone)
@@ -144,7 +144,7 @@ def _identity(seen: Seen, everyone: Sequence[Seen]) -> list[str]:
     return flags
 
 
-def _content(seen: Seen) -> list[str]:
+def _content(seen: SurveyedStream) -> list[str]:
     """What a decoder would miss in the description; markers need none of it."""
     about = seen.about
     if not seen.answered or about.rate == 0 or about.format == "string":
@@ -158,7 +158,7 @@ def _content(seen: Seen) -> list[str]:
     return flags
 
 
-def _timing(seen: Seen) -> list[str]:
+def _timing(seen: SurveyedStream) -> list[str]:
     about = seen.about
     if not seen.answered:
         return [] if seen.flags else ["does not answer; is a firewall between? (rtbci doctor)"]

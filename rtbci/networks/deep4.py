@@ -14,13 +14,13 @@ from rtbci.networks import Dims
 from rtbci.networks.electrodes import FixedChannels
 from rtbci.networks.layers import BatchNorm, TrialDropout
 from rtbci.networks.model import BackboneModule
-from rtbci.networks.recordings import Sites
+from rtbci.networks.recordings import RecordingContext
 
 FILTERS = (25, 50, 100, 200)
 LENGTH, POOL = 10, 3  # samples
 
 
-class Backbone(BackboneModule):
+class Deep4(BackboneModule):
     """See ``rtbci.networks.model.BackboneModule``."""
 
     def __init__(self, dims: Dims) -> None:
@@ -40,7 +40,7 @@ class Backbone(BackboneModule):
             times //= POOL
         self.project = nn.Linear(FILTERS[-1] * times, dims.embedding)
 
-    def forward(self, x: Tensor, sites: Sites, group: Tensor) -> Tensor:
+    def forward(self, x: Tensor, sites: RecordingContext, group: Tensor) -> Tensor:
         """``x`` (B, C, T) to (B, embedding)."""
         z = self.temporal(self.spatial(self.electrodes(x, sites.mask[group])))  # (B, 25, T - 9)
         z = functional.max_pool1d(functional.elu(self.norms[0](z)), POOL)
@@ -48,3 +48,6 @@ class Backbone(BackboneModule):
             z = conv(functional.pad(drop(z), ((LENGTH - 1) // 2, LENGTH // 2)))
             z = functional.max_pool1d(functional.elu(norm(z)), POOL)
         return self.project(z.flatten(1))
+
+
+Backbone = Deep4  # the name that ``rtbci.networks.build`` asks for

@@ -13,7 +13,7 @@ from rtbci.networks import RATE, Dims
 from rtbci.networks.electrodes import FixedChannels
 from rtbci.networks.layers import BatchNorm, TrialDropout
 from rtbci.networks.model import BackboneModule
-from rtbci.networks.recordings import Sites
+from rtbci.networks.recordings import RecordingContext
 
 TEMPORAL, SPATIAL = 8, 2  # F1, D
 LONG = round(RATE / 2)  # samples of a temporal filter: half the rate
@@ -22,7 +22,7 @@ POOLS = 4, 8
 LARGEST_NORM = 1.0  # of a spatial filter
 
 
-class Backbone(BackboneModule):
+class EEGNet(BackboneModule):
     """See ``rtbci.networks.model.BackboneModule``."""
 
     def __init__(self, dims: Dims) -> None:
@@ -41,7 +41,7 @@ class Backbone(BackboneModule):
         size = many * (dims.times // POOLS[0] // POOLS[1])
         assert size == dims.embedding, f"EEGNet gives {size} numbers, not {dims.embedding}"
 
-    def forward(self, x: Tensor, sites: Sites, group: Tensor) -> Tensor:
+    def forward(self, x: Tensor, sites: RecordingContext, group: Tensor) -> Tensor:
         """``x`` (B, C, T) to (B, 48)."""
         x = self.electrodes(x, sites.mask[group])
         norms = self.spatial.norm(dim=1, keepdim=True)
@@ -53,3 +53,6 @@ class Backbone(BackboneModule):
         z = self.point(self.depth(z))
         z = functional.avg_pool1d(functional.elu(self.norm_out(z)), POOLS[1])
         return self.drop_out(z.flatten(1))
+
+
+Backbone = EEGNet  # the name that ``rtbci.networks.build`` asks for

@@ -18,7 +18,7 @@ from rtbci.networks.electrode_positions import FEATURES
 from rtbci.networks.electrodes import ElectrodeFeatures
 from rtbci.networks.layers import TrialDropout
 from rtbci.networks.model import BackboneModule
-from rtbci.networks.recordings import Sites
+from rtbci.networks.recordings import RecordingContext
 
 WIDTH = 64  # numbers an electrode
 LAYERS, ATTENTION_HEADS, FORWARD = 2, 4, 128
@@ -110,7 +110,7 @@ READERS: dict[str, type[Reader]] = {
 }
 
 
-class Backbone(BackboneModule):
+class ElectrodeTransformer(BackboneModule):
     """See ``rtbci.networks.model.BackboneModule``."""
 
     def __init__(self, dims: Dims) -> None:
@@ -139,7 +139,7 @@ class Backbone(BackboneModule):
         reader.silence()
         self.readers[subject] = reader
 
-    def forward(self, x: Tensor, sites: Sites, group: Tensor) -> Tensor:
+    def forward(self, x: Tensor, sites: RecordingContext, group: Tensor) -> Tensor:
         """``x`` (B, C, T) to (B, WIDTH)."""
         absent = ~sites.mask[group]
         tokens = self.drop(self.tokens(x) + self.place(self.electrodes()))  # (B, C, WIDTH)
@@ -161,3 +161,6 @@ class Backbone(BackboneModule):
         z = x.reshape(-1, 1, x.shape[2])  # (B C, 1, T)
         z = functional.gelu(self.second(functional.gelu(self.first(z))))
         return z.mean(2).view(x.shape[0], x.shape[1], WIDTH)
+
+
+Backbone = ElectrodeTransformer  # the name that ``rtbci.networks.build`` asks for

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from rtbci.networks import Dims
 from rtbci.networks.electrodes import Electrodes
 from rtbci.networks.layers import TrialDropout, number_dropouts
-from rtbci.networks.recordings import Sites
+from rtbci.networks.recordings import RecordingContext
 
 
 class BackboneModule(nn.Module):
@@ -23,7 +23,7 @@ class BackboneModule(nn.Module):
 
     electrodes: Electrodes  # what it knows of its input's electrodes
 
-    def forward(self, x: Tensor, sites: Sites, group: Tensor) -> Tensor:
+    def forward(self, x: Tensor, sites: RecordingContext, group: Tensor) -> Tensor:
         """Embeddings ``(B, d)`` of scaled windows ``x`` (B, C, T).
 
         ``group`` (B,) int64 says which row of ``sites`` each trial comes from.
@@ -47,7 +47,7 @@ class Output:
     text: Tensor | None  # (B, text), not of unit length
 
 
-class Head(nn.Module):
+class SubjectHead(nn.Module):
     """Linear layers to the classes and to the text space."""
 
     def __init__(self, embedding: int, classes: int, text: int, own: bool) -> None:
@@ -74,7 +74,7 @@ class Model(nn.Module):
         self.dims = dims
         self.backbone = backbone
         self.drop = TrialDropout(0.2)
-        self.shared = Head(dims.embedding, len(dims.classes), dims.text, own=False)
+        self.shared = SubjectHead(dims.embedding, len(dims.classes), dims.text, own=False)
         self.heads = nn.ModuleDict()
         for subject in dims.subjects:
             self._add_head(subject)
@@ -87,9 +87,9 @@ class Model(nn.Module):
 
     def _add_head(self, subject: str) -> None:
         dims = self.dims
-        self.heads[subject] = Head(dims.embedding, len(dims.classes), dims.text, own=True)
+        self.heads[subject] = SubjectHead(dims.embedding, len(dims.classes), dims.text, own=True)
 
-    def forward(self, x: Tensor, sites: Sites, group: Tensor) -> Output:
+    def forward(self, x: Tensor, sites: RecordingContext, group: Tensor) -> Output:
         """``x`` (B, C, T) scaled windows, ``group`` (B,) int64 row of ``sites``."""
         used, group = torch.unique(group, return_inverse=True)
         sites = sites.take(used)  # what is not in the batch must not even have a gradient of 0
@@ -116,12 +116,12 @@ class Model(nn.Module):
                 text = text.index_add(0, chosen, head.text(own))
         return Output(embedding, logits, text)
 
-    def own(self, subject: str | None) -> Head | None:
+    def own(self, subject: str | None) -> SubjectHead | None:
         """The head of ``subject``; None for one that is not known."""
         if subject is None or subject not in self.heads:
             return None
         head = self.heads[subject]
-        assert isinstance(head, Head)
+        assert isinstance(head, SubjectHead)
         return head
 
     def of_subject(self, subject: str) -> list[nn.Parameter]:

@@ -31,7 +31,7 @@ from rtbci.networks.electrode_positions import FEATURES, fourier, spread
 from rtbci.networks.electrodes import ElectrodeFeatures
 from rtbci.networks.layers import TrialDropout
 from rtbci.networks.model import BackboneModule
-from rtbci.networks.recordings import Sites
+from rtbci.networks.recordings import RecordingContext
 
 VIRTUAL = 32  # virtual channels
 KEYS = 64
@@ -62,7 +62,7 @@ class PositionMixer(nn.Module):
         return torch.softmax(scores, dim=-1) * (1 + self.gain(features).T)
 
 
-class Backbone(BackboneModule):
+class MontageNetBackbone(BackboneModule):
     """``forward(x, sites, group)``: embeddings of trials; see ``rtbci.networks.model``."""
 
     basis: Tensor
@@ -88,13 +88,13 @@ class Backbone(BackboneModule):
         """An alignment for ``subject``, at the identity."""
         self.align[subject] = nn.Parameter(torch.zeros(VIRTUAL, VIRTUAL))
 
-    def forward(self, x: Tensor, sites: Sites, group: Tensor) -> Tensor:
+    def forward(self, x: Tensor, sites: RecordingContext, group: Tensor) -> Tensor:
         """``x`` (B, C, T), ``group`` (B,) row of ``sites``; returns (B, embedding)."""
         y = self.filters(sites)[group] @ x  # (B, V, T)
         slow = (y @ self.basis).flatten(1)  # (B, V * COSINES)
         return self.linear(self.drop_linear(slow)) + self.trunk(y)
 
-    def filters(self, sites: Sites) -> Tensor:
+    def filters(self, sites: RecordingContext) -> Tensor:
         """One spatial filter ``(sites, V, C)``: mixing, whitening and alignment as one matrix."""
         weights = self.mixer(self.electrodes(), sites.mask)
         if sites.covariance is not None:
@@ -138,3 +138,6 @@ def cosines(times: int) -> np.ndarray:
     t, k = np.arange(times)[:, None] + 0.5, np.arange(COSINES)[None, :]
     basis = np.cos(np.pi * t * k / times) * np.sqrt(2 / times)
     return basis * np.sqrt(np.maximum(k, 1) / COSINES) * np.where(k == 0, np.sqrt(0.5), 1.0)
+
+
+Backbone = MontageNetBackbone  # the name that ``rtbci.networks.build`` asks for

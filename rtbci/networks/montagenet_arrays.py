@@ -6,7 +6,7 @@ from torch import Tensor
 
 from rtbci.decoding.decoders.scaling import Preparation
 from rtbci.networks.model import Model
-from rtbci.networks.montagenet import VIRTUAL, Backbone
+from rtbci.networks.montagenet import VIRTUAL, MontageNetBackbone
 from rtbci.types import Array
 
 
@@ -24,7 +24,7 @@ def arrays(
     ``grid`` is ``onto_grid``'s where windows do not have the network's rate.
     """
     net = model.backbone
-    assert isinstance(net, Backbone)
+    assert isinstance(net, MontageNetBackbone)
     own = model.own(subject)
     heads = [model.shared, *([own] if own is not None else [])]
     texts = [head.text for head in heads if head.text is not None]

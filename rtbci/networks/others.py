@@ -42,7 +42,7 @@ from rtbci.networks import OTHERS, RATE, Dims
 from rtbci.networks.electrodes import FixedChannels
 from rtbci.networks.layers import TrialDropout
 from rtbci.networks.model import BackboneModule
-from rtbci.networks.recordings import Sites
+from rtbci.networks.recordings import RecordingContext
 from rtbci.signal.montage import position
 
 INSTALL = "pip install 'rtbci[braindecode]' brings versions that fit each other"
@@ -55,7 +55,7 @@ LEAST_LOADED = 0.5  # of a model's numbers have to come from a weights file
 _CHANNEL = {"kind": 2, "coil_type": 1, "unit": 107, "unit_mul": 0, "coord_frame": 4}
 
 
-class Backbone(BackboneModule):
+class BraindecodeBackbone(BackboneModule):
     """A braindecode model whose outputs are the embedding; see ``rtbci.networks.model``.
 
     It was made for the electrodes of ``dims``, and finds them by name in other montages.
@@ -74,7 +74,7 @@ class Backbone(BackboneModule):
         )
         self.trials = TrialDropout(0.0)  # drops nothing; the training loop hands it trials' keys
 
-    def forward(self, x: Tensor, sites: Sites, group: Tensor) -> Tensor:
+    def forward(self, x: Tensor, sites: RecordingContext, group: Tensor) -> Tensor:
         """``x`` (B, C, T), ``group`` (B,) row of ``sites``; returns (B, embedding)."""
         own = self.electrodes(x, sites.mask[group])
         keys = self.trials.keys
@@ -141,7 +141,7 @@ def load_weights(net: nn.Module, path: Path) -> str:
     that are not finite, or has less than half of the model.
     """
     regular(path)
-    net = net.net if isinstance(net, Backbone) else net
+    net = net.net if isinstance(net, BraindecodeBackbone) else net
     own = net.state_dict()
     renamed: dict[Any, Any] = dict(getattr(net, "mapping", None) or {})
     taken: dict[str, Tensor] = {}
@@ -306,3 +306,6 @@ def _tried(net: nn.Module, channels: int, times: int) -> tuple[tuple[int, ...] |
 def _said(error: Exception) -> str:
     """The first words of somebody else's error."""
     return clean(str(error))[:200].rstrip(".;: ") or type(error).__name__
+
+
+Backbone = BraindecodeBackbone  # the name that ``rtbci.networks.build`` asks for

@@ -15,7 +15,7 @@ from rtbci.networks import RATE, Dims
 from rtbci.networks.electrodes import FixedChannels
 from rtbci.networks.layers import BatchNorm, TrialDropout
 from rtbci.networks.model import BackboneModule
-from rtbci.networks.recordings import Sites
+from rtbci.networks.recordings import RecordingContext
 
 WINDOW = round(0.040 * RATE)  # samples
 STEP = 4  # samples, 16 ms
@@ -40,7 +40,7 @@ class Block(nn.Module):
         return functional.relu(deep + self.short(z))
 
 
-class Backbone(BackboneModule):
+class SpectrogramCNN(BackboneModule):
     """See ``rtbci.networks.model.BackboneModule``."""
 
     transform: Tensor
@@ -58,7 +58,7 @@ class Backbone(BackboneModule):
         self.drop = TrialDropout(0.5)
         self.project = nn.Linear(GROWING[-1], dims.embedding)
 
-    def forward(self, x: Tensor, sites: Sites, group: Tensor) -> Tensor:
+    def forward(self, x: Tensor, sites: RecordingContext, group: Tensor) -> Tensor:
         """``x`` (B, C, T) to (B, embedding)."""
         z = self.norm(self.spectrogram(self.electrodes(x, sites.mask[group])))
         for block in self.blocks:
@@ -81,3 +81,6 @@ def _transform() -> np.ndarray:
     phase = 2 * np.pi * np.arange(WINDOW)[:, None] * kept / POINTS
     hann = np.hanning(WINDOW + 2)[1:-1, None]
     return np.concatenate([hann * np.cos(phase), -hann * np.sin(phase)], axis=1) / np.sqrt(WINDOW)
+
+
+Backbone = SpectrogramCNN  # the name that ``rtbci.networks.build`` asks for

@@ -23,7 +23,7 @@ WEIGHTS = "weight:"  # before the names of the network's own arrays
 
 
 @dataclass(frozen=True)
-class NetworkMember:
+class TorchDecoder:
     """A network with one person's head; ``x`` is (channels, times) or (streams, ...), uV."""
 
     classes: tuple[str, ...]
@@ -90,7 +90,7 @@ class NetworkMember:
         return own | {f"{WEIGHTS}{name}": array for name, array in self.weights.items()}
 
     @classmethod
-    def from_arrays(cls, classes: tuple[str, ...], arrays: dict[str, Any]) -> "NetworkMember":
+    def from_arrays(cls, classes: tuple[str, ...], arrays: dict[str, Any]) -> "TorchDecoder":
         """The member that ``arrays`` came from; ``KeyError`` or ``TypeError`` for others."""
         own = {n: array for n, array in arrays.items() if not n.startswith(WEIGHTS)}
         weights = {

@@ -29,7 +29,7 @@ MOST_WAITING = 2**30  # bytes in memory: 36 minutes of 122 channels at 1 kHz
 
 
 @dataclass(frozen=True)
-class Piece:
+class PendingChunk:
     """A whole chunk on its way to the disk."""
 
     data: bytes
@@ -68,9 +68,9 @@ class Spool:
         self._file = _first_free(parts(path), header) if go_on else XdfFile(path, header)
         self.parts = [self._file.path]
         self._headers = list[bytes]()  # of all streams that were written
-        self._tallies = dict[int, xdf_pack.Tally]()  # of this part
+        self._tallies = dict[int, xdf_pack.StreamFooter]()  # of this part
         self.written = len(header)  # bytes, in all parts
-        self._waiting, self._bytes = deque[Piece](), 0
+        self._waiting, self._bytes = deque[PendingChunk](), 0
         self._change = threading.Condition()
         self._ending, self._stopped = False, threading.Event()
         self.error: Exception | None = None  # what ended the writer before its time
@@ -102,7 +102,7 @@ class Spool:
         """Whether the disk refuses what it is given."""
         return self._failing is not None
 
-    def put(self, piece: Piece) -> None:
+    def put(self, piece: PendingChunk) -> None:
         """Hand over; never waits. What comes behind ``finish`` is too late."""
         with self._change:
             if self._ending:
@@ -167,7 +167,7 @@ class Spool:
                 self._file.sync()
             self._file.release()
 
-    def _next(self) -> Piece | None:
+    def _next(self) -> PendingChunk | None:
         """The oldest chunk, which stays in the queue until it is written; None at the end."""
         with self._change:
             while not self._waiting:
@@ -176,7 +176,7 @@ class Spool:
                 self._change.wait()
             return self._waiting[0]
 
-    def _place(self, piece: Piece) -> bool:
+    def _place(self, piece: PendingChunk) -> bool:
         """Write ``piece`` here or elsewhere; False where no disk takes it now."""
         try:
             self._file.append(xdf_pack.placed(self._file.size, piece.data))
@@ -188,13 +188,13 @@ class Spool:
         self.written += len(piece.data)
         if piece.is_header:
             self._headers.append(piece.data)
-            self._tallies.setdefault(piece.stream, xdf_pack.Tally())
+            self._tallies.setdefault(piece.stream, xdf_pack.StreamFooter())
         elif piece.count:
-            tally = self._tallies.setdefault(piece.stream, xdf_pack.Tally())
+            tally = self._tallies.setdefault(piece.stream, xdf_pack.StreamFooter())
             tally.add(piece.count, piece.first, piece.last)
         return True
 
-    def _refused(self, error: BadInput, piece: Piece) -> bool:
+    def _refused(self, error: BadInput, piece: PendingChunk) -> bool:
         """Say so; whether the second folder took the chunk."""
         now = self._clock()
         self._failing = self._failing if self._failing is not None else now
@@ -209,7 +209,7 @@ class Spool:
             self._failing = None
             self._reporter.clear("disk-full", "the disk takes data again; nothing was lost")
 
-    def _move(self, piece: Piece) -> bool:
+    def _move(self, piece: PendingChunk) -> bool:
         """Begin a part in the other folder with ``piece``; False where that is no better."""
         here = self._file.path.parent
         other = next((each for each in self._folders if each not in (None, here)), None)
@@ -231,7 +231,7 @@ class Spool:
             self._close_part()
             self._file.release()
             self._file = file
-            self._tallies = {stream: xdf_pack.Tally() for stream in self._tallies}
+            self._tallies = {stream: xdf_pack.StreamFooter() for stream in self._tallies}
         self.parts.append(file.path)
         self._accepted()
         text = f"{here} takes nothing more: the recording goes on in {file.path}"

@@ -9,8 +9,8 @@ from queue import SimpleQueue
 from rtbci.errors import BadInput, Missing
 from rtbci.lsl.description import Description
 from rtbci.lsl.inlet import Inlet, clock
-from rtbci.lsl.resolve import Found
-from rtbci.recorder.track import Track
+from rtbci.lsl.resolve import DiscoveredStream
+from rtbci.recorder.track import RecordedStream
 
 OPEN_S = 5.0  # an outlet may take to answer
 AGAIN_S = 1.0  # until one that did not answer is asked again
@@ -19,25 +19,25 @@ OFFSET_WAIT_S = 1.0
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedInlet:
     """An outlet that answered, or why it will not be recorded."""
 
-    found: Found
+    found: DiscoveredStream
     inlet: Inlet | None
     about: Description
     trouble: str | None = None
     at: float = 0.0  # when we learnt of it, s of the recorder's clock
 
 
-class Opener:
+class InletOpener:
     """Opens inlets in the background: one that does not answer must not delay the others."""
 
     def __init__(self) -> None:
         self._busy = set[str]()  # uids
-        self._done: SimpleQueue[Opened | str] = SimpleQueue()
+        self._done: SimpleQueue[OpenedInlet | str] = SimpleQueue()
         self._again = dict[str, float]()
 
-    def ask(self, found: Found, now: float) -> None:
+    def ask(self, found: DiscoveredStream, now: float) -> None:
         """Begin to open ``found``, unless that is being done."""
         uid = found.about.uid
         if uid in self._busy or now < self._again.get(uid, 0.0):
@@ -45,12 +45,12 @@ class Opener:
         self._busy.add(uid)
         threading.Thread(target=self._open, args=(found,), name="opener", daemon=True).start()
 
-    def opened(self, now: float) -> list[Opened]:
+    def opened(self, now: float) -> list[OpenedInlet]:
         """What came of it since the last call."""
-        found = list[Opened]()
+        found = list[OpenedInlet]()
         while not self._done.empty():
             item = self._done.get()
-            if isinstance(item, Opened):
+            if isinstance(item, OpenedInlet):
                 self._busy.discard(item.found.about.uid)
                 found.append(replace(item, at=now))
             else:  # nobody answered
@@ -58,7 +58,7 @@ class Opener:
                 self._again[item] = now + AGAIN_S
         return found
 
-    def _open(self, found: Found) -> None:
+    def _open(self, found: DiscoveredStream) -> None:
         uid = found.about.uid
         try:
             inlet = Inlet(found)
@@ -66,32 +66,32 @@ class Opener:
         except Missing:
             self._done.put(uid)
         except (BadInput, ValueError) as error:  # UnicodeDecodeError too: not all senders know XML
-            self._done.put(Opened(found, None, found.about, trouble=str(error)))
+            self._done.put(OpenedInlet(found, None, found.about, trouble=str(error)))
         except Exception as error:  # noqa: BLE001 whatever liblsl thinks of it
-            self._done.put(Opened(found, None, found.about, trouble=f"liblsl says: {error}"))
+            self._done.put(OpenedInlet(found, None, found.about, trouble=f"liblsl says: {error}"))
         else:
             if about.uid != uid:  # it died just now, and LSL took us to its successor
                 inlet.close()
                 self._done.put(uid)
             else:
-                self._done.put(Opened(found, inlet, about))
+                self._done.put(OpenedInlet(found, inlet, about))
 
 
-class Offsets:
+class ClockOffsetReader:
     """Reads every stream's clock now and then; ``tell(track, at, offset)`` gets what came of it.
 
     ``at`` is the time of the reading by the stream's own clock, as XDF readers expect.
     """
 
-    def __init__(self, tell: Callable[[Track, float, float], None]) -> None:
+    def __init__(self, tell: Callable[[RecordedStream, float, float], None]) -> None:
         self._tell = tell
-        self._tracks = dict[int, Track]()
+        self._tracks = dict[int, RecordedStream]()
         self._due = dict[int, float]()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="offsets", daemon=True)
         self._thread.start()
 
-    def watch(self, track: Track) -> None:
+    def watch(self, track: RecordedStream) -> None:
         """Read the clock of ``track`` from now on, at once for the first time."""
         self._due[track.number] = 0.0
         self._tracks[track.number] = track
@@ -113,7 +113,7 @@ class Offsets:
                     self._tell(track, at - offset, offset)
 
 
-class Closer:
+class InletCloser:
     """Destroys inlets in the background: it takes up to half a second each."""
 
     def __init__(self) -> None:

@@ -13,12 +13,12 @@ from pathlib import Path
 from rtbci.errors import BadInput, Missing
 from rtbci.lsl.config import session_id
 from rtbci.lsl.inlet import BUFFER_S, clock
-from rtbci.process import Control, Reporter
+from rtbci.process import ControlInput, Reporter
 from rtbci.recorder import xdf_pack
-from rtbci.recorder.disk import Piece, Spool
-from rtbci.recorder.space import Space
+from rtbci.recorder.disk import PendingChunk, Spool
+from rtbci.recorder.space import DiskSpace
 from rtbci.recorder.streams import Streams
-from rtbci.recorder.track import Track
+from rtbci.recorder.track import RecordedStream
 
 POLL_S = 0.025  # what a kill can cost, beside the sender's own chunk
 LOOK_S = 0.25  # between two looks at the list of streams
@@ -33,7 +33,7 @@ AT_END_S = 60.0  # a full disk is asked for so long after the end
 
 
 @dataclass(frozen=True)
-class Plan:
+class RecordingSettings:
     """What to record."""
 
     out: Path
@@ -52,7 +52,7 @@ class Plan:
 class Recorder:
     """Records until told to stop. ``stop`` may be called from a signal handler."""
 
-    def __init__(self, plan: Plan, reporter: Reporter, control: Control) -> None:
+    def __init__(self, plan: RecordingSettings, reporter: Reporter, control: ControlInput) -> None:
         self._plan, self._reporter, self._control = plan, reporter, control
         self._spool = Spool(
             plan.out,
@@ -62,7 +62,7 @@ class Recorder:
             fallback=plan.fallback,
             go_on=plan.go_on,
         )
-        self._space = Space(reporter, plan.duration)
+        self._space = DiskSpace(reporter, plan.duration)
         self._streams = Streams(plan.streams, reporter, self._spool.put)
         self._began = self._now = time.monotonic()
         self._first: float | None = None  # when the first sample came
@@ -89,7 +89,7 @@ class Recorder:
             self._look_after()
             if self._now >= boundary and self._streams.tracks:
                 boundary = self._now + BOUNDARY_S
-                spool.put(Piece(xdf_pack.boundary(), self._now))
+                spool.put(PendingChunk(xdf_pack.boundary(), self._now))
             if self._now >= status:
                 status = self._now + STATUS_S
                 self._tell()
@@ -209,7 +209,7 @@ class Recorder:
         duration, first = self._plan.duration, self._first
         return duration is not None and first is not None and self._now - first >= duration
 
-    def _is_silent(self, track: Track) -> bool:
+    def _is_silent(self, track: RecordedStream) -> bool:
         """Whether nothing came for so long that it has ended; markers end with their outlet."""
         age = track.age(self._now)
         since = self._now - self._began if age is None else age

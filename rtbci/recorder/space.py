@@ -18,7 +18,7 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
-class Space:
+class DiskSpace:
     """Watches the free space; ``free`` and ``clock`` are there to be replaced."""
 
     def __init__(

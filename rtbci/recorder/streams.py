@@ -13,12 +13,12 @@ import numpy as np
 
 from rtbci.lsl.config import session_id
 from rtbci.lsl.inlet import Inlet
-from rtbci.lsl.resolve import Found, Watch, matches
+from rtbci.lsl.resolve import DiscoveredStream, StreamDiscovery, matches
 from rtbci.process import Reporter
 from rtbci.recorder import xdf_pack
-from rtbci.recorder.disk import Piece
-from rtbci.recorder.inlets import Closer, Offsets, Opened, Opener
-from rtbci.recorder.track import SILENT_S, Track, difference, source
+from rtbci.recorder.disk import PendingChunk
+from rtbci.recorder.inlets import ClockOffsetReader, InletCloser, InletOpener, OpenedInlet
+from rtbci.recorder.track import SILENT_S, RecordedStream, difference, source
 
 DOUBT_S = 3.5  # LSL lists a dead outlet for 3 s; until then its double may be its successor
 HOLD_S = 5.0  # data behind a silence wait until LSL says who is there, but no longer than this
@@ -33,17 +33,19 @@ class Streams:
     """
 
     def __init__(
-        self, wanted: Sequence[str], reporter: Reporter, put: Callable[[Piece], None]
+        self, wanted: Sequence[str], reporter: Reporter, put: Callable[[PendingChunk], None]
     ) -> None:
         self._wanted, self._reporter, self._put = tuple(wanted), reporter, put
-        self.tracks = list[Track]()
-        self._watch, self._opener, self._closer = Watch(), Opener(), Closer()
-        self._offsets = Offsets(self._write_offset)
-        self._pending = list[Opened]()  # open, but of which stream of the file?
-        self._seen = dict[str, Found]()  # what LSL lists now, by uid
+        self.tracks = list[RecordedStream]()
+        self._watch, self._opener, self._closer = StreamDiscovery(), InletOpener(), InletCloser()
+        self._offsets = ClockOffsetReader(self._write_offset)
+        self._pending = list[OpenedInlet]()  # open, but of which stream of the file?
+        self._seen = dict[str, DiscoveredStream]()  # what LSL lists now, by uid
         self._known = set[str]()  # uids that are recorded, or never will be
         self._gone = dict[str, float]()  # uids that LSL may still list, and when they were left
-        self._doubts = dict[int, Watch]()  # by track: LSL asked anew, since data wait unread
+        self._doubts = dict[
+            int, StreamDiscovery
+        ]()  # by track: LSL asked anew, since data wait unread
 
     def look(self, now: float) -> None:
         """Look for outlets that are not recorded yet."""
@@ -89,7 +91,7 @@ class Streams:
                 count += self._take(track, track.inlet, now, is_full)
         return count
 
-    def is_listed(self, track: Track) -> bool:
+    def is_listed(self, track: RecordedStream) -> bool:
         """Whether LSL sees what the stream comes from."""
         return track.about.uid in self._seen
 
@@ -118,7 +120,7 @@ class Streams:
         more = f" and {len(names) - 8} more" if len(names) > 8 else ""
         return f"{'are' if len(names) > 1 else 'is'} {', '.join(names[:8])}{more}"
 
-    def _place(self, opened: Opened, now: float) -> bool:
+    def _place(self, opened: OpenedInlet, now: float) -> bool:
         """Continue a stream of the file or begin one; False while that is in doubt."""
         rivals = [t for t in self.tracks if source(t.about) == source(opened.about)]
         for track in rivals:
@@ -136,7 +138,7 @@ class Streams:
             self._twins([*here, self.tracks[-1]])
         return True
 
-    def _is_away(self, track: Track, now: float) -> bool:
+    def _is_away(self, track: RecordedStream, now: float) -> bool:
         """Whether what the stream came from is gone."""
         age = track.age(now)
         return (
@@ -146,13 +148,13 @@ class Streams:
             or (track.is_regular and age is not None and age > SILENT_S)
         )
 
-    def _begin(self, opened: Opened, rivals: Sequence[Track], now: float) -> None:
+    def _begin(self, opened: OpenedInlet, rivals: Sequence[RecordedStream], now: float) -> None:
         about, number = opened.about, len(self.tracks) + 1
         taken = any(track.label == about.name for track in self.tracks)
         label = f"{about.name} ({number})" if taken else about.name
         header = xdf_pack.stream_header(number, about.xml.replace("\x00", "").encode())
-        self._put(Piece(header, now, number, is_header=True))
-        track = Track(number, about, label, opened.inlet)
+        self._put(PendingChunk(header, now, number, is_header=True))
+        track = RecordedStream(number, about, label, opened.inlet)
         self.tracks.append(track)
         self._offsets.watch(track)
         rate = f"at {about.rate:g} Hz" if about.rate else "as they come"
@@ -175,7 +177,7 @@ class Streams:
                 f"stream {label!r} has no source_id: should it break off, it is known by its name",
             )  # fmt: skip
 
-    def _continue(self, track: Track, opened: Opened, now: float) -> None:
+    def _continue(self, track: RecordedStream, opened: OpenedInlet, now: float) -> None:
         self._let_go(track, now)
         # the file has one header a stream; which outlet it comes from now is only ours to know
         track.about = replace(track.about, uid=opened.about.uid, host=opened.about.host)
@@ -183,7 +185,7 @@ class Streams:
         self._offsets.watch(track)
         self._reporter.event("stream-back", number=track.number, uid=opened.about.uid)
 
-    def _twins(self, tracks: Sequence[Track]) -> None:
+    def _twins(self, tracks: Sequence[RecordedStream]) -> None:
         listing = " and ".join(
             f"{track.about.uid} on {track.about.host} (stream {track.number})" for track in tracks
         )
@@ -197,14 +199,14 @@ class Streams:
     def _refuse(self, uid: str, why: str) -> None:
         self._reporter.alarm("red", f"refused {uid}", f"{why}; restart or mend its sender")
 
-    def _let_go(self, track: Track, now: float) -> None:
+    def _let_go(self, track: RecordedStream, now: float) -> None:
         if track.inlet is not None:
             self._closer.close(track.inlet)
             self._gone[track.about.uid] = now
         track.inlet = None
         self._known.discard(track.about.uid)
 
-    def _is_held(self, track: Track, inlet: Inlet, now: float) -> bool:
+    def _is_held(self, track: RecordedStream, inlet: Inlet, now: float) -> bool:
         """Whether it is open whose data these are: LSL may have gone over to another outlet."""
         if inlet.was_reset():
             rivals = (t for t in self.tracks if t is not track and t.inlet is not None)
@@ -216,12 +218,14 @@ class Streams:
         if not track.is_regular or age is None or age <= SILENT_S or not inlet.waiting:
             return False
         if track.held is None:
-            track.held, self._doubts[track.number] = now, Watch()
+            track.held, self._doubts[track.number] = now, StreamDiscovery()
         asked = self._doubts[track.number].found()
         confirmed = any(each.about.uid == track.about.uid for each in asked)
         return not confirmed and now - track.held < HOLD_S
 
-    def _take(self, track: Track, inlet: Inlet, now: float, is_full: Callable[[], bool]) -> int:
+    def _take(
+        self, track: RecordedStream, inlet: Inlet, now: float, is_full: Callable[[], bool]
+    ) -> int:
         """Pack and hand over what ``inlet`` has; how many samples."""
         about, count = track.about, 0
         track.held = None
@@ -241,11 +245,11 @@ class Streams:
                         continue
             n, first, last = len(stamps), float(stamps[0]), float(stamps[-1])
             data = xdf_pack.samples(track.number, about.format, about.count, stamps, values)
-            self._put(Piece(data, now, track.number, n, first, last))
+            self._put(PendingChunk(data, now, track.number, n, first, last))
             track.took(stamps, now)
             count += n
         return count
 
-    def _write_offset(self, track: Track, at: float, offset: float) -> None:
+    def _write_offset(self, track: RecordedStream, at: float, offset: float) -> None:
         data = xdf_pack.clock_offset(track.number, at, offset)
-        self._put(Piece(data, time.monotonic(), track.number))
+        self._put(PendingChunk(data, time.monotonic(), track.number))

@@ -12,7 +12,7 @@ JUMP_S = 0.05  # stamps may run ahead of their number by less without a loss
 
 
 @dataclass
-class Track:
+class RecordedStream:
     """One stream of the file, whichever outlet it comes from now."""
 
     number: int

@@ -91,7 +91,7 @@ class FileReport:
 
 
 @dataclass(frozen=True)
-class Hole:
+class PartGap:
     """What is missing between two parts of one recording."""
 
     name: str  # of the stream
@@ -137,9 +137,9 @@ def recordings(path: Path) -> list[list[Path]]:
     return [sorted(group, key=_order) for group in groups.values()]
 
 
-def holes(reports: Sequence[FileReport]) -> list[Hole]:
+def holes(reports: Sequence[FileReport]) -> list[PartGap]:
     """What is missing between the parts of a recording, stream by stream."""
-    found = list[Hole]()
+    found = list[PartGap]()
     ends = dict[tuple[str, str, str], tuple[StreamReport, Path]]()
     for report in reports:
         for stream in report.streams:
@@ -150,7 +150,7 @@ def holes(reports: Sequence[FileReport]) -> list[Hole]:
             if before is not None and before[1] != report.path and before[0].last is not None:
                 seconds = stream.first - before[0].last
                 missing = max(round(seconds * stream.rate) - 1, 0) if stream.rate else None
-                found.append(Hole(stream.name, before[1], seconds, missing))
+                found.append(PartGap(stream.name, before[1], seconds, missing))
             ends[key] = stream, report.path
     return found
 
@@ -175,7 +175,7 @@ def recover(path: Path, out: Path | None = None) -> tuple[Path | None, Salvage]:
                 file.append(bytes(waiting))
                 waiting.clear()
         for stream in report.streams:
-            tally = xdf_pack.Tally(stream.samples, stream.first or 0.0, stream.last or 0.0)
+            tally = xdf_pack.StreamFooter(stream.samples, stream.first or 0.0, stream.last or 0.0)
             waiting += xdf_pack.stream_footer(stream.number, tally)
         file.append(bytes(waiting))
         file.sync()

@@ -26,7 +26,7 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass
-class Tally:
+class StreamFooter:
     """How much of a stream lies in a file: what its footer says."""
 
     count: int = 0
@@ -102,7 +102,9 @@ def _is_delicate(at: int, chunk: bytes) -> bool:
     return is_offset and -(at + tag) % SECTOR < len(chunk) - tag
 
 
-def stream_footer(stream: int, tally: Tally, about: Mapping[str, str] | None = None) -> bytes:
+def stream_footer(
+    stream: int, tally: StreamFooter, about: Mapping[str, str] | None = None
+) -> bytes:
     """How much of ``stream`` there was; ``about`` adds fields."""
     root = ElementTree.Element("info")
     add_fields(root, {"first_timestamp": repr(tally.first), "last_timestamp": repr(tally.last),

@@ -49,7 +49,7 @@ class XdfWriter(XdfFile):
         about: Mapping[str, str] | None = None,
     ) -> None:
         self._clock, self._synced = clock, clock()
-        self._streams = list[tuple[int, str, xdf_pack.Tally]]()  # channels, format, how much
+        self._streams = list[tuple[int, str, xdf_pack.StreamFooter]]()  # channels, format, how much
         super().__init__(path, xdf_pack.file_header(about or {}))
 
     def add_stream(
@@ -94,7 +94,7 @@ class XdfWriter(XdfFile):
         assert format in known, f"no format {format!r} in XDF; there are {', '.join(known)}"
         number = len(self._streams) + 1
         self.append(xdf_pack.stream_header(number, xml))
-        self._streams.append((channels, format, xdf_pack.Tally()))
+        self._streams.append((channels, format, xdf_pack.StreamFooter()))
         return number
 
     def samples(self, stream: int, stamps: ArrayLike, values: ArrayLike | Sequence[str]) -> None:

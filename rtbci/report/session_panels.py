@@ -30,7 +30,7 @@ DASHED = (0, (4, 3))
 
 
 @dataclass(frozen=True)
-class Session:
+class DecisionArrays:
     """Decisions as arrays, in the order in which they came; class indices, -1 for none."""
 
     names: list[str]  # of the classes, fit to be drawn
@@ -53,7 +53,7 @@ class Session:
         return self.scored & (self.true == self.said)
 
 
-def timeline(axes: "Axes", session: Session) -> None:
+def timeline(axes: "Axes", session: DecisionArrays) -> None:
     """One lane a class; a narrow one below for what was not decoded."""
     k, n = len(session.names), len(session.said)
     rejected = session.said < 0
@@ -106,7 +106,7 @@ def timeline(axes: "Axes", session: Session) -> None:
                 handletextpad=0.4, fontsize=9)  # fmt: skip
 
 
-def _rejected(axes: "Axes", session: Session, floor: float, area: float) -> None:
+def _rejected(axes: "Axes", session: DecisionArrays, floor: float, area: float) -> None:
     """A lane with a mark for every event that was not decoded; its shape is the reason."""
     axes.axhline(0, color=GREY, lw=0.8)
     size = _size(len(session.names), 9, 6.5)
@@ -120,7 +120,7 @@ def _rejected(axes: "Axes", session: Session, floor: float, area: float) -> None
                      facecolors=PAPER, edgecolors=INK, zorder=3, label=label)  # fmt: skip
 
 
-def _clock(axes: "Axes", session: Session) -> None:
+def _clock(axes: "Axes", session: DecisionArrays) -> None:
     """Minutes and seconds below, and a line between recordings."""
     end = float(session.times.max()) if len(session.times) else 60.0
     margin = 0.008 * end + 0.5
@@ -134,7 +134,7 @@ def _clock(axes: "Axes", session: Session) -> None:
         axes.axvline(start, color=GREY, lw=1, ls=DASHED)
 
 
-def separation(axes: "Axes", session: Session, scores: Scores | None) -> None:
+def separation(axes: "Axes", session: DecisionArrays, scores: Scores | None) -> None:
     """The ROC curve of two classes; of more, the probability of what was shown."""
     if len(session.names) == 2:
         _roc(axes, session, scores)
@@ -142,7 +142,7 @@ def separation(axes: "Axes", session: Session, scores: Scores | None) -> None:
         _probabilities(axes, session)
 
 
-def _roc(axes: "Axes", session: Session, scores: Scores | None) -> None:
+def _roc(axes: "Axes", session: DecisionArrays, scores: Scores | None) -> None:
     """Hits against false alarms for the second class."""
     first, second = session.names
     axes.set_title(f"{second} against {first}")
@@ -172,7 +172,7 @@ def _roc(axes: "Axes", session: Session, scores: Scores | None) -> None:
                   color=colour)  # fmt: skip
 
 
-def _probabilities(axes: "Axes", session: Session) -> None:
+def _probabilities(axes: "Axes", session: DecisionArrays) -> None:
     """What the decoder gave to the class that was shown, one row a class."""
     k = len(session.names)
     axes.set_title("Probability of what was shown")
@@ -203,7 +203,7 @@ def _probabilities(axes: "Axes", session: Session) -> None:
     axes.set_xlabel(f"bar: middle half of the trials; dashed: chance, {percent(1 / k)}", size=8)
 
 
-def confusion(figure: "Figure", place: tuple[float, float, float], session: Session) -> None:
+def confusion(figure: "Figure", place: tuple[float, float, float], session: DecisionArrays) -> None:
     """Counts: rows what was shown, columns what was decoded; darker is a larger share of a row.
 
     ``place`` is left, width and top; long names below need more height.
@@ -239,7 +239,7 @@ def confusion(figure: "Figure", place: tuple[float, float, float], session: Sess
     axes.set_title("Shown (rows) and decoded (columns)")
 
 
-def figures(axes: "Axes", session: Session, scores: Scores | None) -> None:
+def figures(axes: "Axes", session: DecisionArrays, scores: Scores | None) -> None:
     """Each figure with its 95 % interval beside its chance level."""
     axes.set_title("How good, with 95 % intervals")
     axes.set_xlim(0, 1)

@@ -25,7 +25,7 @@ from rtbci.report.session_panels import (
     RIGHT,
     SIZE,
     WARNING,
-    Session,
+    DecisionArrays,
     percent,
     shown_p,
 )
@@ -146,7 +146,7 @@ class Fonts:
         return "".join(c if ord(c) in self._known else "□" for c in text)
 
 
-def arrange(decisions: Sequence[Decision], classes: Sequence[str], fonts: Fonts) -> Session:
+def arrange(decisions: Sequence[Decision], classes: Sequence[str], fonts: Fonts) -> DecisionArrays:
     """``decisions`` as arrays, with every text fit to be drawn; equal names are numbered."""
     names: list[str] = []
     for name in classes:
@@ -164,7 +164,7 @@ def arrange(decisions: Sequence[Decision], classes: Sequence[str], fonts: Fonts)
     for row, each in zip(probabilities, decisions, strict=True):
         if each.label is not None:
             row[:] = [each.probabilities.get(name, 0.0) for name in classes]
-    return Session(
+    return DecisionArrays(
         names=names,
         times=np.array(times, float),
         starts=starts,
@@ -177,7 +177,10 @@ def arrange(decisions: Sequence[Decision], classes: Sequence[str], fonts: Fonts)
 
 
 def _heading(
-    canvas: "FigureCanvasAgg", session: Session, scores: Scores | None, words: tuple[str, str, str]
+    canvas: "FigureCanvasAgg",
+    session: DecisionArrays,
+    scores: Scores | None,
+    words: tuple[str, str, str],
 ) -> None:
     """Title, verdict and reason on the left, the one figure to remember on the right."""
     figure, (title, verdict, why) = canvas.figure, words

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from rtbci.decoding.offline import Tally, reasons
+from rtbci.decoding.offline import RunCounts, reasons
 
 
-def show(result: Mapping[str, object], tally: Tally, *more: tuple[str, str]) -> None:
+def show(result: Mapping[str, object], tally: RunCounts, *more: tuple[str, str]) -> None:
     """A verdict and a table on stdout; ``more`` are rows for its end."""
     from rich.console import Console
     from rich.markup import escape

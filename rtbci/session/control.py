@@ -38,7 +38,7 @@ Values = dict[str, object]
 
 
 @dataclass(frozen=True)
-class Entry:
+class SessionEntry:
     """A session that runs, or ran until something killed it."""
 
     id: str
@@ -84,18 +84,18 @@ def runtime_folder() -> Path:
     return path
 
 
-def register(entry: Entry) -> None:
+def register(entry: SessionEntry) -> None:
     """Write the session's file, or write it anew."""
     write_whole(_file(entry), json.dumps(asdict(entry)).encode())
 
 
-def unregister(entry: Entry) -> None:
+def unregister(entry: SessionEntry) -> None:
     """Take the session out of the list. Twice is fine."""
     for path in (_file(entry), Path(entry.key_file), Path(entry.address)):
         path.unlink(missing_ok=True)
 
 
-def is_listed(entry: Entry) -> bool:
+def is_listed(entry: SessionEntry) -> bool:
     """Whether the session is still in the list, and not another one of its name."""
     try:
         return json.loads(_file(entry).read_bytes()).get("pid") == entry.pid
@@ -103,12 +103,12 @@ def is_listed(entry: Entry) -> bool:
         return False
 
 
-def running() -> list[Entry]:
+def running() -> list[SessionEntry]:
     """Sessions whose supervisor or recorder runs; the files of others are removed."""
     found = []
     for file in sorted(runtime_folder().glob("*.json")):
         try:
-            entry = Entry(**json.loads(file.read_bytes()))
+            entry = SessionEntry(**json.loads(file.read_bytes()))
         except (OSError, ValueError, TypeError):  # of another version, or half gone
             continue
         if entry.alive or entry.recorder_alive:
@@ -118,7 +118,7 @@ def running() -> list[Entry]:
     return found
 
 
-def find(name: str | None, entries: list[Entry]) -> Entry:
+def find(name: str | None, entries: list[SessionEntry]) -> SessionEntry:
     """The only session, or the one called ``name`` (its id or folder).
 
     Raises ``Missing`` where there is none and ``BadInput`` where it is not clear which.
@@ -256,7 +256,7 @@ class Server:
                 self._followers.remove(lines)
 
 
-def ask(entry: Entry, do: str, **fields: object) -> Values:
+def ask(entry: SessionEntry, do: str, **fields: object) -> Values:
     """One question to a session and its answer.
 
     Raises ``Missing`` where it does not answer, ``BadInput`` where it refuses.
@@ -274,7 +274,7 @@ def ask(entry: Entry, do: str, **fields: object) -> Values:
     return answer
 
 
-def follow(entry: Entry) -> Iterator[Values]:
+def follow(entry: SessionEntry) -> Iterator[Values]:
     """Everything that a session tells, line by line, until it ends."""
     with _connected(entry) as connection:
         try:
@@ -287,7 +287,7 @@ def follow(entry: Entry) -> Iterator[Values]:
 
 
 @contextlib.contextmanager
-def _connected(entry: Entry) -> Iterator[Connection]:
+def _connected(entry: SessionEntry) -> Iterator[Connection]:
     try:
         key = Path(entry.key_file).read_bytes()
         connection = Client(entry.address, family="AF_UNIX")
@@ -316,5 +316,5 @@ def _limit(connection: Connection) -> None:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, seconds)
 
 
-def _file(entry: Entry) -> Path:
+def _file(entry: SessionEntry) -> Path:
     return runtime_folder() / f"{entry.id}.json"

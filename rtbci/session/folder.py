@@ -107,7 +107,7 @@ class EventLog:
             self._file = -1
 
 
-class Folder:
+class SessionFolder:
     """A session folder in use by this process; a context that gives it back."""
 
     def __init__(self, path: Path) -> None:
@@ -117,7 +117,7 @@ class Folder:
         self.logs = path / "logs"
         self.logs.mkdir(mode=0o700, exist_ok=True)
 
-    def __enter__(self) -> "Folder":
+    def __enter__(self) -> "SessionFolder":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -140,7 +140,7 @@ class Folder:
 
 
 @dataclass(frozen=True)
-class Chain:
+class EventChain:
     """What ``verify_events`` found."""
 
     lines: int
@@ -152,7 +152,7 @@ class Chain:
         return not self.broken
 
 
-def create(root: Path, subject: str, now: datetime | None = None) -> Folder:
+def create(root: Path, subject: str, now: datetime | None = None) -> SessionFolder:
     """A new folder ``root/SUBJECT_DATE_TIME``; the next free name where there is one already.
 
     Raises ``BadInput`` where it cannot be made.
@@ -165,7 +165,7 @@ def create(root: Path, subject: str, now: datetime | None = None) -> Folder:
             path = root / (name if number == 1 else f"{name}_{number}")
             with contextlib.suppress(FileExistsError):
                 path.mkdir(mode=0o700)
-                return Folder(path)
+                return SessionFolder(path)
     except OSError as error:
         raise BadInput(
             f"cannot write the session to {root}: {error.strerror or error}; "
@@ -202,7 +202,7 @@ def last_event(folder: Path) -> dict[str, object]:
     return values if isinstance(values, dict) else {}
 
 
-def verify_events(path: Path) -> Chain:
+def verify_events(path: Path) -> EventChain:
     """Follow the hashes through an ``events.jsonl``; raises ``BadInput`` if it cannot be read."""
     broken: list[str] = []
     previous, number = FIRST, 0
@@ -221,7 +221,7 @@ def verify_events(path: Path) -> Chain:
                 previous = hashlib.sha256(line).hexdigest()
     except OSError as error:
         raise BadInput(f"cannot read {path}: {error.strerror or error}") from error
-    return Chain(number, tuple(broken))
+    return EventChain(number, tuple(broken))
 
 
 def runs(pid: object, created: object) -> bool:

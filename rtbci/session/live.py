@@ -10,18 +10,18 @@ from pathlib import Path
 import psutil
 
 from rtbci.decoding.bundle import Bundle, load_bundle
-from rtbci.decoding.offline import Tally
+from rtbci.decoding.offline import RunCounts
 from rtbci.errors import BadInput
 from rtbci.session import control
-from rtbci.session.control import Entry
-from rtbci.session.folder import Folder, create, load_config
-from rtbci.session.over_bus import Collector, Played, Session, View, signals
+from rtbci.session.control import SessionEntry
+from rtbci.session.folder import SessionFolder, create, load_config
+from rtbci.session.over_bus import DecisionCollector, Session, SessionResult, SessionView, signals
 from rtbci.session.processes import RECORDER_MERCY, Bus, decode_child, record_child
 from rtbci.session.screen import open_window
 
 
 @dataclass(frozen=True)
-class Setup:
+class LiveSetup:
     """What a live session does."""
 
     out: Path  # where session folders go
@@ -32,11 +32,13 @@ class Setup:
     window: bool = False  # whether a person looks
 
 
-def live(setup: Setup, bundle: Bundle, view: View, config: Mapping[str, object]) -> Played:
+def live(
+    setup: LiveSetup, bundle: Bundle, view: SessionView, config: Mapping[str, object]
+) -> SessionResult:
     """Run it until it is stopped, or for its duration."""
     assert bundle.path is not None
     with create(setup.out, bundle.subject) as folder:
-        collector = Collector(Tally())
+        collector = DecisionCollector(RunCounts())
         with Session(folder, setup.bus, view, collector) as running, signals(running):
             folder.write_config(
                 {
@@ -56,8 +58,8 @@ def live(setup: Setup, bundle: Bundle, view: View, config: Mapping[str, object])
 
 
 def take_over(
-    path: Path, entry: Entry | None, view: View, duration: float | None
-) -> tuple[Played, Bundle]:
+    path: Path, entry: SessionEntry | None, view: SessionView, duration: float | None
+) -> tuple[SessionResult, Bundle]:
     """Decode again in a session whose supervisor was killed, and look after its recorder.
 
     Without an ``entry`` the recorder is gone too; a new one goes on in a new part.
@@ -72,10 +74,10 @@ def take_over(
     bus = Bus(_text(config.get("lsl_session")), _text(config.get("lsl_scope")))
     decoding = config.get("decoding")
     words = tuple(map(str, decoding)) if isinstance(decoding, list) else ()
-    with Folder(path) as folder:
+    with SessionFolder(path) as folder:
         if entry is not None:
             control.unregister(entry)
-        collector = Collector(Tally())
+        collector = DecisionCollector(RunCounts())
         with Session(folder, bus, view, collector) as running, signals(running):
             folder.events.add("taken over", before=folder.lock.stale)
             adopted = _process(entry)
@@ -95,7 +97,7 @@ def take_over(
             return ran, bundle
 
 
-def follow(entry: Entry, view: View) -> None:
+def follow(entry: SessionEntry, view: SessionView) -> None:
     """Show what a running session says until it ends, or until ctrl-c."""
     for alarm in _alarms(control.ask(entry, "status")):
         view.trouble(alarm)
@@ -112,7 +114,7 @@ def _run(
     duration: float | None,
     each_turn: Callable[[], None],
     at_the_end: Callable[[], None] = lambda: None,
-) -> Played:
+) -> SessionResult:
     began = time.monotonic()
 
     def is_over() -> bool:
@@ -127,13 +129,13 @@ def _run(
     tally.gaps = running.counter("decode", "gaps") or 0
     tally.duplicates = running.counter("decode", "duplicates") or 0
     tally.recordings = 1 if running.counter("decode", "samples") else 0
-    return Played(
+    return SessionResult(
         running.folder.path, running.collector, lost=running.counter("decode", "missing") or 0,
         recordings=tuple(running.parts()), stopped=running.stopped, failure=running.crew.failure,
     )  # fmt: skip
 
 
-def _process(entry: Entry | None) -> psutil.Process | None:
+def _process(entry: SessionEntry | None) -> psutil.Process | None:
     with suppress(psutil.Error):
         if entry is not None and entry.recorder_alive:
             return psutil.Process(entry.recorder_pid)

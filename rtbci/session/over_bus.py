@@ -22,13 +22,13 @@ import psutil
 
 from rtbci import __version__, messages
 from rtbci.decoding.bundle import Bundle
-from rtbci.decoding.offline import Tally, count
+from rtbci.decoding.offline import RunCounts, count
 from rtbci.errors import RtbciError
 from rtbci.session import control
-from rtbci.session.control import Entry, Request, Server
-from rtbci.session.folder import RECORDING, Folder
+from rtbci.session.control import Request, Server, SessionEntry
+from rtbci.session.folder import RECORDING, SessionFolder
 from rtbci.session.processes import Bus
-from rtbci.session.supervisor import TICK, Child, Crew, Event, Failure
+from rtbci.session.supervisor import TICK, Event, Failure, ProcessSpec, Supervisor
 from rtbci.statistics.delays import KEYS, Delays
 
 ENDS = {"decode": 8.0, "record": 3.0, "stream": 1.0}  # s for what is still on its way, in order
@@ -66,7 +66,7 @@ def config_of(args: argparse.Namespace, bus: Bus, bundle: Bundle) -> dict[str, o
     }  # fmt: skip
 
 
-class View(Protocol):
+class SessionView(Protocol):
     """Where a session is shown; ``rtbci.session.view`` has the lines of a terminal."""
 
     def decision(self, values: Event) -> None:
@@ -83,10 +83,10 @@ class View(Protocol):
 
 
 @dataclass
-class Collector:
+class DecisionCollector:
     """Counts what the decoder says; the pure rules of a replay apply here as in process."""
 
-    tally: Tally
+    tally: RunCounts
     delays: Delays = field(default_factory=Delays)
     after: int | None = None  # onsets before it do not count
     dead: str | None = None  # why nothing of this recording may be decided
@@ -116,11 +116,11 @@ class Collector:
 
 
 @dataclass
-class Played:
+class SessionResult:
     """How a session went, beside its decisions."""
 
     folder: Path
-    collector: Collector
+    collector: DecisionCollector
     seen: int | None = None  # samples of the last recording, once it was played to its end
     lost: int = 0  # samples that did not arrive
     recordings: tuple[str, ...] = ()  # files that the recorder wrote
@@ -148,7 +148,9 @@ class Session:
     ``stopped`` says who asked for the end: a signal's number, 0 for ``rtbci stop``.
     """
 
-    def __init__(self, folder: Folder, bus: Bus, view: View, collector: Collector) -> None:
+    def __init__(
+        self, folder: SessionFolder, bus: Bus, view: SessionView, collector: DecisionCollector
+    ) -> None:
         self.folder, self.bus, self.view, self.collector = folder, bus, view, collector
         self.stopped: int | None = None
         self.paused = False  # by a person; a decoder that is started anew is told again
@@ -156,10 +158,10 @@ class Session:
         self.said: dict[tuple[str, str], Event] = {}  # the latest of each kind from each box
         self.alarms: dict[tuple[str, str], Event] = {}
         self._shown: set[tuple[str, str]] = set()  # alarms that somebody read
-        self.crew = Crew(self._hear, folder.logs, self._answer)
+        self.crew = Supervisor(self._hear, folder.logs, self._answer)
         me = psutil.Process()
         self.server = Server()
-        self.entry = Entry(
+        self.entry = SessionEntry(
             id=folder.path.name, lsl_session=bus.session, pid=me.pid, created=me.create_time(),
             folder=str(folder.path.resolve()), address=self.server.address,
             key_file=str(self.server.key_file),
@@ -183,7 +185,7 @@ class Session:
         self.server.close()
         control.unregister(self.entry)
 
-    def start(self, *children: Child) -> None:
+    def start(self, *children: ProcessSpec) -> None:
         """Start boxes."""
         self.crew.start(*children)
 

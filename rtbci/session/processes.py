@@ -5,7 +5,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from rtbci.session.supervisor import Child
+from rtbci.session.supervisor import ProcessSpec
 
 CHILD = ("--control", "stdin", "--json")  # options of every box
 IDLE_VARIABLE = "RTBCI_RECORDER_IDLE"  # s of silence that end a recorder left alone, for tests
@@ -34,12 +34,12 @@ def private_bus(scope: str | None = None) -> Bus:
     return Bus(f"rtbci-{secrets.token_hex(4)}", scope or "machine", is_private=True)
 
 
-def record_child(bus: Bus, out: Path, streams: tuple[str, ...] = ()) -> Child:
+def record_child(bus: Bus, out: Path, streams: tuple[str, ...] = ()) -> ProcessSpec:
     """Writes every stream of the bus, or those named, to ``out``."""
     chosen = tuple(word for name in streams for word in ("--stream", name))
     idle = os.environ.get(IDLE_VARIABLE)
     words = ("--idle", idle) if idle else ()
-    return Child(
+    return ProcessSpec(
         "record",
         ("record", "--out", str(out), *chosen, *words, *CHILD, *bus.words),
         restart=True,
@@ -48,14 +48,14 @@ def record_child(bus: Bus, out: Path, streams: tuple[str, ...] = ()) -> Child:
     )
 
 
-def decode_child(bus: Bus, bundle: Path, *more: str) -> Child:
+def decode_child(bus: Bus, bundle: Path, *more: str) -> ProcessSpec:
     """Decides with ``bundle``; ``more`` are options of ``rtbci decode``."""
     look = ("--look", f"{ALONE_LOOK:g}") if bus.is_private else ()
     words = ("decode", "--bundle", str(bundle), *look, *more, *CHILD, *bus.words)
-    return Child("decode", words, restart=True, hang=HANG)
+    return ProcessSpec("decode", words, restart=True, hang=HANG)
 
 
-def stream_child(bus: Bus, file: Path, speed: float, *more: str) -> Child:
+def stream_child(bus: Bus, file: Path, speed: float, *more: str) -> ProcessSpec:
     """Stands in for cap and person; ``more`` are options of ``rtbci stream``."""
     words = ("stream", str(file), "--speed", f"{speed:g}", *more, *CHILD, *bus.words)
-    return Child("stream", words, essential=True)
+    return ProcessSpec("stream", words, essential=True)

@@ -11,9 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rtbci.decoding.bundle import Bundle
-from rtbci.decoding.offline import Tally, check, done
+from rtbci.decoding.offline import RunCounts, check, done
 from rtbci.session.folder import create
-from rtbci.session.over_bus import ENDS, HURRY, Collector, Played, Session, View, signals
+from rtbci.session.over_bus import (
+    ENDS,
+    HURRY,
+    DecisionCollector,
+    Session,
+    SessionResult,
+    SessionView,
+    signals,
+)
 from rtbci.session.processes import Bus, decode_child, record_child, stream_child
 from rtbci.session.screen import open_window
 from rtbci.signal.recording import Recording
@@ -25,7 +33,7 @@ Source = tuple[Path, Callable[[], tuple[Recording, int | None]]]  # read it; fir
 
 
 @dataclass(frozen=True)
-class Setup:
+class ReplaySetup:
     """How a replay is played."""
 
     out: Path  # where session folders go
@@ -37,21 +45,21 @@ class Setup:
 
 
 def play(
-    setup: Setup,
+    setup: ReplaySetup,
     bundle: Bundle,
     sources: Iterable[Source],
-    tally: Tally,
-    view: View,
+    tally: RunCounts,
+    view: SessionView,
     config: Mapping[str, object],
-) -> Played:
+) -> SessionResult:
     """Replay ``sources`` one after the other; ``tally`` and ``view`` get the decisions.
 
     Raises ``BadInput`` for a recording that does not fit, before any is played.
     """
-    collector = Collector(tally)
+    collector = DecisionCollector(tally)
     sources = list(sources)
     with create(setup.out, bundle.subject) as folder:
-        played = Played(folder.path, collector)
+        played = SessionResult(folder.path, collector)
         with Session(folder, setup.bus, view, collector) as running, signals(running):
             where = bundle.path or bundle.save(folder.path / "bundle")
             folder.write_config({**config, "kind": "replay", "bundle": str(where.resolve())})
@@ -62,7 +70,7 @@ def play(
             try:
                 for _, read in sources[1:]:  # before anything is played, while the recorder starts
                     recording, after = read()
-                    check(recording, bundle, Tally(), after)
+                    check(recording, bundle, RunCounts(), after)
                 for number, source in enumerate(sources):
                     more = {"file": source[0].name} if len(sources) > 1 else {}
                     last = number == len(sources) - 1
@@ -80,13 +88,13 @@ def play(
 
 
 def _one(
-    setup: Setup,
+    setup: ReplaySetup,
     running: Session,
     bundle: Bundle,
     where: Path,
     source: Source,
     more: Mapping[str, object],
-    played: Played,
+    played: SessionResult,
     last: bool,
 ) -> bool:
     """Play one recording to its end; False where the session has to end before."""
@@ -126,7 +134,7 @@ def _one(
     return whole and running.stopped is None and crew.failure is None
 
 
-def _account(running: Session, recording: Recording, played: Played, whole: bool) -> None:
+def _account(running: Session, recording: Recording, played: SessionResult, whole: bool) -> None:
     """What the decoder saw of a recording, beside its decisions."""
     tally = played.collector.tally
     seen = running.counter("decode", "index") or 0

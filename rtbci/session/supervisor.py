@@ -1,7 +1,7 @@
 """Starts the boxes of a session, watches them, restarts those that may restart, stops them safely.
 
-A session is a tuple of ``Child`` values; ``Crew`` keeps any of them running. Every box is a
-process of its own that prints JSON lines (``rtbci.process``) and obeys JSON lines on its
+A session is a tuple of ``ProcessSpec`` values; ``Supervisor`` keeps any of them running. Every box
+is a process of its own that prints JSON lines (``rtbci.process``) and obeys JSON lines on its
 stdin. The end of its stdin tells it that the supervisor is gone, however it went.
 
 Nothing here knows what a session is for: events go to ``hear``, in the thread that calls
@@ -37,7 +37,7 @@ LONGEST_LINE = 2**20  # bytes of one event
 
 
 @dataclass(frozen=True)
-class Child:
+class ProcessSpec:
     """One box: what it is called, how it is started, and what happens when it ends."""
 
     name: str
@@ -52,10 +52,10 @@ class Child:
 
 
 @dataclass
-class Box:
+class SupervisedProcess:
     """A child at work: its process, and what is known of it."""
 
-    child: Child
+    child: ProcessSpec
     process: subprocess.Popen[bytes]
     log: Path
     ready: bool = False
@@ -77,7 +77,7 @@ class Failure:
     sentence: str
 
 
-class Crew:
+class Supervisor:
     """The boxes of one session.
 
     ``hear(name, event)`` gets every line of every box and, under the same name, what the crew
@@ -88,21 +88,21 @@ class Crew:
     def __init__(self, hear: Hear, logs: Path, meanwhile: Callable[[], None] | None = None) -> None:
         self.failure: Failure | None = None
         self._hear, self._logs, self._meanwhile = hear, logs, meanwhile
-        self._lines: queue.SimpleQueue[tuple[Box, Event | None]] = queue.SimpleQueue()
-        self._boxes: dict[str, Box] = {}
-        self._waiting: list[Child] = []  # for what they need
-        self._due: dict[str, tuple[float, Child]] = {}  # restarts: when, and whom
+        self._lines: queue.SimpleQueue[tuple[SupervisedProcess, Event | None]] = queue.SimpleQueue()
+        self._boxes: dict[str, SupervisedProcess] = {}
+        self._waiting: list[ProcessSpec] = []  # for what they need
+        self._due: dict[str, tuple[float, ProcessSpec]] = {}  # restarts: when, and whom
         self._starts: dict[str, list[float]] = {}
         self._standing: dict[str, list[Event]] = {}  # orders that a restarted box gets again
         self._was_ready: set[str] = set()
 
-    def __enter__(self) -> "Crew":
+    def __enter__(self) -> "Supervisor":
         return self
 
     def __exit__(self, *_: object) -> None:
         self.dismiss()
 
-    def start(self, *children: Child, again: bool = False) -> None:
+    def start(self, *children: ProcessSpec, again: bool = False) -> None:
         """Start each child, or keep it until what it needs works; ``again`` as after a crash."""
         for child in children:
             self._standing.pop(child.name, None)
@@ -195,7 +195,7 @@ class Crew:
             _hang_up(box)
         self.gather()
 
-    def _launch(self, child: Child, again: bool = False) -> None:
+    def _launch(self, child: ProcessSpec, again: bool = False) -> None:
         words = [sys.executable, *child.program, *child.command, *(child.again if again else ())]
         log = self._logs / f"{child.name}.log"
         with open(log, "ab", opener=_private) as stderr:
@@ -203,7 +203,7 @@ class Crew:
                 words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr,
                 start_new_session=True,  # ctrl-c in the terminal is for the supervisor alone
             )  # fmt: skip
-        box = Box(child, process, log)
+        box = SupervisedProcess(child, process, log)
         self._boxes.pop(child.name, None)  # to the end of the order
         self._boxes[child.name] = box
         self._starts.setdefault(child.name, []).append(time.monotonic())
@@ -214,7 +214,7 @@ class Crew:
         for order in self._standing.get(child.name, ()):
             _write(box, order)
 
-    def _take(self, box: Box, event: Event | None) -> None:
+    def _take(self, box: SupervisedProcess, event: Event | None) -> None:
         if event is None:
             box.drained = True
             return
@@ -252,7 +252,7 @@ class Crew:
                 del self._due[name]
                 self._launch(child, again=True)
 
-    def _listen(self, box: Box, now: float) -> None:
+    def _listen(self, box: SupervisedProcess, now: float) -> None:
         silence, name = now - box.heard, box.child.name
         if not box.ready or box.asked or silence < QUIET:
             return
@@ -263,7 +263,7 @@ class Crew:
         if box.child.hang is not None and silence > box.child.hang:
             _kill(box)
 
-    def _ended(self, box: Box, code: int) -> None:
+    def _ended(self, box: SupervisedProcess, code: int) -> None:
         child, name = box.child, box.child.name
         self._say(box, "ended", code=code)
         if box.asked:
@@ -290,18 +290,18 @@ class Crew:
         recent = self._starts[name] = [each for each in self._starts[name] if each > since]
         return 0.0 if len(recent) <= SWIFT else min(2.0 ** (len(recent) - SWIFT), LONGEST_PAUSE)
 
-    def _say(self, box: Box, kind: str, **fields: object) -> None:
+    def _say(self, box: SupervisedProcess, kind: str, **fields: object) -> None:
         self._hear(box.child.name, messages.event(kind, box.child.name, **fields))
 
 
 def run(
-    children: Iterable[Child], hear: Hear, logs: Path, until: Callable[[Crew], bool]
+    children: Iterable[ProcessSpec], hear: Hear, logs: Path, until: Callable[[Supervisor], bool]
 ) -> Failure | None:
     """Keep ``children`` running until ``until(crew)`` or one of them makes it senseless.
 
     Whatever still runs then is ended. Returns why it could not go on, or None.
     """
-    with Crew(hear, logs) as crew:
+    with Supervisor(hear, logs) as crew:
         crew.start(*children)
         while crew.failure is None and not until(crew):
             crew.pump(TICK)
@@ -323,7 +323,9 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _read(box: Box, lines: "queue.SimpleQueue[tuple[Box, Event | None]]") -> None:
+def _read(
+    box: SupervisedProcess, lines: "queue.SimpleQueue[tuple[SupervisedProcess, Event | None]]"
+) -> None:
     assert box.process.stdout is not None
     with suppress(OSError, ValueError):
         while line := box.process.stdout.readline(LONGEST_LINE):
@@ -335,7 +337,7 @@ def _read(box: Box, lines: "queue.SimpleQueue[tuple[Box, Event | None]]") -> Non
     lines.put((box, None))
 
 
-def _write(box: Box, order: Event) -> None:
+def _write(box: SupervisedProcess, order: Event) -> None:
     """Never blocks for long: orders are short, and a pipe holds hundreds of them."""
     assert box.process.stdin is not None
     with suppress(OSError, ValueError):  # it is gone, or is asked to go
@@ -343,19 +345,19 @@ def _write(box: Box, order: Event) -> None:
         box.process.stdin.flush()
 
 
-def _hang_up(box: Box) -> None:
+def _hang_up(box: SupervisedProcess) -> None:
     assert box.process.stdin is not None
     with suppress(OSError):
         box.process.stdin.close()
 
 
-def _signal(box: Box, number: int) -> None:
+def _signal(box: SupervisedProcess, number: int) -> None:
     if box.process.poll() is None:
         with suppress(OSError):
             box.process.send_signal(number)
 
 
-def _kill(box: Box) -> None:
+def _kill(box: SupervisedProcess) -> None:
     """The box and what it started itself: it leads a process group of its own."""
     with suppress(OSError):
         os.killpg(box.process.pid, signal.SIGKILL)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 
-class Lines:
+class TerminalView:
     """Results on stdout, everything else on stderr.
 
     ``as_json`` prints decisions as objects; ``each`` prints them as lines for a person; ``bar``

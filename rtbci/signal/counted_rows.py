@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbci.signal.sample_index import Ledger, Line
+from rtbci.signal.sample_index import SampleIndex, StampLine
 from rtbci.signal.timebase import BEHIND_S, EDGE_S, FARTHEST_S, FLOOR_S
 from rtbci.types import Array
 
@@ -32,7 +32,7 @@ START_S = 0.5  # of rows; before, only jumps beyond EDGE_S are looked at
 class CountedRows:
     """``LiveTimeBase`` for stamps that nobody vouches for."""
 
-    def __init__(self, rate: float, ledger: Ledger):
+    def __init__(self, rate: float, ledger: SampleIndex):
         self._rate = rate
         self._ledger = ledger
         self._floor = max(FLOOR_S, 0.75 / rate)
@@ -93,7 +93,7 @@ class CountedRows:
             head = self._ledger.head or 0
             at = float(stamps[stamped[0]])
             self._ledger.head = head
-            self._ledger.line = Line(head, head + int(stamped[0]), at, self._period)
+            self._ledger.line = StampLine(head, head + int(stamped[0]), at, self._period)
         return len(stamped) > 0
 
     def _residual(self, stamps: Array, pace: Array) -> Array:
@@ -232,7 +232,7 @@ class CountedRows:
         self._low, self._high = _median(low - amid), _median(high - amid)
         wander = _median(np.abs(np.diff(amid))) if len(amid) > 2 else 0.0
         self._least = self._floor + 2 * wander
-        self._ledger.line = Line(line.first, head, level, self._period)
+        self._ledger.line = StampLine(line.first, head, level, self._period)
         self._pace = np.arange(float(self._block)) * self._period
         if self._given >= START_S * self._rate:
             lag = float(head - indices[len(indices) // 2]) * self._period

@@ -10,11 +10,9 @@ from dataclasses import replace
 import numpy as np
 
 from rtbci.signal.counted_rows import FAR, CountedRows
-from rtbci.signal.sample_index import Ledger, Line, Rows
+from rtbci.signal.sample_index import IndexedRows, SampleIndex, StampLine
 from rtbci.signal.timebase import FARTHEST_S
 from rtbci.types import Array, Gap
-
-__all__ = ["RESTARTED", "LiveTimeBase", "Rows"]
 
 REPEATED_S = 1.0  # rows further behind are no repetition: the clock was set back
 RESTARTED = "stream restarted"
@@ -31,17 +29,17 @@ class LiveTimeBase:
     def __init__(self, rate: float, t0: float | None = None):
         self.back_steps = 0  # stamps that are not later than the one before
         self._newest = np.nan
-        self._ledger = Ledger()
+        self._ledger = SampleIndex()
         self._way = self._choose(rate, t0)
 
-    def push(self, stamps: Array) -> list[Gap | Rows]:
+    def push(self, stamps: Array) -> list[Gap | IndexedRows]:
         """Gaps and rows, in order, that ``stamps`` (rows,), seconds, settle.
 
-        ``Rows`` counts rows from the first push on (it names neither indices nor places in this
-        push), since rows can be held until later ones show whether some are missing: keep what
+        ``IndexedRows`` counts rows from the first push on (it names neither indices nor places in
+        this push), since rows can be held until later ones show whether some are missing: keep what
         was pushed and not yet given out, at most half a second of rows, in a FIFO. Rows that are
-        passed over when later ones are given out were dropped. A stamp that is not finite counts
-        as missing: its row follows the one before. ``stamps`` is not kept.
+        passed over when later ones are given out were dropped. A stamp that is not finite counts as
+        missing: its row follows the one before. ``stamps`` is not kept.
         """
         way = self._way
         if isinstance(way, GridRows) and (only := way.follow_on(stamps)) is not None:
@@ -56,12 +54,12 @@ class LiveTimeBase:
             self._way.push(stamps)
         return self._ledger.told()
 
-    def flush(self) -> list[Gap | Rows]:
+    def flush(self) -> list[Gap | IndexedRows]:
         """What is held, decided with what is known: at the end, or when nothing comes any more."""
         self._way.flush()
         return self._ledger.told()
 
-    def reset(self, rate: float, t0: float | None = None) -> list[Gap | Rows]:
+    def reset(self, rate: float, t0: float | None = None) -> list[Gap | IndexedRows]:
         """The stream came back under a new description: what was held, then a gap of unknown size.
 
         The next row follows at ``head``, whatever its stamp. Back under the same description
@@ -113,7 +111,7 @@ class LiveTimeBase:
 class GridRows:
     """``LiveTimeBase`` for stamps ``t0 + index / rate``: nothing is held, nothing estimated."""
 
-    def __init__(self, rate: float, t0: float, ledger: Ledger):
+    def __init__(self, rate: float, t0: float, ledger: SampleIndex):
         self._rate = rate
         self._t0 = t0
         self._ledger = ledger
@@ -125,7 +123,7 @@ class GridRows:
     def effective_rate(self) -> float | None:
         return self._rate if self._given >= 5 * self._rate else None
 
-    def follow_on(self, stamps: Array) -> Rows | None:
+    def follow_on(self, stamps: Array) -> IndexedRows | None:
         """The rows, where each stamp lies where it is expected: as nearly always, and quick."""
         book, n = self._ledger, len(stamps)
         if book.line is None or book.head is None or book.items or not 0 < n <= len(self._pace):
@@ -134,7 +132,7 @@ class GridRows:
         off -= book.line.stamp(book.head)
         if not np.maximum.reduce(np.abs(off, out=off)) < self._half:
             return None
-        rows = Rows(book.head, book.row, book.row + n)
+        rows = IndexedRows(book.head, book.row, book.row + n)
         book.head, book.row = book.head + n, book.row + n
         self._given += n
         return rows
@@ -168,10 +166,10 @@ class GridRows:
         place, stamp = int(stamped[0]), float(stamps[stamped[0]])
         period = 1 / self._rate
         if book.head is None:
-            line = Line(0, 0, self._t0, period)
+            line = StampLine(0, 0, self._t0, period)
             book.line = replace(line, first=line.index(stamp))
         else:  # back after another description: counted on
-            book.line = Line(book.head, book.head + place, stamp, period)
+            book.line = StampLine(book.head, book.head + place, stamp, period)
         return True
 
     def _run(self, stamps: Array) -> int:
@@ -185,7 +183,7 @@ class GridRows:
             book.head = line.first
         ahead = line.index(first) - book.head
         if ahead > FARTHEST_S * self._rate or -ahead > REPEATED_S * self._rate:
-            book.restart(Line(book.head, book.head, first, line.period))
+            book.restart(StampLine(book.head, book.head, first, line.period))
             return 0
         if ahead > 0:
             book.gap(ahead)

@@ -92,7 +92,7 @@ def block_matrix(sos: Array) -> Array:
     return out.astype(np.float64)
 
 
-class Bank:
+class FilterBank:
     """Several causal filters over all channels, as one matrix; each starts at the steady state of
     its first sample.
 
@@ -153,10 +153,10 @@ class Bank:
 
 
 class Cascade:
-    """One causal filter over all channels: a ``Bank`` of one, in float64."""
+    """One causal filter over all channels: a ``FilterBank`` of one, in float64."""
 
     def __init__(self, filter: Filter, n_channels: int) -> None:
-        self._bank = Bank([filter], n_channels)
+        self._bank = FilterBank([filter], n_channels)
 
     def reset(self) -> None:
         """Forget everything; the next sample sets the state."""
@@ -218,7 +218,7 @@ class Preprocess:
     ) -> None:
         self._hold = Hold(n_channels)
         self._reference = reference
-        self._bank = Bank(filters, n_channels)
+        self._bank = FilterBank(filters, n_channels)
         self._streams = len(filters)
 
     def reset(self) -> None:

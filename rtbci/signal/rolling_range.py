@@ -7,7 +7,7 @@ from rtbci.signal.ring import Ring
 BLOCK = 16  # rows whose extremes are kept
 
 
-class Extremes:
+class RollingRange:
     """Largest and smallest values of one stream of a ring ``(times, streams, channels)``.
 
     ``follow`` after every append. Whole blocks of rows are looked up, only the newest rows read.

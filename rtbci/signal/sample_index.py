@@ -8,7 +8,7 @@ from rtbci.types import Gap
 
 
 @dataclass(frozen=True)
-class Rows:
+class IndexedRows:
     """Rows ``first`` to ``stop``, counted since the first push, have indices from ``index`` on."""
 
     index: int
@@ -17,7 +17,7 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Line:
+class StampLine:
     """Stamps of the indices from ``first`` on: ``at`` is that of index ``ref``, s."""
 
     first: int
@@ -35,16 +35,16 @@ class Line:
 
 
 @dataclass
-class Ledger:
+class SampleIndex:
     """What was counted so far, and what of it was not yet told."""
 
     head: int | None = None  # index behind the newest row given out; None before the first
     row: int = 0  # number of the next row
-    line: Line | None = None  # None until a row had a stamp
-    past: deque[Line] = field(default_factory=lambda: deque(maxlen=4))  # newest first
+    line: StampLine | None = None  # None until a row had a stamp
+    past: deque[StampLine] = field(default_factory=lambda: deque(maxlen=4))  # newest first
     missing: int = 0  # samples in gaps
     repeated: int = 0  # rows dropped
-    items: list[Gap | Rows] = field(default_factory=list)
+    items: list[Gap | IndexedRows] = field(default_factory=list)
 
     def give(self, n: int) -> None:
         """The next ``n`` rows have the next ``n`` indices."""
@@ -53,10 +53,14 @@ class Ledger:
         index, row = self.head or 0, self.row
         self.head, self.row = index + n, row + n
         last = self.items[-1] if self.items else None
-        if isinstance(last, Rows) and last.stop == row and last.index + row - last.first == index:
+        if (
+            isinstance(last, IndexedRows)
+            and last.stop == row
+            and last.index + row - last.first == index
+        ):
             self.items[-1] = replace(last, stop=self.row)
         else:
-            self.items.append(Rows(index, row, self.row))
+            self.items.append(IndexedRows(index, row, self.row))
 
     def drop(self, n: int) -> None:
         """The next ``n`` rows get no index."""
@@ -69,7 +73,7 @@ class Ledger:
         self.head = (self.head or 0) + missing
         self.missing += missing
 
-    def restart(self, line: Line | None, reason: str = CLOCK_RESET) -> None:
+    def restart(self, line: StampLine | None, reason: str = CLOCK_RESET) -> None:
         """From here on stamps lie on another ``line``; nobody knows how much is missing."""
         if self.head is not None:
             self.items.append(Gap(self.head, 0, reason))
@@ -77,7 +81,7 @@ class Ledger:
                 self.past.appendleft(self.line)
         self.line = line
 
-    def told(self) -> list[Gap | Rows]:
+    def told(self) -> list[Gap | IndexedRows]:
         """The items since the last call."""
         items, self.items = self.items, []
         return items
@@ -103,5 +107,5 @@ class Ledger:
             return float("nan")
         return next((line for line in lines if line.first <= index), lines[-1]).stamp(index)
 
-    def _lines(self) -> list[Line]:
+    def _lines(self) -> list[StampLine]:
         return list(self.past) if self.line is None else [self.line, *self.past]

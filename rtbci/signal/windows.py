@@ -15,7 +15,7 @@ import numpy as np
 from rtbci.signal.preprocess import Hold, Preprocess, all_measured, measured
 from rtbci.signal.recipe import Recipe
 from rtbci.signal.ring import Ring
-from rtbci.signal.rolling_range import Extremes
+from rtbci.signal.rolling_range import RollingRange
 from rtbci.types import Chunk, Gap, Marker, Samples, Window
 
 MARKER_WAIT = 2.0  # s, how late a marker may come and still be decided in onset order
@@ -74,7 +74,7 @@ class Windows:
         late = max(self._wait, recipe.samples(MARKER_WAIT))
         capacity = max(recipe.last, late) + late - recipe.first + self._piece + 1
         self._ring = Ring(capacity, (len(recipe.filters), n))
-        self._extremes = Extremes(self._ring, recipe.check, n)
+        self._extremes = RollingRange(self._ring, recipe.check, n)
         self._look = (recipe.samples(recipe.look[0]), recipe.samples(recipe.look[1]))
         self._all = columns == list(range(n))  # then nothing needs to be picked
         # rare, and so kept apart from the ring: rows (first, behind the last) ...

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from rtbci.formats.dataset import CLASSES
 
 if TYPE_CHECKING:
-    from rtbci.stimuli.compose import Layout
+    from rtbci.stimuli.compose import Composition
 
 DATA = Path(__file__).parent / "data"
 CATEGORIES = CLASSES  # number and spelling as in the dataset
@@ -33,13 +33,13 @@ class Picture:
     name: str  # "horse_0012"
     category: str
     caption: str
-    layout: "Layout"
+    layout: "Composition"
 
 
 @cache
 def load() -> tuple[Picture, ...]:
     """All 2,000 pictures, by category and number; the order of ``embeddings`` and ``looks``."""
-    from rtbci.stimuli.compose import Layout
+    from rtbci.stimuli.compose import Composition
 
     with (DATA / "pictures.tsv").open(encoding="utf-8", newline="") as file:
         return tuple(
@@ -47,7 +47,7 @@ def load() -> tuple[Picture, ...]:
                 name=row["name"],
                 category=row["name"].rsplit("_", 1)[0],
                 caption=row["caption"],
-                layout=Layout(
+                layout=Composition(
                     artwork=row["artwork"],
                     scene=row["scene"],
                     count=int(row["count"]),

@@ -1,6 +1,6 @@
 """One picture from its parts: a scene, and one to three copies of an artwork with their shadows.
 
-The artworks lie in ``data/artworks`` as small WebP images with transparency; a ``Layout`` says
+The artworks lie in ``data/artworks`` as small WebP images with transparency; a ``Composition`` says
 what goes where. Same layout, same pixels.
 """
 
@@ -26,7 +26,7 @@ PLACES: dict[int, tuple[tuple[float, float, float], ...]] = {
 
 
 @dataclass(frozen=True)
-class Layout:
+class Composition:
     """What a picture is made of."""
 
     artwork: str  # name of a file in data/artworks
@@ -39,7 +39,7 @@ class Layout:
     seed: int  # of the scene's details
 
 
-def compose(layout: Layout, size: int) -> Image.Image:
+def compose(layout: Composition, size: int) -> Image.Image:
     """The picture as RGB of ``size`` pixels a side."""
     picture = paint(layout.scene, size, layout.seed)
     art = artwork(layout.artwork)

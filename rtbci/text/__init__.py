@@ -21,10 +21,10 @@ def text_space(name: str = "minilm", cache: Path | Literal["user"] | None = "use
     """
     if name not in NAMES:
         raise BadInput(f"there is no text space {name!r}; known: {', '.join(NAMES)}")
-    from rtbci.text.cache import Cached, user_cache
+    from rtbci.text.cache import CachedTextSpace, user_cache
     from rtbci.text.minilm import MiniLM
 
     space = MiniLM()
     if cache is None:
         return space
-    return Cached(space, user_cache() if cache == "user" else cache)
+    return CachedTextSpace(space, user_cache() if cache == "user" else cache)

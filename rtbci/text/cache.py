@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 FLOATS = np.dtype("<f4")
 
 
-class Cached:
+class CachedTextSpace:
     """A text space that remembers what it has seen, in ``folder``, as it is itself a text space.
 
     A folder that cannot be written is said once in the log; everything works, only slower.

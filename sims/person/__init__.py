@@ -2,6 +2,6 @@
 
 from sims.person.constants import STRENGTHS
 from sims.person.head import montage
-from sims.person.person import Person, Session
+from sims.person.person import Person, SimulatedSession
 
-__all__ = ["STRENGTHS", "Person", "Session", "montage"]
+__all__ = ["STRENGTHS", "Person", "SimulatedSession", "montage"]

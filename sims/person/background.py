@@ -68,7 +68,7 @@ class Background:
     hum_phase: float
     alive: Array  # (electrodes,) 1, or nearly 0 without contact
 
-    def draw(self, starts: Array, n_times: int, clocked: "Slow", rng: Rng) -> Samples:
+    def draw(self, starts: Array, n_times: int, clocked: "SlowDrifts", rng: Rng) -> Samples:
         """Pieces ``(starts, n_times, electrodes)`` uV from seconds ``starts`` of the run's clock.
 
         ``clocked`` are the run's slow waves; pieces that overlap share only those.
@@ -96,7 +96,7 @@ class Background:
         self._add_pops(x, rng)
         return x
 
-    def steady(self, starts: Array, n_times: int, clocked: "Slow") -> Samples:
+    def steady(self, starts: Array, n_times: int, clocked: "SlowDrifts") -> Samples:
         """What goes on through the run: drifts and hum, ``(starts, n_times, electrodes)``."""
         clock = np.asarray(starts)[:, None] + np.arange(n_times) / self.rate
         waves = clocked.waves(clock)  # (starts, times, 2 * SLOW_WAVES)
@@ -106,7 +106,7 @@ class Background:
             return waves @ np.concatenate([clocked.weights, f32(self.hum)[None]])
         return waves @ clocked.weights
 
-    def run(self, rng: Rng) -> "Slow":
+    def run(self, rng: Rng) -> "SlowDrifts":
         """Fresh slow waves for a run."""
         hertz = np.exp(rng.uniform(np.log(BAND_HZ[0]), np.log(SLOW_HZ), SLOW_WAVES))
         # equal steps of log f: power per wave falls with f ** (1 - SLOPE)
@@ -116,7 +116,7 @@ class Background:
             common = rng.normal(size=(SLOW_WAVES, len(self.slow))) @ self.slow
             own = rng.normal(size=(SLOW_WAVES, len(self.drift))) * self.drift
             parts.append(share * (common + own))
-        return Slow(hertz, f32(np.concatenate(parts)))
+        return SlowDrifts(hertz, f32(np.concatenate(parts)))
 
     def _add_blinks(self, x: Samples, rng: Rng) -> None:
         """Blinks that begin before or during each piece."""
@@ -161,7 +161,7 @@ class Background:
 
 
 @dataclass(frozen=True)
-class Slow:
+class SlowDrifts:
     """Drifts of one run: sinusoids with random weights, the same at the same second."""
 
     hertz: Array  # (SLOW_WAVES,)

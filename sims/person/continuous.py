@@ -17,7 +17,7 @@ OFF_S = 0.1  # in which a response fades at its end
 AHEAD_S = 10.0  # responses may be put in so long before they are due
 
 
-class Signal:
+class SimulatedSignal:
     """One run, taken in order. One thread."""
 
     def __init__(

@@ -35,7 +35,7 @@ from sims.person.constants import (
     SOA_SPREAD_MS,
     STRENGTHS,
 )
-from sims.person.continuous import Signal
+from sims.person.continuous import SimulatedSignal
 from sims.person.head import put_on
 from sims.person.response import Response, Timing
 
@@ -83,9 +83,9 @@ class Person:
         skull = (self.habits.level / LEVEL_UV) ** SKULL
         return Timing.of_person(skull * float(rng.lognormal(0, PERSON_GAIN)), rng)
 
-    def session(self, number: int) -> "Session":
+    def session(self, number: int) -> "SimulatedSession":
         """The ``number``-th day, from 1."""
-        return Session(self, number)
+        return SimulatedSession(self, number)
 
     def rng(self, *purpose: int) -> np.random.Generator:
         """Random numbers of this person for one purpose."""
@@ -99,7 +99,7 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Session:
+class SimulatedSession:
     """One day of a person."""
 
     person: Person
@@ -178,10 +178,10 @@ class Session:
         )  # fmt: skip
         return self._recording(np.concatenate(pieces), markers, run)
 
-    def signal(self, run: int = 1) -> Signal:
+    def signal(self, run: int = 1) -> SimulatedSignal:
         """The run as it comes, without end."""
         noise, response = self._day
-        return Signal(noise, response, self.person.rng(9, self.number, run))
+        return SimulatedSignal(noise, response, self.person.rng(9, self.number, run))
 
     def _recording(self, x: Samples, markers: tuple[Marker, ...], run: int) -> Recording:
         person = self.person

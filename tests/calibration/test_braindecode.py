@@ -17,14 +17,14 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from calibration.pretraining import Plan, load_backbone, pretrain
-from calibration.pretraining.folder import Backbone
-from calibration.pretraining.loop import Settings
+from calibration.pretraining import PretrainingSettings, load_backbone, pretrain
+from calibration.pretraining.folder import PretrainedBackbone
+from calibration.pretraining.loop import TrainingSettings
 from rtbci.errors import BadInput, Missing
 from rtbci.networks import Dims, build, network, others
 from rtbci.networks.layers import set_keys
 from rtbci.networks.model import Model
-from rtbci.networks.recordings import Sites
+from rtbci.networks.recordings import RecordingContext
 from tests.support.picture_dataset import CHANNELS, write_dataset
 
 CAP = ("Fz", "Cz", "Pz", "Oz", "C3", "C4", "P3", "P4")
@@ -115,12 +115,12 @@ def backbone(name: str = "braindecode:Small") -> Model:
     return build(Dims(name, CAP, ("face", "house"), ("sub-02", "sub-03"), embedding=16))
 
 
-def sites(*masks: list[int], channels: int = len(CAP)) -> Sites:
+def sites(*masks: list[int], channels: int = len(CAP)) -> RecordingContext:
     """Two sessions, the electrodes of ``masks`` bad."""
     good = torch.ones(2, channels, dtype=torch.bool)
     for row, bad in enumerate(masks):
         good[row, bad] = False
-    return Sites(("sub-02", "sub-03"), good)
+    return RecordingContext(("sub-02", "sub-03"), good)
 
 
 GROUP = torch.tensor([0, 0, 0, 1, 1, 1])
@@ -385,7 +385,7 @@ def test_weights_of_braindecode_come_back(tmp_path):
     path = stored(tmp_path / "eegnet.safetensors", theirs)
     model = backbone("braindecode:EEGNet")
     assert "fresh: final_layer" in others.load_weights(model.backbone, path)
-    assert isinstance(model.backbone, others.Backbone)
+    assert isinstance(model.backbone, others.BraindecodeBackbone)
     mine = model.backbone.net.state_dict()
     same = [torch.equal(value, mine[key]) for key, value in theirs.state_dict().items()
             if "final_layer" not in key]  # fmt: skip
@@ -434,16 +434,18 @@ def pictures(tmp_path_factory) -> Path:
     return write_dataset(tmp_path_factory.mktemp("pictures"))
 
 
-def pretrained(data: Path, out: Path, model: str, **more: Any) -> Backbone:
+def pretrained(data: Path, out: Path, model: str, **more: Any) -> PretrainedBackbone:
     """What comes out of two epochs of ``model`` on ``data``, read from the disk."""
-    settings = Settings(epochs=2, batch=32)
-    plan = Plan(data, out, f"braindecode:{model}", "1/1/0", text=False, settings=settings, **more)
+    settings = TrainingSettings(epochs=2, batch=32)
+    plan = PretrainingSettings(
+        data, out, f"braindecode:{model}", "1/1/0", text=False, settings=settings, **more
+    )
     done = pretrain(plan, lambda *_: None)
     assert np.isfinite(done.history[-1]["validation"])
     return load_backbone(out)
 
 
-def embedded(backbone: Backbone) -> np.ndarray:
+def embedded(backbone: PretrainedBackbone) -> np.ndarray:
     """Embeddings of four trials of noise."""
     x = 10 * np.random.default_rng(0).standard_normal((4, len(CHANNELS), TIMES))
     return backbone.outputs(x, backbone.preparations["sub-03"], subject="sub-03").embedding
@@ -479,7 +481,9 @@ def test_a_wrong_name_stops_pretraining_before_anything_is_cut(pictures, tmp_pat
 
 def test_our_own_networks_take_no_weights(pictures, tmp_path):
     with pytest.raises(BadInput, match="montagenet takes none"):
-        pretrain(Plan(pictures, tmp_path / "out", begin=tmp_path / "w"), lambda *_: None)
+        pretrain(
+            PretrainingSettings(pictures, tmp_path / "out", begin=tmp_path / "w"), lambda *_: None
+        )
 
 
 @needs_braindecode

@@ -26,9 +26,15 @@ from calibration.evaluation.figures import (
 )
 from calibration.evaluation.overlaps import overlaps_of
 from calibration.evaluation.refusals import check_classes, check_order, run_length, told_by_time
-from calibration.evaluation.sources import Source, find_sources, number_in
-from calibration.evaluation.values import Control, Evaluation, Part, Table, joined
-from calibration.fitting.training import Plan, calibrate
+from calibration.evaluation.sources import UnreadRun, find_sources, number_in
+from calibration.evaluation.values import (
+    ControlAnalysis,
+    Evaluation,
+    EvaluationPart,
+    TrialTable,
+    joined,
+)
+from calibration.fitting.training import CalibrationSettings, calibrate
 from gui.widgets import palette
 from rtbci import cli
 from rtbci.errors import BadInput
@@ -42,7 +48,7 @@ CLASSES = ("house", "face", "dog", NASTY)
 LABELS = {"1": "house", "2": "face"}
 
 
-def table(skill=0.0, people=("sub-01",), sessions=(1,), seed=0, n=80, k=4) -> Table:
+def table(skill=0.0, people=("sub-01",), sessions=(1,), seed=0, n=80, k=4) -> TrialTable:
     """Predictions of a decoder with so much skill; two runs of ``n`` trials a session."""
     rng, parts = np.random.default_rng(seed), []
     for who in people:
@@ -54,14 +60,16 @@ def table(skill=0.0, people=("sub-01",), sessions=(1,), seed=0, n=80, k=4) -> Ta
                 p = np.exp(odds) / np.exp(odds).sum(axis=1, keepdims=True)
                 image = np.array([f"picture_{i}" for i in rng.integers(0, 300, n)])
                 where = (np.full(n, who), np.full(n, session), np.full(n, run), np.arange(n))
-                parts.append(Table(*where, true, p, image))
+                parts.append(TrialTable(*where, true, p, image))
     return joined(parts)
 
 
 def evaluation(skill=1.0, control=0.0, **more: Any) -> Evaluation:
     """One with a part of one person, unless told otherwise."""
-    found = Control("Noise", "noise", balanced_accuracy(table(control, seed=9).predictions()))
-    first = Part("new_runs", "New runs", "How it was made.", table(skill))
+    found = ControlAnalysis(
+        "Noise", "noise", balanced_accuracy(table(control, seed=9).predictions())
+    )
+    first = EvaluationPart("new_runs", "New runs", "How it was made.", table(skill))
     values = {"parts": (first,), "controls": (found,), "trial_s": 2.0} | more
     return Evaluation("a <model>", "some & data", "2026-11-21 20:00", CLASSES, **values)
 
@@ -69,8 +77,12 @@ def evaluation(skill=1.0, control=0.0, **more: Any) -> Evaluation:
 def people(**more: Any) -> Evaluation:
     """An evaluation of four people with two sessions each, and a second part."""
     many = tuple(f"sub-{n:02d}" for n in (2, 3, 5, 9))
-    first = Part("test_sessions", "Test sessions", "Kept back.", table(0.6, many, (4, 5), 1))
-    second = Part("other_subjects", "Other heads", "Of others.", table(0.0, many, (4, 5), 2))
+    first = EvaluationPart(
+        "test_sessions", "Test sessions", "Kept back.", table(0.6, many, (4, 5), 1)
+    )
+    second = EvaluationPart(
+        "other_subjects", "Other heads", "Of others.", table(0.0, many, (4, 5), 2)
+    )
     return evaluation(parts=(first, second), **more)
 
 
@@ -91,7 +103,7 @@ def test_a_control_above_chance_overrules_every_figure():
 
 def test_few_trials_are_called_few():
     few = table(6.0).where(np.arange(24))
-    part = Part("new_runs", "New runs", "Few.", few)
+    part = EvaluationPart("new_runs", "New runs", "Few.", few)
     assert "too few" in report(evaluation(parts=(part,))).verdict.reason
 
 
@@ -207,7 +219,7 @@ def test_ink_on_a_cell_can_be_read_in_both_themes():
 
 def test_a_report_of_one_class_more_than_can_be_drawn_has_no_matrix():
     k = page.MOST_CLASSES + 1
-    part = Part("new_runs", "New runs", "", table(0.5, n=2 * k, k=k))
+    part = EvaluationPart("new_runs", "New runs", "", table(0.5, n=2 * k, k=k))
     names = tuple(f"class {n}" for n in range(k))
     html = report(replace(evaluation(parts=(part,)), classes=names)).html()
     assert "What is taken for what" not in html
@@ -293,9 +305,9 @@ def test_a_missing_class_is_named():
 # --- sources
 
 
-def a_source(name: str, subject="sub-02", session=1, run=1) -> Source:
+def a_source(name: str, subject="sub-02", session=1, run=1) -> UnreadRun:
     """A run that nobody reads."""
-    return Source(subject, session, run, Path(name), lambda: pytest.fail("it is not read"))
+    return UnreadRun(subject, session, run, Path(name), lambda: pytest.fail("it is not read"))
 
 
 def test_numbers_are_found_in_names():
@@ -410,7 +422,7 @@ def save(data: Path, out: Path, runs: tuple[int, ...], labels=LABELS) -> None:
     from rtbci.formats import read
 
     recordings = [read(data / f"sub-07_run-{number}.xdf") for number in runs]
-    plan = Plan("sub-07", labels)
+    plan = CalibrationSettings("sub-07", labels)
     calibrate(recordings, plan, lambda *_: None, permute=False).bundle.save(out)
 
 
@@ -553,9 +565,9 @@ def test_bad_input_is_one_sentence(words, said, tmp_path, monkeypatch, capsys):
 def trained(tmp_path_factory) -> Path:
     """A small dataset of three people, and a backbone that two of them taught a little."""
     pytest.importorskip("torch")
-    from calibration.pretraining import Plan as Pretraining
+    from calibration.pretraining import PretrainingSettings as Pretraining
     from calibration.pretraining import pretrain
-    from calibration.pretraining.loop import Settings
+    from calibration.pretraining.loop import TrainingSettings
     from sims import dataset
 
     folder = tmp_path_factory.mktemp("pretrained")
@@ -566,7 +578,7 @@ def trained(tmp_path_factory) -> Path:
     )  # fmt: skip
     plan = Pretraining(
         folder / "data", folder / "model", sessions="1/1/1", leave_out=("sub-05",), text=False,
-        settings=Settings(epochs=2),
+        settings=TrainingSettings(epochs=2),
     )  # fmt: skip
     pretrain(plan, lambda *_: None)
     return folder
@@ -627,7 +639,7 @@ def test_every_dot_carries_its_n_and_p():
 
 def test_people_who_differ_too_much_say_nothing_of_the_next():
     unlike = [table(skill, (who,), seed=3) for who, skill in (("a", 0), ("b", 0.2), ("c", 4))]
-    found = report(evaluation(parts=(Part("x", "X", "", joined(unlike)),)))
+    found = report(evaluation(parts=(EvaluationPart("x", "X", "", joined(unlike)),)))
     assert found.verdict.word == ABOVE
     assert "too different to tell what the next person will show" in found.verdict.reason
     assert "next person will show" not in report(people()).verdict.reason

@@ -10,7 +10,7 @@ import pytest
 from calibration.evaluation.captions import SAME, retrieve
 from calibration.evaluation.document import report
 from calibration.evaluation.figures import RETRIEVAL
-from calibration.evaluation.values import Evaluation, Part, Retrieval, Table
+from calibration.evaluation.values import Evaluation, EvaluationPart, Retrieval, TrialTable
 from rtbci import cli
 from rtbci.statistics.predictions import Figure
 
@@ -96,14 +96,14 @@ def test_few_captions_are_not_asked_about():
 # --- zero-shot
 
 
-def named(recall: np.ndarray, n=60, seed=0) -> Table:
+def named(recall: np.ndarray, n=60, seed=0) -> TrialTable:
     """One run of trials of each class that are named with the chances ``recall`` (k, k)."""
     rng, k = np.random.default_rng(seed), len(recall)
     true = rng.permutation(np.arange(n * k) % k)
     said = np.array([rng.choice(k, p=recall[each]) for each in true])
     fill = np.ones(len(true), int)
     where = (np.full(len(true), "sub-02"), fill, fill, np.arange(len(true)))
-    return Table(*where, true, 0.9 * np.eye(k)[said] + 0.1 / k, np.full(len(true), ""))
+    return TrialTable(*where, true, 0.9 * np.eye(k)[said] + 0.1 / k, np.full(len(true), ""))
 
 
 def test_names_that_fit_by_luck_are_not_above_chance():
@@ -113,7 +113,7 @@ def test_names_that_fit_by_luck_are_not_above_chance():
     # the network answers one strange picture with one name, and that fits two of four by luck
     lucky = named(np.eye(4)[[0, 1, 1, 1]] * 0.8 + 0.05)
     assert names_p(lucky) > 0.05
-    part = Part("zero_shot", "Zero-shot", "", lucky, tuple("abcd"), names_p(lucky))
+    part = EvaluationPart("zero_shot", "Zero-shot", "", lucky, tuple("abcd"), names_p(lucky))
     found = report(Evaluation("m", "d", "now", tuple("abcd"), (part,)))
     assert found.measured[0].trials.p < 0.01
     assert not found.measured[0].above
@@ -125,7 +125,7 @@ def test_names_that_fit_by_luck_are_not_above_chance():
 
 def test_the_page_and_the_json_show_every_figure_with_n_interval_chance_and_p():
     found = Retrieval(240, 80, 7, asked(skill=1, own=1))
-    part = Part("test_sessions", "Test sessions", "", named(np.eye(4) * 0.6 + 0.1))
+    part = EvaluationPart("test_sessions", "Test sessions", "", named(np.eye(4) * 0.6 + 0.1))
     whole = report(Evaluation("m", "d", "now", tuple("abcd"), (part,), retrieval=found))
     html = whole.html()
     assert "Which picture was it?" in html
@@ -146,8 +146,8 @@ def test_the_page_and_the_json_show_every_figure_with_n_interval_chance_and_p():
 @pytest.mark.slow
 def test_only_categories_that_were_never_in_training_are_zero_shot(tmp_path, capsys, monkeypatch):
     pytest.importorskip("torch")
-    from calibration.pretraining import Plan, pretrain
-    from calibration.pretraining.loop import Settings
+    from calibration.pretraining import PretrainingSettings, pretrain
+    from calibration.pretraining.loop import TrainingSettings
     from rtbci import text
     from sims import dataset
 
@@ -165,7 +165,9 @@ def test_only_categories_that_were_never_in_training_are_zero_shot(tmp_path, cap
             tmp_path / name, subjects=2, sessions=3, runs=1, trials=84, strength="clear",
             channels=16, rate=250.0, classes=classes, merged=False, images=False,
         )  # fmt: skip
-    plan = Plan(tmp_path / "old", tmp_path / "model", sessions="1/0/1", settings=Settings(epochs=1))
+    plan = PretrainingSettings(
+        tmp_path / "old", tmp_path / "model", sessions="1/0/1", settings=TrainingSettings(epochs=1)
+    )
     pretrain(plan, lambda *_: None)
 
     def evaluate(data: str) -> dict[str, Any]:

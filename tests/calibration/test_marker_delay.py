@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from calibration.fitting.training import Plan
+from calibration.fitting.training import CalibrationSettings
 from rtbci.decoding.bundle import Bundle
-from rtbci.decoding.offline import Tally, replay, summary
+from rtbci.decoding.offline import RunCounts, replay, summary
 from rtbci.signal.recording import Recording
 from rtbci.statistics.scores import auc_interval
 from tests.calibration.test_real_recordings import GRATING, HOUSE, ODDBALL, opened, quick, usable
@@ -37,22 +37,22 @@ def delayed(recording: Recording, ms: float) -> Recording:
 class Outcome:
     """What was replayed, once unchanged, once delayed without and with a gate."""
 
-    unchanged: Tally
-    blind: Tally
-    followed: Tally
+    unchanged: RunCounts
+    blind: RunCounts
+    followed: RunCounts
     bundle: Bundle
 
 
-def replayed(recordings: list[Recording], bundle: Bundle) -> Tally:
+def replayed(recordings: list[Recording], bundle: Bundle) -> RunCounts:
     """All of them, one after the other."""
-    tally = Tally()
+    tally = RunCounts()
     for recording in recordings:
         for _ in replay(recording, bundle, tally):
             pass
     return tally
 
 
-def auc(tally: Tally, bundle: Bundle) -> float:
+def auc(tally: RunCounts, bundle: Bundle) -> float:
     """Of every event of the second and later recordings."""
     classes = bundle.decoder.classes
     decided = [d for d, of in zip(tally.decisions, tally.blocks, strict=True) if of and d.label]
@@ -67,7 +67,7 @@ def outcome(request, eeg) -> Outcome:
     dataset, labels, where = request.param
     paths = usable(eeg, dataset, where)
     n = math.ceil(len(paths) / 2)
-    bundle = quick(paths[:n], Plan("sub-00", labels))
+    bundle = quick(paths[:n], CalibrationSettings("sub-00", labels))
     stable = [opened(path) for path in paths[n:]]
     late = [stable[0], *(delayed(recording, DELAY_MS) for recording in stable[1:])]
     return Outcome(
@@ -109,7 +109,7 @@ def test_where_nothing_changed_nothing_is_reported(outcome):
 def test_shorter_and_longer_delays_are_found_too(eeg, dataset, labels, where):
     paths = usable(eeg, dataset, where)
     n = math.ceil(len(paths) / 2)
-    bundle = quick(paths[:n], Plan("sub-00", labels))
+    bundle = quick(paths[:n], CalibrationSettings("sub-00", labels))
     first, *others = [opened(path) for path in paths[n:]]
     others = others or [first]  # where only one is left, it is the delayed one too
     whole = auc(replayed([first, *others], bundle), bundle)
@@ -132,7 +132,9 @@ def test_recordings_held_out_once_hardly_move(eeg):
     for dataset, labels, where in SESSIONS:
         paths = usable(eeg, dataset, where)
         for path in paths:
-            bundle = quick([each for each in paths if each != path], Plan("sub-00", labels))
+            bundle = quick(
+                [each for each in paths if each != path], CalibrationSettings("sub-00", labels)
+            )
             without.append(auc_of(replace(bundle, template=None), [path]))
             with_gate.append(auc_of(bundle, [path]))
             told = summary(replayed([opened(path)], bundle), bundle, None)["latency_shift_ms"]
@@ -155,7 +157,7 @@ SPATIAL = {"1": "a", "2": "b", "3": "c", "4": "d"}
 def test_it_holds_on_recordings_that_no_constant_was_chosen_on(eeg, first):
     paths = sorted((eeg / "muse/visual/spatial_freq").glob("*/*/*.csv"))
     assert len(paths) == 2
-    bundle = quick([paths[first]], Plan("sub-00", SPATIAL))
+    bundle = quick([paths[first]], CalibrationSettings("sub-00", SPATIAL))
     test = opened(paths[1 - first])
     assert summary(replayed([test], bundle), bundle, None)["latency_shift_ms"] == []
     for ms in (100, -100, 60, -60):

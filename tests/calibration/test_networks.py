@@ -16,8 +16,8 @@ from rtbci.networks import NETWORKS, Dims, build, network
 from rtbci.networks.electrode_positions import FEATURES, fourier, sphere, spread
 from rtbci.networks.electrodes import ElectrodeFeatures
 from rtbci.networks.layers import BatchNorm, TrialDropout, set_keys
-from rtbci.networks.montagenet import Backbone as MontageNet
-from rtbci.networks.recordings import Sites, sites_of
+from rtbci.networks.montagenet import MontageNetBackbone as MontageNet
+from rtbci.networks.recordings import RecordingContext, sites_of
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 CHANNELS = ("Fz", "C3", "Cz", "C4", "Pz", "Oz", "Q1", "Q2")
@@ -30,13 +30,13 @@ def dims_of(name: str, text: int = 12, **options: object) -> Dims:
     return Dims(name, CHANNELS, CLASSES, SUBJECTS, 125, entry.embedding, text, options)
 
 
-def a_batch(n: int = 6, seed: int = 0) -> tuple[torch.Tensor, Sites, torch.Tensor]:
+def a_batch(n: int = 6, seed: int = 0) -> tuple[torch.Tensor, RecordingContext, torch.Tensor]:
     rng = torch.Generator().manual_seed(seed)
     x = torch.randn(n, len(CHANNELS), 125, generator=rng)
     mask = torch.ones(len(SUBJECTS), len(CHANNELS), dtype=torch.bool)
     mask[:, 3] = False
     covariance = torch.eye(len(CHANNELS)).repeat(len(SUBJECTS), 1, 1) + 0.3
-    return x, Sites(SUBJECTS, mask, covariance), torch.arange(n) % len(SUBJECTS)
+    return x, RecordingContext(SUBJECTS, mask, covariance), torch.arange(n) % len(SUBJECTS)
 
 
 VARIANTS = [(name, {}) for name in NETWORKS]
@@ -118,7 +118,7 @@ def test_montagenet_takes_another_montage_and_learns_unknown_names():
     assert features.shape == (4, FEATURES)
     assert torch.equal(features[1], net.electrodes.named[1])
     assert torch.allclose(features[3], torch.tensor(fourier(sphere(("Cz",))[0])[0]).float())
-    sites = Sites(("nobody",), torch.ones(1, 4, dtype=torch.bool), torch.eye(4)[None])
+    sites = RecordingContext(("nobody",), torch.ones(1, 4, dtype=torch.bool), torch.eye(4)[None])
     with torch.no_grad():
         output = model.eval()(torch.randn(2, 4, 125), sites, torch.zeros(2, dtype=torch.long))
     assert torch.isfinite(output.logits).all()
@@ -132,7 +132,9 @@ def test_the_order_of_electrodes_does_not_matter_to_montagenet():
         first = model(x, sites, group).logits
         model.backbone.mount([CHANNELS[i] for i in turned])
         assert sites.covariance is not None
-        other = Sites(SUBJECTS, sites.mask[:, turned], sites.covariance[:, turned][:, :, turned])
+        other = RecordingContext(
+            SUBJECTS, sites.mask[:, turned], sites.covariance[:, turned][:, :, turned]
+        )
         second = model(x[:, turned], other, group).logits
     assert torch.allclose(first, second, atol=1e-5)
 
@@ -145,7 +147,7 @@ def test_fixed_channels_are_found_by_name():
         model.backbone.mount(("extra", *CHANNELS))
         wider = torch.cat([torch.randn(6, 1, 125), x], 1)
         mask = torch.cat([torch.ones(3, 1, dtype=torch.bool), sites.mask], 1)
-        second = model(wider, Sites(SUBJECTS, mask), group).logits
+        second = model(wider, RecordingContext(SUBJECTS, mask), group).logits
     assert torch.equal(first, second)
     with pytest.raises(BadInput, match="none of A, B was among the electrodes"):
         model.backbone.mount(("A", "B"))
@@ -156,7 +158,7 @@ def test_a_new_subject_begins_with_what_all_share(name, options):
     dims = dims_of(name, **options)
     models = [build(dims).eval() for _ in range(2)]
     x, _, _ = a_batch()
-    sites = Sites(("sub-99",), torch.ones(1, len(CHANNELS), dtype=torch.bool))
+    sites = RecordingContext(("sub-99",), torch.ones(1, len(CHANNELS), dtype=torch.bool))
     group = torch.zeros(6, dtype=torch.long)
     with torch.no_grad():
         before = models[0](x, sites, group)

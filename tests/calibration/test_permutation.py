@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 
 from calibration.fitting import evoked, oscillation, permutation
 from calibration.fitting.logistic import refit_logistic
-from calibration.fitting.permutation import Part, permutation_test
+from calibration.fitting.permutation import OuterPart, permutation_test
 from rtbci.types import Array
 
 RATE = 128.0
@@ -83,7 +83,7 @@ def test_the_quick_discriminant_is_the_formula_row_by_row():
 
 def evoked_parts(
     gain: float, seed: int = 3, k: int = 2
-) -> tuple[list[Part], np.ndarray, np.ndarray]:
+) -> tuple[list[OuterPart], np.ndarray, np.ndarray]:
     """Four outer parts of 120 trials, their classes and blocks."""
     rng = np.random.default_rng(seed)
     y = np.concatenate([rng.permutation(np.arange(30) % k) for _ in range(4)])
@@ -95,7 +95,7 @@ def evoked_parts(
     for block in range(4):
         train, test = np.flatnonzero(blocks != block), np.flatnonzero(blocks == block)
         decoder = evoked.fit(x[train], y[train], tuple("abcd"[:k]), RATE)
-        parts.append(Part(train, test, x[train], x[test], decoder))
+        parts.append(OuterPart(train, test, x[train], x[test], decoder))
     return parts, y, blocks
 
 
@@ -188,7 +188,7 @@ def test_of_oscillations_everything_is_repeated_the_choice_included(monkeypatch)
         train, test = np.flatnonzero(blocks != block), np.flatnonzero(blocks == block)
         prepared = oscillation.prepare(x[train], ("a", "b"), RATE, (6.0, 40.0), (15.0, 10.0))
         decoder, _ = prepared.fit(y[train])
-        parts.append(Part(train, test, x[train], x[test], decoder, prepared))
+        parts.append(OuterPart(train, test, x[train], x[test], decoder, prepared))
     fits = 0
     fit = oscillation.Prepared.fit
 

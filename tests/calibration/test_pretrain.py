@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import torch
 
-from calibration.pretraining import Plan, load_backbone, pretrain
+from calibration.pretraining import PretrainingSettings, load_backbone, pretrain
 from calibration.pretraining.batches import Augmentation, Batches
-from calibration.pretraining.corpus import Loader, Points, collect
-from calibration.pretraining.loop import Settings, fresh, rate_at, step
+from calibration.pretraining.corpus import CaptionPoints, WindowLoader, collect
+from calibration.pretraining.loop import TrainingSettings, fresh, rate_at, step
 from calibration.pretraining.losses import Weights, contrast, distil, loss
-from calibration.pretraining.processes import Place
+from calibration.pretraining.processes import ProcessRank
 from calibration.pretraining.split import CHECK, TEST, TRAIN, UNUSED, session_counts, split
 from calibration.pretraining.teacher import from_captions, from_file
 from calibration.pretraining.windows import recipe_for, windows_of
@@ -29,7 +29,7 @@ from rtbci.networks import Dims, build, network
 from rtbci.signal.epoch_gaps import bridge
 from tests.support.picture_dataset import CHANNELS, write_dataset
 
-QUICK = Settings(epochs=3, batch=32, patience=9)
+QUICK = TrainingSettings(epochs=3, batch=32, patience=9)
 
 
 def silent(stage: str, done: int, of: int) -> None:
@@ -42,9 +42,11 @@ def data(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def plan(data, tmp_path_factory) -> Plan:
+def plan(data, tmp_path_factory) -> PretrainingSettings:
     out = tmp_path_factory.mktemp("out")
-    return Plan(data, out, sessions="1/1/0", text=False, settings=replace(QUICK, epochs=16))
+    return PretrainingSettings(
+        data, out, sessions="1/1/0", text=False, settings=replace(QUICK, epochs=16)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +109,10 @@ def test_a_damaged_folder_is_refused(plan, tmp_path):
 
 
 def test_the_same_command_gives_the_same_bits(data, tmp_path):
-    plans = [Plan(data, tmp_path / n, sessions="1/1/0", text=False, settings=QUICK) for n in "ab"]
+    plans = [
+        PretrainingSettings(data, tmp_path / n, sessions="1/1/0", text=False, settings=QUICK)
+        for n in "ab"
+    ]
     for each in plans:
         pretrain(each, silent)
     first, second = ((tmp_path / n / "weights.safetensors").read_bytes() for n in "ab")
@@ -138,7 +143,7 @@ def test_half_precision_on_disk_costs_almost_nothing(data, tmp_path):
         bridge(run.recording()), recipe_for(network("montagenet"), 250.0, CHANNELS)
     )
     trials = np.flatnonzero(corpus.file == 0)
-    z = Loader(corpus)(trials)
+    z = WindowLoader(corpus)(trials)
     exact = corpus.prepared[corpus.site[trials[0]]].apply(x)
     assert abs(z - exact).max() < 0.01  # robust standard deviations, of up to 8
     assert z.dtype == np.float32
@@ -230,12 +235,12 @@ def test_steps_leave_absent_subjects_alone(data, tmp_path):
     state = fresh(build(dims), QUICK)
     trials = corpus.rows(TRAIN)
     everybody = next(iter(Batches(corpus, Augmentation(), 64, 1).epoch(0, trials)))
-    step(state, everybody, Weights(), QUICK, Place())
+    step(state, everybody, Weights(), QUICK, ProcessRank())
     before = {n: v.clone() for n, v in state.model.state_dict().items()}
     average = {n: v.clone() for n, v in state.average.items()}
     few = trials[corpus.site[trials] == corpus.site_subject.index("sub-02")]
     step(state, next(iter(Batches(corpus, Augmentation(), 64, 1).epoch(1, few))), Weights(), QUICK,
-         Place())  # fmt: skip
+         ProcessRank())  # fmt: skip
     own = [n for n in average if "sub-05" in n.split(".")]
     assert len(own) == 3
     for name in own:
@@ -277,13 +282,13 @@ def test_targets_of_a_teacher_are_found_by_name(tmp_path):
 
 
 def test_a_teacher_reads_captions(data, tmp_path, monkeypatch):
-    def by_class(_self: Points, texts: tuple[str, ...]) -> np.ndarray:
+    def by_class(_self: CaptionPoints, texts: tuple[str, ...]) -> np.ndarray:
         return np.array(
             [[1.0 * (c in text) for c in ("bicycle", "cat", "horse")] for text in texts]
         )
 
-    monkeypatch.setattr(Points, "__call__", by_class)
-    corpus = corpus_of(data, tmp_path, Points())
+    monkeypatch.setattr(CaptionPoints, "__call__", by_class)
+    corpus = corpus_of(data, tmp_path, CaptionPoints())
     opinion = from_captions(corpus)
     assert opinion.shape == (len(corpus.pictures), 3)
     assert (opinion[corpus.picture].argmax(1) == corpus.y).all()
@@ -291,11 +296,13 @@ def test_a_teacher_reads_captions(data, tmp_path, monkeypatch):
 
 
 def test_without_a_text_space_captions_are_left_out_with_a_sentence(data, tmp_path, monkeypatch):
-    def missing(_self: Points, texts: tuple[str, ...]) -> np.ndarray:
+    def missing(_self: CaptionPoints, texts: tuple[str, ...]) -> np.ndarray:
         raise Missing(f"no encoder for {len(texts)} texts; pip install 'rtbci[deep]'")
 
-    monkeypatch.setattr(Points, "__call__", missing)
-    plan = Plan(data, tmp_path, "deep4", "1/0/0", ("sub-02",), settings=replace(QUICK, epochs=1))
+    monkeypatch.setattr(CaptionPoints, "__call__", missing)
+    plan = PretrainingSettings(
+        data, tmp_path, "deep4", "1/0/0", ("sub-02",), settings=replace(QUICK, epochs=1)
+    )
     done = pretrain(plan, silent)
     assert any("captions are left out of training: no encoder" in note for note in done.notes)
     assert load_backbone(tmp_path).dims.text == 0
@@ -313,7 +320,7 @@ def test_the_other_networks_train_through_the_same_loop(model, data, tmp_path):
     pictures = list(dict.fromkeys(name for run in find_runs(data) for name in run.images))
     np.save(soft, np.full((len(pictures), 3), 1 / 3))
     soft.with_suffix(".json").write_text(json.dumps(pictures))
-    plan = Plan(
+    plan = PretrainingSettings(
         data, tmp_path / "out", model, "1/0/0", ("sub-02", "sub-03"), ("sub-03",), text=False,
         teacher=soft if model == "spectrogram-cnn" else None, settings=replace(QUICK, epochs=1),
     )  # fmt: skip
@@ -325,7 +332,7 @@ def test_the_other_networks_train_through_the_same_loop(model, data, tmp_path):
 
 def test_a_subject_who_is_not_there_is_named(data, tmp_path):
     with pytest.raises(BadInput, match=r"no subject sub-77 in .*; it has sub-02, sub-03, sub-05"):
-        pretrain(Plan(data, tmp_path, leave_out=("sub-77",)), silent)
+        pretrain(PretrainingSettings(data, tmp_path, leave_out=("sub-77",)), silent)
 
 
 @pytest.mark.usefixtures("done")

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calibration.pretraining import Plan, pretrain
+from calibration.pretraining import PretrainingSettings, pretrain
 from calibration.pretraining.corpus import collect
-from calibration.pretraining.loop import Settings
+from calibration.pretraining.loop import TrainingSettings
 from calibration.pretraining.origin import speaking_of
 from rtbci import cli
 from rtbci.errors import BadInput
@@ -115,7 +115,9 @@ def test_what_speaks_of_a_run_is_found_by_its_name(tmp_path):
 
 def test_a_run_that_was_begun_does_not_go_on_with_other_labels(data, tmp_path, capsys):
     out = tmp_path / "out"
-    plan = Plan(data, out, sessions="1/1/0", text=False, settings=Settings(epochs=1, batch=32))
+    plan = PretrainingSettings(
+        data, out, sessions="1/1/0", text=False, settings=TrainingSettings(epochs=1, batch=32)
+    )
     pretrain(plan, silent)
     words = ["pretrain", "--data", str(data), "--out", str(out), "--sessions", "1/1/0",
              "--no-text", "--batch", "32", "--epochs", "1", "--json"]  # fmt: skip
@@ -135,15 +137,15 @@ def test_a_run_that_was_begun_does_not_go_on_with_other_labels(data, tmp_path, c
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"settings": Settings(epochs=1, batch=16)}, "other options, and"),
+        ({"settings": TrainingSettings(epochs=1, batch=16)}, "other options, and"),
         ({"subjects": ("sub-02",)}, "other people or sessions, signals"),
         ({"sessions": "1/0/1"}, "other people or sessions, and"),
     ],
     ids=["settings", "subjects", "sessions"],
 )
 def test_what_else_is_other_is_named(whole, tmp_path, change, said):
-    plan = Plan(whole, tmp_path, sessions="1/1/0", text=False,
-                settings=Settings(epochs=1, batch=32))  # fmt: skip
+    plan = PretrainingSettings(whole, tmp_path, sessions="1/1/0", text=False,
+                settings=TrainingSettings(epochs=1, batch=32))  # fmt: skip
     pretrain(plan, silent)
     with pytest.raises(BadInput, match=said):
         pretrain(replace(plan, **change), silent)

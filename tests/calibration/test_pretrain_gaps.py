@@ -10,8 +10,8 @@ import torch
 from calibration.pretraining import load_backbone
 from calibration.pretraining.batches import Augmentation, Batches
 from calibration.pretraining.corpus import Corpus, collect
-from calibration.pretraining.folder import Backbone, save_backbone
-from calibration.pretraining.loop import Settings, fresh
+from calibration.pretraining.folder import PretrainedBackbone, save_backbone
+from calibration.pretraining.loop import TrainingSettings, fresh
 from calibration.pretraining.losses import Weights, loss
 from calibration.pretraining.split import TRAIN, UNUSED, split
 from calibration.pretraining.teacher import from_captions
@@ -118,7 +118,7 @@ def test_a_session_without_a_signal_is_refused(tmp_path):
 
 def test_an_epoch_whose_loss_is_no_number_is_never_the_best():
     dims = Dims("montagenet", ("Cz", "Pz"), ("a", "b"), ("sub-02",), text=0)
-    state = fresh(build(dims), Settings())
+    state = fresh(build(dims), TrainingSettings())
     assert state.best_epoch == -1
     state.history = [{"validation": v} for v in (np.nan, 2.0, 1.0, np.nan)]
     assert state.best_epoch == 2
@@ -143,7 +143,7 @@ def test_a_backbone_of_another_front_is_refused(tmp_path, monkeypatch):
     dims = Dims("montagenet", ("Cz", "Pz"), ("a", "b"), ("sub-02",), text=0)
     prepared = fit_preparation(np.random.default_rng(0).standard_normal((9, 2, 125)))
     weights = build(dims).state_dict()
-    save_backbone(Backbone(dims, weights, {"sub-02": prepared}, {"runs": []}), tmp_path)
+    save_backbone(PretrainedBackbone(dims, weights, {"sub-02": prepared}, {"runs": []}), tmp_path)
     assert load_backbone(tmp_path).dims == dims
     entry = replace(network("montagenet"), band=(0.5, 30.0))
     monkeypatch.setitem(NETWORKS, "montagenet", entry)

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calibration.pretraining import Plan, pretrain
-from calibration.pretraining.loop import Settings
+from calibration.pretraining import PretrainingSettings, pretrain
+from calibration.pretraining.loop import TrainingSettings
 from rtbci import cli
 from rtbci.errors import InUse
 from rtbci.session.folder import Lock
@@ -41,7 +41,9 @@ def test_two_at_once_do_not_share_a_folder(data, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     lock = Lock(out / "pretrain.lock")
-    plan = Plan(data, out, sessions="1/1/0", text=False, settings=Settings(epochs=1, batch=32))
+    plan = PretrainingSettings(
+        data, out, sessions="1/1/0", text=False, settings=TrainingSettings(epochs=1, batch=32)
+    )
     with pytest.raises(InUse, match="wait for it, or choose another folder"):
         pretrain(plan, silent)
     lock.close()

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from calibration.fitting import training
-from calibration.fitting.training import Plan, Result, calibrate
+from calibration.fitting.training import CalibrationSettings, Result, calibrate
 from rtbci.decoding.bundle import Bundle
-from rtbci.decoding.offline import Tally, replay
+from rtbci.decoding.offline import RunCounts, replay
 from rtbci.decoding.shifts import told
 from rtbci.errors import NoUsableSignal
 from rtbci.formats import read
@@ -73,7 +73,7 @@ def one(eeg: Path, pattern: str) -> Path:
 
 def auc(bundle: Bundle, paths: list[Path]) -> float:
     """Of every event of these recordings, decoded as if live."""
-    tally = Tally()
+    tally = RunCounts()
     decisions = [d for path in paths for d in replay(opened(path), bundle, tally)]
     shown = sum(m.label in bundle.labels for path in paths for m in opened(path).markers)
     assert len(decisions) > 0.97 * shown  # those at the very end are cut short; none is dropped
@@ -85,7 +85,7 @@ def auc(bundle: Bundle, paths: list[Path]) -> float:
     return auc_interval(true, p)[0]
 
 
-def quick(paths: list[Path], plan: Plan) -> Bundle:
+def quick(paths: list[Path], plan: CalibrationSettings) -> Bundle:
     """Calibration without its test blocks, whose figures are not looked at here."""
 
     def no_blocks(trials, _blocks, _recipe, plan, _progress):
@@ -98,7 +98,7 @@ def quick(paths: list[Path], plan: Plan) -> Bundle:
     return result.bundle
 
 
-def calibrated(paths: list[Path], plan: Plan) -> Result:
+def calibrated(paths: list[Path], plan: CalibrationSettings) -> Result:
     """A calibration that leaves out what cannot be used."""
     return calibrate([opened(path) for path in paths], plan, nothing, permute=False)
 
@@ -121,7 +121,7 @@ def rows(eeg) -> dict[str, float]:
         train, test = split(eeg, name)
         assert train
         assert test
-        found[name] = auc(quick(train, Plan("sub-00", labels)), test)
+        found[name] = auc(quick(train, CalibrationSettings("sub-00", labels)), test)
     return found
 
 
@@ -147,15 +147,15 @@ def test_the_calibration_curve_is_the_one_that_was_measured(eeg):
         values = []
         for dataset, labels, where in CURVES:
             paths = usable(eeg, dataset, where)
-            values.append(auc(quick(paths[:n], Plan("sub-00", labels)), paths[-1:]))
+            values.append(auc(quick(paths[:n], CalibrationSettings("sub-00", labels)), paths[-1:]))
         found[n] = float(np.mean(values))
         print(f"{2 * n} min: AUC {found[n]:.3f}, measured {CURVE[n]:.3f}")
     for n, expected in CURVE.items():
         assert found[n] == pytest.approx(expected, abs=0.02), n
 
 
-FLICKER = Plan("sub-00", {"1": "30Hz", "2": "20Hz"}, window=(0.15, 3.0), band=(6.0, 55.0),
-               frequencies=(30.0, 20.0), reject=None)  # fmt: skip
+FLICKER = CalibrationSettings("sub-00", {"1": "30Hz", "2": "20Hz"}, window=(0.15, 3.0),
+               band=(6.0, 55.0), frequencies=(30.0, 20.0), reject=None)  # fmt: skip
 
 
 @pytest.mark.slow
@@ -176,8 +176,8 @@ def test_flicker_of_a_headset_is_decoded(eeg):
 )
 def test_movements_are_decoded_with_a_whole_cap(eeg, train, test, classes, least):
     runs = {run: eeg / f"eegmmi/S001/S001R{run:02d}.edf" for run in (*train, *test)}
-    plan = Plan("sub-00", dict(zip(("T1", "T2"), classes, strict=True)), window=(0.5, 3.5),
-                band=(8.0, 30.0), reject=None)  # fmt: skip
+    plan = CalibrationSettings("sub-00", dict(zip(("T1", "T2"), classes, strict=True)),
+                window=(0.5, 3.5), band=(8.0, 30.0), reject=None)  # fmt: skip
     bundle = quick([runs[run] for run in train], plan)
     assert len(bundle.recipe.channels) == 64
     value = auc(bundle, [runs[run] for run in test])
@@ -189,14 +189,14 @@ def test_movements_are_decoded_with_a_whole_cap(eeg, train, test, classes, least
 def test_the_same_through_calibration_with_its_test_blocks(eeg, rows):
     paths = usable(eeg, "N170", "2/1")
     n = math.ceil(len(paths) / 2)
-    result = calibrated(paths[:n], Plan("sub-00", HOUSE))
+    result = calibrated(paths[:n], CalibrationSettings("sub-00", HOUSE))
     assert auc(result.bundle, paths[n:]) == pytest.approx(rows["N170 2/1"], abs=1e-9)
 
 
 # Defects: refused by name in calibration, never a class in replay
 
 
-def refusal(paths: list[Path], plan: Plan) -> str:
+def refusal(paths: list[Path], plan: CalibrationSettings) -> str:
     """The sentence with which calibration refuses."""
     with pytest.raises(NoUsableSignal) as caught:
         calibrate([opened(path) for path in paths], plan, nothing, permute=False)
@@ -210,7 +210,7 @@ def test_a_recording_copied_into_another_session_is_used_once(eeg, tmp_path):
     path = one(eeg, "N170/subject3/session2/*19.38.10.csv")
     copy = tmp_path / path.name
     copy.write_bytes(path.read_bytes())
-    result = calibrated([path, copy], Plan("sub-00", HOUSE))
+    result = calibrated([path, copy], CalibrationSettings("sub-00", HOUSE))
     (refused,) = result.refused
     assert refused.file == str(copy)
     assert refused.reason == f"is byte for byte the same file as {path}"
@@ -226,14 +226,14 @@ def test_a_recording_copied_into_another_session_is_used_once(eeg, tmp_path):
     ],
 )
 def test_almost_no_markers_are_refused_with_their_number(eeg, pattern, count):
-    sentence = refusal([one(eeg, pattern)], Plan("sub-00", HOUSE))
+    sentence = refusal([one(eeg, pattern)], CalibrationSettings("sub-00", HOUSE))
     assert f"has almost no markers: {count}, at least" in sentence
 
 
 def test_28_markers_are_flagged_and_never_get_go(eeg):
     recording = opened(one(eeg, "N170/subject10/session1/*15.06*"))
     assert any("markers" in note for note in recording.provenance.notes)
-    result = calibrate([recording], Plan("sub-00", HOUSE), nothing)
+    result = calibrate([recording], CalibrationSettings("sub-00", HOUSE), nothing)
     assert result.verdict != "GO"
 
 
@@ -247,7 +247,7 @@ def test_28_markers_are_flagged_and_never_get_go(eeg):
     ],
 )
 def test_bad_contact_is_refused_with_its_share(eeg, pattern, percent):
-    sentence = refusal([one(eeg, pattern)], Plan("sub-00", ODDBALL))
+    sentence = refusal([one(eeg, pattern)], CalibrationSettings("sub-00", ODDBALL))
     assert "has bad contact: " in sentence
     share = int(sentence.split("has bad contact: ")[1].split(" ")[0])
     assert share == percent if percent is not None else 15 <= share <= 35
@@ -255,7 +255,7 @@ def test_bad_contact_is_refused_with_its_share(eeg, pattern, percent):
 
 def test_recordings_with_bad_contact_are_left_out_and_the_others_used(eeg):
     paths = sorted((eeg / "muse/visual/P300/subject5/session1").glob("*.csv"))
-    result = calibrated(paths, Plan("sub-00", ODDBALL))
+    result = calibrated(paths, CalibrationSettings("sub-00", ODDBALL))
     assert [each.file for each in result.refused] == [str(path) for path in paths[3:]]
     assert all("bad contact" in each.reason for each in result.refused)
 
@@ -270,7 +270,7 @@ def spoilt(eeg: Path) -> list[Path]:
 
 
 def test_a_signal_replaced_by_a_line_is_refused_with_the_electrode(eeg):
-    plan = Plan(**{**FLICKER.__dict__, "channels": WITH_AUX})
+    plan = CalibrationSettings(**{**FLICKER.__dict__, "channels": WITH_AUX})
     named = {}
     for path in spoilt(eeg):
         result_or_reason: str | None
@@ -293,7 +293,7 @@ def test_a_signal_replaced_by_a_line_is_refused_with_the_electrode(eeg):
 
 
 def test_a_strong_answer_to_flicker_is_not_taken_for_a_line(eeg):
-    plan = Plan(**{**FLICKER.__dict__, "channels": WITH_AUX})
+    plan = CalibrationSettings(**{**FLICKER.__dict__, "channels": WITH_AUX})
     paths = [*usable(eeg, "SSVEP", "1/1"), *(eeg / "muse/visual/SSVEP").glob("subject3/session3/*")]
     for path in paths:
         assert calibrated([path], plan).refused == []
@@ -301,9 +301,9 @@ def test_a_strong_answer_to_flicker_is_not_taken_for_a_line(eeg):
 
 def test_replay_answers_a_line_with_no_reliable_signal_and_never_a_class(eeg):
     first, *_ = usable(eeg, "SSVEP", "1/1")
-    bundle = quick([first], Plan(**{**FLICKER.__dict__, "channels": WITH_AUX}))
+    bundle = quick([first], CalibrationSettings(**{**FLICKER.__dict__, "channels": WITH_AUX}))
     for path in spoilt(eeg)[:3]:
-        tally = Tally()
+        tally = RunCounts()
         decisions: list[Decision] = list(replay(opened(path), bundle, tally))
         assert len(decisions) >= 15
         for decision in decisions:
@@ -319,8 +319,8 @@ def test_replay_answers_a_line_with_no_reliable_signal_and_never_a_class(eeg):
 
 def test_a_change_of_latency_is_estimated_gated_and_told(eeg):
     train = usable(eeg, "N170", "3/1")
-    bundle = quick(train, Plan("sub-00", HOUSE))
-    tally = Tally()
+    bundle = quick(train, CalibrationSettings("sub-00", HOUSE))
+    tally = RunCounts()
     flags: list[list[str]] = []
     for path in usable(eeg, "N170", "3/2"):
         decisions = list(replay(opened(path), bundle, tally))
@@ -338,6 +338,6 @@ def test_a_change_of_latency_is_estimated_gated_and_told(eeg):
 def test_a_stable_session_is_not_shifted(eeg, dataset, labels, where):
     paths = usable(eeg, dataset, where)
     n = math.ceil(len(paths) / 2)
-    bundle = quick(paths[:n], Plan("sub-00", labels))
-    decisions = [d for path in paths[n:] for d in replay(opened(path), bundle, Tally())]
+    bundle = quick(paths[:n], CalibrationSettings("sub-00", labels))
+    decisions = [d for path in paths[n:] for d in replay(opened(path), bundle, RunCounts())]
     assert not any(flag.startswith("lag ") for d in decisions for flag in d.flags)

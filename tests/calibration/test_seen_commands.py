@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from calibration.pretraining.loop import Settings
+from calibration.pretraining.loop import TrainingSettings
 from rtbci import cli
 from sims import dataset
 
@@ -41,11 +41,14 @@ def bundles(data, tmp_path_factory) -> Path:
 def backbone(data, tmp_path_factory) -> Path:
     """It has learnt from the first two sessions."""
     pytest.importorskip("torch")
-    from calibration.pretraining import Plan, pretrain
+    from calibration.pretraining import PretrainingSettings, pretrain
 
     out = tmp_path_factory.mktemp("model")
-    settings = Settings(epochs=1)
-    pretrain(Plan(data, out, sessions="2/0/1", text=False, settings=settings), lambda *_: None)
+    settings = TrainingSettings(epochs=1)
+    pretrain(
+        PretrainingSettings(data, out, sessions="2/0/1", text=False, settings=settings),
+        lambda *_: None,
+    )
     return out
 
 

@@ -10,12 +10,12 @@ import pytest
 from calibration.fitting import finetuning, stacking
 from calibration.fitting.gradient_tuning import tuned_model
 from calibration.fitting.nested import inner_logits
-from calibration.fitting.settings import Plan, plan_recipe
+from calibration.fitting.settings import CalibrationSettings, plan_recipe
 from calibration.fitting.training import calibrate, fit
 from calibration.fitting.trials import collect
-from calibration.pretraining import Plan as Pretraining
+from calibration.pretraining import PretrainingSettings as Pretraining
 from calibration.pretraining import load_backbone, pretrain
-from calibration.pretraining.loop import Settings
+from calibration.pretraining.loop import TrainingSettings
 from rtbci import cli
 from rtbci.decoding.bundle import Bundle, load_bundle
 from rtbci.decoding.decoders.evoked import STREAMS
@@ -23,9 +23,9 @@ from rtbci.decoding.decoders.montagenet import MontageNet
 from rtbci.decoding.decoders.scaling import fit_preparation
 from rtbci.decoding.decoders.stacked import StackedDecoder
 from rtbci.decoding.decoders.updated import UpdatedDecoder
-from rtbci.decoding.offline import Tally, replay
+from rtbci.decoding.offline import RunCounts, replay
 from rtbci.decoding.pipeline import Pipeline
-from rtbci.decoding.scorer import Judge
+from rtbci.decoding.scorer import Scorer
 from rtbci.errors import BadBundle, BadInput, NoUsableSignal
 from rtbci.formats import read
 from rtbci.formats.dataset import find_runs
@@ -55,7 +55,7 @@ def data(tmp_path_factory) -> Path:
 def folder(data, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("backbone")
     pretrain(Pretraining(data, out, sessions="2/0/0", leave_out=(NEW,), text=False,
-                         settings=Settings(epochs=12, batch=32)), silent)  # fmt: skip
+                         settings=TrainingSettings(epochs=12, batch=32)), silent)  # fmt: skip
     return out
 
 
@@ -67,7 +67,7 @@ def days(data):
 @pytest.fixture(scope="module")
 def cut(folder, days):
     """Plan, recipe, trials of the first day, and the decoder that was fitted to them."""
-    plan = Plan(NEW, LABELS, backbone=load_backbone(folder))
+    plan = CalibrationSettings(NEW, LABELS, backbone=load_backbone(folder))
     recipe = plan_recipe(days[:1], plan)
     trials, _, refused = collect(days[:1], recipe, LABELS, CLASSES)
     assert not refused
@@ -77,7 +77,7 @@ def cut(folder, days):
 @pytest.fixture(scope="module")
 def bundle(folder, days, tmp_path_factory):
     """A stacked bundle of the first day, as it comes back from disk."""
-    plan = Plan(NEW, LABELS, backbone=load_backbone(folder))
+    plan = CalibrationSettings(NEW, LABELS, backbone=load_backbone(folder))
     result = calibrate(days[:1], plan, silent, permute=False)
     return load_bundle(result.bundle.save(tmp_path_factory.mktemp("bundles")))
 
@@ -165,7 +165,7 @@ def test_other_peoples_network_tells_classes_of_a_new_person(cut):
 
 def test_streaming_gives_what_the_batch_gives(bundle, days, cut):
     _, recipe, trials, _ = cut
-    judge = Judge(recipe, bundle.decoder, bundle.template, bundle.spare)
+    judge = Scorer(recipe, bundle.decoder, bundle.template, bundle.spare)
     batch = np.array([judge(x, missing=m).logits
                       for x, m in zip(trials.x, trials.missing, strict=True)])  # fmt: skip
     signal = bridge(days[0])
@@ -202,13 +202,13 @@ def test_three_electrodes_of_sixteen_can_go_and_four_cannot(bundle, days):
 def test_an_update_keeps_the_old_decoder_and_follows_the_fresh_trials(bundle, data, tmp_path):
     runs = [each for each in find_runs(data) if (each.subject, each.session) == (NEW, 2)]
     first, second = ([each.recording()] for each in runs)
-    plan = Plan(NEW, dict(bundle.labels), update=bundle)
+    plan = CalibrationSettings(NEW, dict(bundle.labels), update=bundle)
     result = calibrate(first, plan, silent, permute=False)
     updated = load_bundle(result.bundle.save(tmp_path))
     assert isinstance(updated.decoder, UpdatedDecoder)
     assert updated.family == "updated stacked"
     assert updated.decoder.weights[0] > 0
-    plan = Plan(NEW, dict(bundle.labels), update=updated)
+    plan = CalibrationSettings(NEW, dict(bundle.labels), update=updated)
     with pytest.raises(NoUsableSignal, match="60 trials that the bundle was trained on"):
         calibrate(first, plan, silent, permute=False)
     again = calibrate(second, plan, silent, permute=False)
@@ -228,7 +228,7 @@ def test_an_update_refuses_what_would_be_another_decoder(bundle, data, capsys):
     assert cli.main([*base[:2], "07", *base[3:]]) == 2
     assert "is of sub-09, not of" in capsys.readouterr().err
     with pytest.raises(BadInput, match="an update keeps the classes"):
-        plan_recipe([read(Path(fresh))], Plan(NEW, {"bird": "bird"}, update=bundle))
+        plan_recipe([read(Path(fresh))], CalibrationSettings(NEW, {"bird": "bird"}, update=bundle))
 
 
 @pytest.mark.parametrize("align", [False, True])
@@ -243,7 +243,7 @@ def test_an_update_loads_its_bundle_once_and_keeps_its_alignment(
         loaded.append(path)
         return load_bundle(path)
 
-    def see(_recordings: object, plan: Plan, _progress: object) -> None:
+    def see(_recordings: object, plan: CalibrationSettings, _progress: object) -> None:
         plans.append(plan)
         raise BadInput("that is enough")
 
@@ -315,8 +315,8 @@ def test_a_class_that_a_block_lacks_does_not_stop_tuning_by_gradient(cut):
 def test_another_network_is_stacked_saved_and_decodes_as_before(data, days, tmp_path):
     out = tmp_path / "backbone"
     pretrain(Pretraining(data, out, model="eegnet", sessions="2/0/0", leave_out=(NEW,), text=False,
-                         settings=Settings(epochs=3, batch=32)), silent)  # fmt: skip
-    plan = Plan(NEW, LABELS, backbone=load_backbone(out))
+                         settings=TrainingSettings(epochs=3, batch=32)), silent)  # fmt: skip
+    plan = CalibrationSettings(NEW, LABELS, backbone=load_backbone(out))
     recipe = plan_recipe(days[:1], plan)
     trials, *_ = collect(days[:1], recipe, LABELS, CLASSES)
     fitted = fit(trials, np.flatnonzero(trials.kept), recipe, plan)
@@ -333,7 +333,7 @@ def test_another_montage_and_an_electrode_without_a_place_are_mounted(folder, da
     fewer = days[0].pick(names)
     info = replace(fewer.info, channels=(*names[:-1], "EXG1"))
     fewer = replace(fewer, info=info)
-    plan = Plan(NEW, LABELS, backbone=load_backbone(folder), reject=300.0)
+    plan = CalibrationSettings(NEW, LABELS, backbone=load_backbone(folder), reject=300.0)
     recipe = plan_recipe([fewer], plan)
     trials, _, refused = collect([fewer], recipe, LABELS, CLASSES)
     assert not refused
@@ -352,13 +352,17 @@ def test_an_update_follows_responses_that_come_later_than_last_week():
         return replace(made, markers=tuple(replace(m, index=m.index - by) for m in made.markers))
 
     labels = {"1": "a", "2": "b"}
-    old = calibrate([week(1, 0), week(2, 0)], Plan(NEW, labels), silent, permute=False).bundle
+    old = calibrate(
+        [week(1, 0), week(2, 0)], CalibrationSettings(NEW, labels), silent, permute=False
+    ).bundle
     right = {}
     for late_ms in (0, 80):
-        plan = Plan(NEW, labels, update=old)
+        plan = CalibrationSettings(NEW, labels, update=old)
         updated = calibrate([week(41, late_ms)], plan, silent, permute=False)
         assert [each["lag_ms"] for each in updated.latency] == [pytest.approx(late_ms, abs=17)]
-        decisions = list(replay(week(61, late_ms), updated.bundle, Tally()))[40:]  # gate has found
+        decisions = list(replay(week(61, late_ms), updated.bundle, RunCounts()))[
+            40:
+        ]  # gate has found
         right[late_ms] = np.mean([each.label == each.true for each in decisions])
     assert right[0] > 0.8
     assert right[80] >= right[0] - 0.05  # was .61: fresh trials had been learnt where they came

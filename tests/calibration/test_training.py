@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from calibration.fitting import evoked, oscillation, permutation, training
-from calibration.fitting.training import Plan, Result, calibrate, plan_recipe
+from calibration.fitting.training import CalibrationSettings, Result, calibrate, plan_recipe
 from calibration.fitting.trials import Trials, collect
 from calibration.fitting.validation import fit_temperature, outer_parts, time_blocks
 from rtbci.decoding.pipeline import Pipeline
@@ -21,9 +21,11 @@ from rtbci.types import Gap, Marker, Provenance
 from sims.generate import generate
 
 LABELS = {"1": "house", "2": "face"}
-EVOKED = Plan("sub-01", LABELS)
-RHYTHM = Plan("sub-01", LABELS, window=(0.2, 2.2), band=(8.0, 30.0), reject=None)
-FLICKER = Plan("sub-01", LABELS, window=(0.2, 2.2), frequencies=(20.0, 15.0), reject=None)
+EVOKED = CalibrationSettings("sub-01", LABELS)
+RHYTHM = CalibrationSettings("sub-01", LABELS, window=(0.2, 2.2), band=(8.0, 30.0), reject=None)
+FLICKER = CalibrationSettings(
+    "sub-01", LABELS, window=(0.2, 2.2), frequencies=(20.0, 15.0), reject=None
+)
 
 
 def nothing(_stage: str, _done: int, _of: int) -> None:
@@ -75,12 +77,16 @@ def relabel(recording: Recording, labels: list[str]) -> Recording:
     return replace(recording, markers=markers)
 
 
-def run(*recordings: Recording, plan: Plan = EVOKED, permute: bool = False) -> Result:
+def run(
+    *recordings: Recording, plan: CalibrationSettings = EVOKED, permute: bool = False
+) -> Result:
     """A calibration."""
     return calibrate(list(recordings), plan, nothing, permute=permute)
 
 
-def trials_of(recordings: list[Recording], plan: Plan) -> tuple[Trials, training.Recipe]:
+def trials_of(
+    recordings: list[Recording], plan: CalibrationSettings
+) -> tuple[Trials, training.Recipe]:
     """Whole trials, and the recipe that cut them."""
     recipe = plan_recipe(recordings, plan)
     trials, _, refused = collect(recordings, recipe, plan.labels, plan.classes, plan.frequencies)
@@ -406,19 +412,19 @@ def test_the_mains_is_notched_only_where_it_reaches_into_the_band():
     assert plan_recipe([humming], replace(EVOKED, line=60.0)).line == 60.0
 
 
-WRONG: dict[str, tuple[Plan, str]] = {
-    "one class": (Plan("s", {"1": "house"}), "names 1 class; a decoder needs two"),
-    "two markers of one class": (Plan("s", {"1": "a", "2": "a"}), "names 1 class"),
+WRONG: dict[str, tuple[CalibrationSettings, str]] = {
+    "one class": (CalibrationSettings("s", {"1": "house"}), "names 1 class; a decoder needs two"),
+    "two markers of one class": (CalibrationSettings("s", {"1": "a", "2": "a"}), "names 1 class"),
     "a frequency too few": (
-        Plan("s", LABELS, frequencies=(20.0,)),
+        CalibrationSettings("s", LABELS, frequencies=(20.0,)),
         r"1 frequency for 2 classes \(house, face\); give one for each",
     ),
     "frequencies of responses": (
-        Plan("s", LABELS, frequencies=(20.0, 15.0), paradigm="evoked"),
+        CalibrationSettings("s", LABELS, frequencies=(20.0, 15.0), paradigm="evoked"),
         "--frequencies belong to --paradigm oscillation",
     ),
     "a frequency outside the band": (
-        Plan("s", LABELS, frequencies=(20.0, 15.0), band=(18.0, 40.0)),
+        CalibrationSettings("s", LABELS, frequencies=(20.0, 15.0), band=(18.0, 40.0)),
         "frequency 15 Hz lies outside the band 18-40 Hz",
     ),
     "an electrode that is not there": (
@@ -496,7 +502,7 @@ def test_a_clear_response_gets_go(monkeypatch):
 def test_four_classes_get_go_as_well(monkeypatch):
     monkeypatch.setattr(permutation, "HEADS", 200)
     classes = ("1", "2", "3", "4")
-    plan = Plan("sub-01", {code: f"c{code}" for code in classes})
+    plan = CalibrationSettings("sub-01", {code: f"c{code}" for code in classes})
     result = run(made(1, classes=classes, channels=8, n_trials=100), plan=plan, permute=True)
     assert result.scores is not None
     assert (result.verdict, result.scores.chance) == ("GO", 0.25)
@@ -538,7 +544,7 @@ def test_the_same_recordings_give_the_same_bundle():
 
 
 def test_two_markers_may_mean_one_class():
-    plan = Plan("sub-01", {"1": "picture", "2": "picture", "3": "word"})
+    plan = CalibrationSettings("sub-01", {"1": "picture", "2": "picture", "3": "word"})
     recording = made(1, classes=("1", "2", "3"))
     result = run(recording, plan=plan)
     assert result.trials == {"picture": 40, "word": 20}

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calibration.fitting.training import Plan, calibrate
+from calibration.fitting.training import CalibrationSettings, calibrate
 from calibration.fitting.trials import Trials, cut
 from rtbci.decoding import recentering
 from rtbci.decoding.bundle import Bundle
-from rtbci.decoding.recentering import Alignment, between, covariances, reference
-from rtbci.decoding.scorer import Judge, decoder_input
+from rtbci.decoding.recentering import Recentering, between, covariances, reference
+from rtbci.decoding.scorer import Scorer, decoder_input
 from rtbci.signal.recording import Recording
 from rtbci.statistics.scores import auc_interval
 from rtbci.types import Array
@@ -33,7 +33,9 @@ def remixed(recording: Recording, mix: Array) -> Recording:
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
     """Trained on two recordings of one session; its gate is not asked here."""
-    found = calibrate([made(1), made(2)], Plan("sub-01", LABELS), lambda *_: None, permute=False)
+    found = calibrate(
+        [made(1), made(2)], CalibrationSettings("sub-01", LABELS), lambda *_: None, permute=False
+    )
     return replace(found.bundle, template=None)
 
 
@@ -56,7 +58,7 @@ def inputs(trials: Trials, bundle: Bundle) -> Array:
 def auc(recording: Recording, bundle: Bundle, then: Array | None) -> float:
     """Of all trials, decoded one after the other."""
     trials = windows(recording, bundle)
-    judge = Judge(bundle.recipe, bundle.decoder, None, then=then)
+    judge = Scorer(bundle.recipe, bundle.decoder, None, then=then)
     logits = np.array([judge(x).logits for x in trials.x])
     return auc_interval(trials.y, logits)[0]
 
@@ -101,7 +103,7 @@ def test_a_share_of_the_way_is_a_power_of_the_map():
 
 
 def test_before_evidence_it_is_the_identity(bundle, then):
-    follower = Alignment(then)
+    follower = Recentering(then)
     x = inputs(windows(made(3, 20), bundle), bundle)
     for trial in x[: recentering.EVERY - 1]:
         assert follower.apply(trial) is trial
@@ -111,7 +113,7 @@ def test_before_evidence_it_is_the_identity(bundle, then):
 
 
 def test_what_is_not_all_there_teaches_nothing(then):
-    follower = Alignment(then)
+    follower = Recentering(then)
     for _ in range(20):
         follower.after(np.full((2, CHANNELS, 50), np.nan))
     assert follower.apply(then) is then
@@ -141,33 +143,33 @@ def test_a_stable_session_loses_no_more_than_noise(bundle, then):
 
 def test_a_trial_changes_nothing_before_its_decision_is_out(bundle, then):
     trials = windows(made(10, 60), bundle)
-    judge = Judge(bundle.recipe, bundle.decoder, None, then=then)
+    judge = Scorer(bundle.recipe, bundle.decoder, None, then=then)
     whole = [judge(x).logits for x in trials.x]
-    judge = Judge(bundle.recipe, bundle.decoder, None, then=then)
+    judge = Scorer(bundle.recipe, bundle.decoder, None, then=then)
     first = [judge(x).logits for x in trials.x[:40]]
     again = judge(trials.x[41]).logits  # another trial in the place of the fortieth
     assert np.array_equal(whole[:40], first)
     assert not np.array_equal(again, whole[40])
-    plain = Judge(bundle.recipe, bundle.decoder, None)
+    plain = Scorer(bundle.recipe, bundle.decoder, None)
     assert np.array_equal(whole[0], plain(trials.x[0]).logits)
 
 
 def test_sliding_windows_are_aligned_and_teach_nothing(bundle, then):
     recipe, trials = bundle.recipe, windows(made(11, 40), bundle)
-    one, other = (Judge(recipe, bundle.decoder, None, then=then) for _ in range(2))
+    one, other = (Scorer(recipe, bundle.decoder, None, then=then) for _ in range(2))
     before = recipe.unlocked_first - recipe.first
     width = recipe.samples(recipe.window[1]) - recipe.unlocked_first
     pieces = [x[..., before : before + width] for x in trials.x]
     for x, piece in zip(trials.x, pieces, strict=True):
         other(piece, locked=False)
         assert np.array_equal(one(x).logits, other(x).logits)
-    unaligned = Judge(recipe, bundle.decoder, None)(pieces[-1], locked=False).logits
+    unaligned = Scorer(recipe, bundle.decoder, None)(pieces[-1], locked=False).logits
     assert not np.allclose(other(pieces[-1], locked=False).logits, unaligned)
 
 
 def test_trials_beyond_the_limit_teach_nothing(bundle, then):
     trials = windows(made(12, 40), bundle)
-    one, other = (Judge(bundle.recipe, bundle.decoder, None, then=then) for _ in range(2))
+    one, other = (Scorer(bundle.recipe, bundle.decoder, None, then=then) for _ in range(2))
     for x in trials.x[:30]:
         one(x)
         other(x)

@@ -10,9 +10,9 @@ import pytest
 
 from rtbci import cli
 from rtbci.bench import live, offline
-from rtbci.bench.live import Child, Turn
-from rtbci.bench.offline import Figure
-from rtbci.bench.receivers import Tape
+from rtbci.bench.live import BenchProcess, Turn
+from rtbci.bench.offline import BenchResult
+from rtbci.bench.receivers import LatencyTape
 from rtbci.commands import bench
 from rtbci.decoding.bundle import load_bundle
 from rtbci.decoding.pipeline import Pipeline
@@ -25,11 +25,11 @@ from rtbci.formats import read
     [(49, True, False), (50, True, True), (50, False, True), (51, False, False)],
 )
 def test_a_bound_is_the_least_or_the_most(figure, at_least, ok):
-    assert Figure("a", "b", figure, "s", 50, at_least).ok is ok
+    assert BenchResult("a", "b", figure, "s", 50, at_least).ok is ok
 
 
 def test_without_a_bound_there_is_no_verdict():
-    assert Figure("a", "b", 1, "s").ok is None
+    assert BenchResult("a", "b", 1, "s").ok is None
 
 
 @pytest.mark.slow
@@ -95,7 +95,7 @@ def test_without_the_other_its_lines_say_how_to_get_it():
 
 def test_the_tape_counts_what_the_stamps_tell_and_nobody_saw():
     now = [0.0]
-    tape = Tape(1.0, lambda: now[0])
+    tape = LatencyTape(1.0, lambda: now[0])
     going = True
     for chunk in range(1, 1000):
         now[0] = 0.02 * chunk
@@ -109,7 +109,7 @@ def test_the_tape_counts_what_the_stamps_tell_and_nobody_saw():
 
 def test_a_receiver_that_dies_is_named_with_what_it_said():
     words = [sys.executable, "-c", "import sys; sys.exit('no such bus')"]
-    with Child("pylsl", words, dict(os.environ)) as child:  # noqa: SIM117
+    with BenchProcess("pylsl", words, dict(os.environ)) as child:  # noqa: SIM117
         with pytest.raises(Missing, match="pylsl gave no answer and said: no such bus"):
             child.answer(20.0)
 

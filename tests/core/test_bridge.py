@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calibration.fitting.training import Plan, calibrate, plan_recipe
+from calibration.fitting.training import CalibrationSettings, calibrate, plan_recipe
 from rtbci.decoding.pipeline import Pipeline
 from rtbci.decoding.scorer import within
 from rtbci.errors import BadInput
@@ -173,7 +173,7 @@ def test_a_trial_leaves_no_more_in_the_next_one_than_in_a_continuous_signal():
 
 def accuracies(*recordings: Recording, labels) -> list[float]:
     """Of decoders on blocks of time that they have not seen."""
-    plan = Plan("sub-01", {name: name for name in labels}, window=(0.1, 0.5))
+    plan = CalibrationSettings("sub-01", {name: name for name in labels}, window=(0.1, 0.5))
     found = []
     for each in recordings:
         y, p = calibrate([each], plan, lambda *_: None, permute=False).held_out
@@ -196,15 +196,18 @@ def test_there_is_nothing_to_learn_in_the_bridges_of_noise():
 
 def test_nobody_looks_beyond_what_an_epoch_holds():
     recording = epochs(brown(9, n=20))
-    recipe = plan_recipe([recording], Plan("sub-01", {"a": "a", "b": "b"}))
+    recipe = plan_recipe([recording], CalibrationSettings("sub-01", {"a": "a", "b": "b"}))
     assert (recipe.window, recipe.look, recipe.lag) == ((0.1, 0.5), (0.0, 0.5), 0)
     assert (recipe.streams, recipe.check) == (2, 2)
     assert (recipe.first, recipe.last) == (0, ROWS)
-    assert plan_recipe([bridge(recording)], Plan("sub-01", {"a": "a", "b": "b"})).last == ROWS
+    assert (
+        plan_recipe([bridge(recording)], CalibrationSettings("sub-01", {"a": "a", "b": "b"})).last
+        == ROWS
+    )
     early = tuple(replace(each, index=each.index + 50) for each in recording.markers)
     recording = replace(recording, markers=early)  # epochs from 0.2 s before their marker on
     assert held(recording) == held(bridge(recording)) == (-50, 75)
-    recipe = plan_recipe([recording], Plan("sub-01", {"a": "a", "b": "b"}))
+    recipe = plan_recipe([recording], CalibrationSettings("sub-01", {"a": "a", "b": "b"}))
     assert (recipe.window, recipe.look) == ((0.1, 0.3), (0.0, 0.3))
 
 
@@ -216,13 +219,13 @@ def test_nobody_looks_beyond_what_an_epoch_holds():
     ],
 )
 def test_a_window_outside_the_epochs_is_refused(window, said):
-    plan = Plan("sub-01", {"a": "a", "b": "b"}, window=window)
+    plan = CalibrationSettings("sub-01", {"a": "a", "b": "b"}, window=window)
     with pytest.raises(BadInput, match=said):
         plan_recipe([epochs(brown(10, n=20))], plan)
 
 
 def test_epochs_that_end_before_a_response_are_refused():
-    plan = Plan("sub-01", {"a": "a", "b": "b"})
+    plan = CalibrationSettings("sub-01", {"a": "a", "b": "b"})
     with pytest.raises(BadInput, match=r"hold 0 to 0\.12 s around their marker; a decoder needs"):
         plan_recipe([epochs(brown(11, n=20, size=30))], plan)
 
@@ -230,7 +233,7 @@ def test_epochs_that_end_before_a_response_are_refused():
 def test_decisions_do_not_depend_on_how_the_bridge_is_cut():
     whole = generate(12, n_trials=50, soa=2.0, channels=4)
     signal = bridge(cut(whole))
-    plan = Plan("sub-01", {"1": "a", "2": "b"})
+    plan = CalibrationSettings("sub-01", {"1": "a", "2": "b"})
     bundle = calibrate([signal], plan, lambda *_: None, permute=False).bundle
     found = [Pipeline(bundle, signal.info).run(signal.items(size)) for size in (1000, 7)]
     assert found[0] == found[1]

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save
 
-from calibration.fitting.training import Plan, calibrate
+from calibration.fitting.training import CalibrationSettings, calibrate
 from rtbci.decoding import bundle as module
 from rtbci.decoding.bundle import Bundle, load_bundle, newest_bundle
 from rtbci.decoding.pipeline import Pipeline
@@ -34,7 +34,9 @@ def nothing(_stage: str, _done: int, _of: int) -> None:
 def bundle() -> Bundle:
     """A small bundle with a latency template, not saved."""
     recording = generate(1, n_trials=60, soa=1.0, channels=4)
-    return calibrate([recording], Plan("sub-01", LABELS), nothing, permute=False).bundle
+    return calibrate(
+        [recording], CalibrationSettings("sub-01", LABELS), nothing, permute=False
+    ).bundle
 
 
 @pytest.fixture(scope="module")

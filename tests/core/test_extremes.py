@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rtbci.signal.ring import Ring
-from rtbci.signal.rolling_range import Extremes
+from rtbci.signal.rolling_range import RollingRange
 
 
 @pytest.mark.parametrize("size", [1, 7, 16, 20, 90])
@@ -12,7 +12,7 @@ def test_a_range_is_that_of_all_samples(size):
     rng = np.random.default_rng(size)
     x = rng.normal(size=(700, 2, 3)).astype(np.float32)
     ring = Ring(100, (2, 3))
-    extremes = Extremes(ring, 1, 3)
+    extremes = RollingRange(ring, 1, 3)
     for at in range(0, len(x), size):
         ring.append(x[at : at + size])
         extremes.follow()
@@ -31,7 +31,7 @@ def test_a_range_is_that_of_all_samples(size):
 def test_rows_that_were_skipped_over_are_not_asked_for():
     x = np.arange(1000, dtype=np.float32).reshape(1000, 1, 1)
     ring = Ring(100, (1, 1))
-    extremes = Extremes(ring, 0, 1)
+    extremes = RollingRange(ring, 0, 1)
     ring.append(x)  # the first 900 are never in the ring
     extremes.follow()
     assert extremes.range(905, 1000) == 94

@@ -7,12 +7,12 @@ import pytest
 
 from calibration.fitting import latency_template
 from calibration.fitting.latency_template import FEWEST_TRIALS
-from calibration.fitting.training import Plan, calibrate
+from calibration.fitting.training import CalibrationSettings, calibrate
 from calibration.fitting.trials import Trials, cut
 from rtbci.decoding.bundle import Bundle
 from rtbci.decoding.latency_gate import EVERY, LatencyGate, lagged_bins, lags
 from rtbci.decoding.pipeline import Pipeline
-from rtbci.decoding.scorer import Judge, decoder_input
+from rtbci.decoding.scorer import Scorer, decoder_input
 from rtbci.signal.recording import Recording
 from rtbci.statistics.scores import auc_interval
 from sims.generate import generate
@@ -42,7 +42,9 @@ def later(recording: Recording, seconds: float) -> Recording:
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
     """Trained on two stable recordings."""
-    return calibrate([made(1), made(2)], Plan("sub-01", LABELS), nothing, permute=False).bundle
+    return calibrate(
+        [made(1), made(2)], CalibrationSettings("sub-01", LABELS), nothing, permute=False
+    ).bundle
 
 
 def windows(recording: Recording, bundle: Bundle) -> Trials:
@@ -58,7 +60,7 @@ def gate(bundle: Bundle) -> LatencyGate:
 
 def followed(bundle: Bundle, trials: Trials) -> list[int]:
     """The lag used for each trial, in samples."""
-    judge = Judge(bundle.recipe, bundle.decoder, bundle.template)
+    judge = Scorer(bundle.recipe, bundle.decoder, bundle.template)
     return [judge(x)[1] for x in trials.x]
 
 
@@ -129,7 +131,7 @@ def test_a_trial_is_judged_by_those_before_it_only(bundle):
     assert any(used)
     at = next(number for number, lag in enumerate(used) if lag)
     assert at % EVERY == 0
-    judge = Judge(bundle.recipe, bundle.decoder, bundle.template)
+    judge = Scorer(bundle.recipe, bundle.decoder, bundle.template)
     for x in trials.x[:at]:
         judge(x)
     _, lag, *_ = judge(np.zeros_like(trials.x[at]))  # whatever this trial holds
@@ -161,7 +163,7 @@ def test_trials_beyond_the_limit_and_cut_margins_leave_no_evidence(bundle):
     other.after(margin)
     assert np.array_equal(one._belief, other._belief)
     assert one._kept == other._kept == 30
-    quiet, loud = (Judge(bundle.recipe, bundle.decoder, bundle.template) for _ in range(2))
+    quiet, loud = (Scorer(bundle.recipe, bundle.decoder, bundle.template) for _ in range(2))
     for x in trials.x[:30]:
         quiet(x)
         loud(x)
@@ -178,7 +180,7 @@ def test_trials_beyond_the_limit_and_cut_margins_leave_no_evidence(bundle):
 
 def test_where_the_margin_is_cut_the_window_is_decoded_without_a_shift(bundle):
     trials = windows(later(made(21, n_trials=100), JUMP), bundle)
-    judge, lag = Judge(bundle.recipe, bundle.decoder, bundle.template), 0
+    judge, lag = Scorer(bundle.recipe, bundle.decoder, bundle.template), 0
     for x in trials.x[:-1]:
         _, lag, *_ = judge(x)
     assert lag > 0
@@ -302,7 +304,7 @@ class Mirror:
 def test_every_decoder_gets_the_same_shifted_windows(bundle):
     trials = windows(later(made(16, n_trials=100), JUMP), bundle)
     mirror = Mirror(bundle.decoder.classes)
-    judge = Judge(bundle.recipe, mirror, bundle.template)
+    judge = Scorer(bundle.recipe, mirror, bundle.template)
     used = [judge(x).lag for x in trials.x]
     assert used == followed(bundle, trials)
     assert set(used) > {0}
@@ -374,7 +376,7 @@ def test_noise_covariance_is_that_of_stationary_noise_and_can_be_inverted():
 
 def test_every_calibration_recording_is_aligned_to_the_last_one():
     stable, late = made(1), later(made(3), JUMP)
-    plan = Plan("sub-01", LABELS)
+    plan = CalibrationSettings("sub-01", LABELS)
     found = calibrate([late, stable, made(2)], plan, nothing, permute=False).latency
     assert [each["file"] for each in found] == [
         f"sim-01 (simulated, seed {seed})" for seed in (3, 1, 2)
@@ -385,11 +387,11 @@ def test_every_calibration_recording_is_aligned_to_the_last_one():
 
 
 def test_alignment_helps_a_decoder_whose_recordings_disagree(bundle):
-    plan = Plan("sub-01", LABELS)
+    plan = CalibrationSettings("sub-01", LABELS)
     mixed = calibrate([later(made(1), 2 * JUMP), made(2)], plan, nothing, permute=False).bundle
     test = made(25, n_trials=120)
     trials = windows(test, bundle)
     for each, least in ((bundle, 0.9), (mixed, 0.85)):
-        judge = Judge(each.recipe, each.decoder, each.template)
+        judge = Scorer(each.recipe, each.decoder, each.template)
         logits = np.array([judge(x)[0] for x in trials.x])
         assert auc_interval(trials.y, logits)[0] > least

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import rtbci
-from calibration.fitting.training import Plan, calibrate
+from calibration.fitting.training import CalibrationSettings, calibrate
 from rtbci.recorder.xdf_writer import write_recording
 from sims.generate import generate
 
@@ -33,7 +33,7 @@ def folder(tmp_path_factory) -> Path:
     """A folder with the recording and the bundle that the example names."""
     folder = tmp_path_factory.mktemp("notebook")
     names = dict(re.findall(r'(load_bundle|read)\("([^"]+)"\)', example()))
-    plan = Plan("sub-01", LABELS)
+    plan = CalibrationSettings("sub-01", LABELS)
     result = calibrate([generate(1, n_trials=60, soa=1.0, channels=4)], plan, nothing,
                        permute=False)  # fmt: skip
     result.bundle.save(folder / names["load_bundle"])

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calibration.fitting.training import Plan, calibrate
+from calibration.fitting.training import CalibrationSettings, calibrate
 from rtbci.decoding.bundle import Bundle
 from rtbci.decoding.pipeline import Pipeline
 from rtbci.formats import read
@@ -27,7 +27,9 @@ def nothing(_stage: str, _done: int, _of: int) -> None:
 
 def trained(recordings: list[Recording], labels: dict[str, str]) -> Bundle:
     """A bundle of these recordings."""
-    return calibrate(recordings, Plan("sub-01", labels), nothing, permute=False).bundle
+    return calibrate(
+        recordings, CalibrationSettings("sub-01", labels), nothing, permute=False
+    ).bundle
 
 
 @pytest.fixture(scope="module")

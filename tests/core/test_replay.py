@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score
 
-from calibration.fitting.training import Plan, calibrate
+from calibration.fitting.training import CalibrationSettings, calibrate
 from rtbci import cli
 from rtbci.commands.replay import guess_labels
 from rtbci.decoding.offline import speed_reached
@@ -55,7 +55,7 @@ def folder(tmp_path_factory) -> Path:
     from rtbci.formats import read
 
     recording = read(folder / "sub-07_run-1.xdf")
-    result = calibrate([recording], Plan("sub-07", LABELS), nothing, permute=False)
+    result = calibrate([recording], CalibrationSettings("sub-07", LABELS), nothing, permute=False)
     result.bundle.save(folder / "trained")
     return folder
 

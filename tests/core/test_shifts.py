@@ -2,10 +2,10 @@
 
 import pytest
 
-from calibration.fitting.training import Plan, calibrate
+from calibration.fitting.training import CalibrationSettings, calibrate
 from rtbci.decoding import shifts
 from rtbci.decoding.bundle import Bundle
-from rtbci.decoding.offline import Tally, replay, summary
+from rtbci.decoding.offline import RunCounts, replay, summary
 from rtbci.report.terminal_summary import shifted
 from rtbci.types import Decision
 from tests.core.test_latency import JUMP, LABELS, RATE, later, made, nothing
@@ -15,7 +15,9 @@ from tests.live.test_engine import Session
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
     """Trained on two stable recordings."""
-    return calibrate([made(1), made(2)], Plan("sub-01", LABELS), nothing, permute=False).bundle
+    return calibrate(
+        [made(1), made(2)], CalibrationSettings("sub-01", LABELS), nothing, permute=False
+    ).bundle
 
 
 def decision(event: int, ms: float = 0.0, *, rejected: bool = False) -> Decision:
@@ -52,7 +54,7 @@ def test_windows_cut_short_at_the_end_are_not_the_end_of_a_shift():
 
 
 def test_a_replay_says_in_which_recording_the_delay_changed(bundle):
-    tally = Tally()
+    tally = RunCounts()
     stable, late = made(30, n_trials=60), later(made(31, n_trials=60), JUMP)
     for recording in (stable, late):
         for _ in replay(recording, bundle, tally):

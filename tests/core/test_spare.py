@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from calibration.fitting.interpolation_weights import fit_spare
-from rtbci.decoding.interpolation import Spare
+from rtbci.decoding.interpolation import Interpolation
 from rtbci.signal.recipe import EVOKED_BANDS, EVOKED_WINDOW, make_recipe
 
 NAMES = tuple(f"E{i}" for i in range(16))
@@ -62,7 +62,7 @@ def test_a_small_montage_spares_nothing(trials):
 
 
 def test_an_electrode_that_swings_wildly_is_named_and_a_moving_head_is_not():
-    spare = Spare(np.eye(16)[None], np.full(16, 30.0))
+    spare = Interpolation(np.eye(16)[None], np.full(16, 30.0))
     swing = np.full(16, 40.0)
     swing[5] = 900
     assert spare.wild(swing).tolist() == [i == 5 for i in range(16)]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rtbci import stimuli
 from rtbci.errors import BadInput, Missing
 from rtbci.text import minilm, text_space
-from rtbci.text.cache import Cached, user_cache
+from rtbci.text.cache import CachedTextSpace, user_cache
 from rtbci.text.minilm import MiniLM
 
 TEXTS = (
@@ -178,9 +178,9 @@ def test_a_space_that_is_not_known_is_refused():
 
 def test_a_text_is_computed_once(tmp_path):
     inner = Letters()
-    cached = Cached(inner, tmp_path)
+    cached = CachedTextSpace(inner, tmp_path)
     first = cached.embed(["a", "b", "a"])
-    again = Cached(inner, tmp_path).embed(["b", "a", "c"])
+    again = CachedTextSpace(inner, tmp_path).embed(["b", "a", "c"])
     assert inner.asked == ["a", "b", "c"]
     np.testing.assert_array_equal(first, Letters().embed(["a", "b", "a"]))
     np.testing.assert_array_equal(again, Letters().embed(["b", "a", "c"]))
@@ -189,7 +189,7 @@ def test_a_text_is_computed_once(tmp_path):
 def test_another_space_or_text_never_answers(tmp_path):
     """Not even when its file lies in the wrong place."""
     mine, other = Letters(), Others()
-    cached, stranger = Cached(mine, tmp_path), Cached(other, tmp_path)
+    cached, stranger = CachedTextSpace(mine, tmp_path), CachedTextSpace(other, tmp_path)
     cached.embed(["a", "b"])
     stranger.embed(["a"])
     assert other.asked == ["a"]
@@ -204,7 +204,7 @@ def test_another_space_or_text_never_answers(tmp_path):
 @pytest.mark.parametrize("damage", ["empty", "short", "long", "bit", "head", "folder"])
 def test_a_damaged_file_is_written_anew(tmp_path, damage):
     inner = Letters()
-    cached = Cached(inner, tmp_path)
+    cached = CachedTextSpace(inner, tmp_path)
     right = cached.embed(["a"])
     path = cached._path("a")
     whole = path.read_bytes()
@@ -230,14 +230,14 @@ def test_a_damaged_file_is_written_anew(tmp_path, damage):
 def test_any_text_can_be_kept(tmp_path, text):
     inner = Letters()
     for _ in range(2):
-        Cached(inner, tmp_path).embed([text])
+        CachedTextSpace(inner, tmp_path).embed([text])
     assert inner.asked == [text]
 
 
 def test_a_folder_that_cannot_be_written_is_only_slower(tmp_path, caplog):
     (tmp_path / "file").write_text("in the way")
     inner = Letters()
-    cached = Cached(inner, tmp_path / "file")
+    cached = CachedTextSpace(inner, tmp_path / "file")
     for _ in range(2):
         np.testing.assert_array_equal(cached.embed(["a", "b"]), Letters().embed(["a", "b"]))
     assert inner.asked == ["a", "b", "a", "b"]
@@ -308,7 +308,9 @@ def test_a_killed_writer_leaves_only_whole_embeddings(tmp_path):
         assert whole > 0
         inner = Letters()
         texts = [f"text {n}" for n in range(500)]
-        np.testing.assert_array_equal(Cached(inner, tmp_path).embed(texts), Letters().embed(texts))
+        np.testing.assert_array_equal(
+            CachedTextSpace(inner, tmp_path).embed(texts), Letters().embed(texts)
+        )
         assert len(inner.asked) == 500 - whole
         for path in files_of(tmp_path)[attempt::2]:
             path.unlink()
@@ -321,5 +323,7 @@ def test_writers_at_the_same_time_do_not_disturb_each_other(tmp_path):
         assert process.returncode == 0
     inner = Letters()
     texts = [f"text {n}" for n in range(5, 100)]
-    np.testing.assert_array_equal(Cached(inner, tmp_path).embed(texts), Letters().embed(texts))
+    np.testing.assert_array_equal(
+        CachedTextSpace(inner, tmp_path).embed(texts), Letters().embed(texts)
+    )
     assert inner.asked == []

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gui.operator.history import BLOCK, History, Hole
+from gui.operator.history import BLOCK, History, HistoryGap
 
 RATE = 500.0
 
@@ -84,7 +84,7 @@ def test_gaps_and_markers_are_forgotten_with_their_samples():
     history = History(1, RATE, 2)
     for at in range(0, 50_000, 100):
         history.push(at, noise(90, 1))
-        history.hole(Hole(at + 90, 10, "lost"))
+        history.hole(HistoryGap(at + 90, 10, "lost"))
         history.mark(at, "m")
         history.mark(at, "m")
     assert len(history.holes) < 20

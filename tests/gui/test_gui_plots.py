@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
-from gui.operator.plots import SPAN, BandPower, Probabilities, amount
+from gui.operator.plots import SPAN, BandPower, ProbabilityPlot, amount
 from gui.widgets.head_places import place, towards
 from gui.widgets.headmap import SIGNS, Electrode, HeadMap
 from gui.widgets.palette import DARK, LIGHT, mix, stylesheet
@@ -157,7 +157,7 @@ def test_quality_of_a_stranger_is_left_out():
 
 
 def test_a_probability_stands_at_its_time_and_height(app: QApplication):
-    plot = Probabilities(CLASSES, 0.7, DARK)
+    plot = ProbabilityPlot(CLASSES, 0.7, DARK)
     plot.add(70, {"face": 0.8, "house": 0.15, "cat": 0.05}, "face")
     plot.advance(100)
     picture = image(app, plot, 400, 260)
@@ -183,7 +183,7 @@ def test_a_probability_stands_at_its_time_and_height(app: QApplication):
 
 
 def test_the_newest_probabilities_are_written_beside_their_class(app: QApplication):
-    plot = Probabilities(CLASSES, 0.7, DARK)
+    plot = ProbabilityPlot(CLASSES, 0.7, DARK)
     plot.add(1, {"face": 0.2, "house": 0.75, "cat": 0.05}, "house")
     assert plot.accessibleDescription() == "house 75%, face 20%, cat 5%"
     plot.add(2, None)
@@ -193,12 +193,12 @@ def test_the_newest_probabilities_are_written_beside_their_class(app: QApplicati
 
 def test_every_class_has_its_own_shape_and_colour():
     plot_of_seven = [f"c{n}" for n in range(7)]
-    shapes = {Probabilities.sign(_bare(plot_of_seven), name) for name in plot_of_seven}
+    shapes = {ProbabilityPlot.sign(_bare(plot_of_seven), name) for name in plot_of_seven}
     assert len(shapes) == 7
 
 
-def _bare(classes: list[str]) -> Probabilities:
-    bare = Probabilities.__new__(Probabilities)
+def _bare(classes: list[str]) -> ProbabilityPlot:
+    bare = ProbabilityPlot.__new__(ProbabilityPlot)
     bare.classes = tuple(classes)
     return bare
 
@@ -208,7 +208,7 @@ def _bare(classes: list[str]) -> Probabilities:
 def test_any_number_of_classes_is_drawn_in_any_room(
     app: QApplication, classes: tuple[str, ...], size: tuple[int, int]
 ):
-    plot = Probabilities(classes, None, LIGHT)
+    plot = ProbabilityPlot(classes, None, LIGHT)
     for n in range(80):
         plot.add(n, {name: 1 / len(classes) for name in classes} if n % 7 else None)
     plot.advance(80)
@@ -216,7 +216,7 @@ def test_any_number_of_classes_is_drawn_in_any_room(
 
 
 def test_what_is_older_than_a_minute_is_forgotten(app: QApplication):
-    plot = Probabilities(CLASSES, 0.7, DARK)
+    plot = ProbabilityPlot(CLASSES, 0.7, DARK)
     for n in range(3000):
         plot.add(n / 2, {"face": 1.0})
         plot.advance(n / 2)
@@ -251,5 +251,5 @@ def test_the_plots_say_what_they_show_to_a_screen_reader():
     bands.show_bands({"alpha": 54.0, "beta": None})
     assert bands.accessibleDescription() == "alpha 54.0 µV², beta -"
     assert all(
-        w.accessibleName() for w in (bands, HeadMap(MUSE, DARK), Probabilities((), None, DARK))
+        w.accessibleName() for w in (bands, HeadMap(MUSE, DARK), ProbabilityPlot((), None, DARK))
     )

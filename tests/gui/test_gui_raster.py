@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gui.operator.history import History, Hole
-from gui.operator.raster import AHEAD, Raster, View, pack, rgb
+from gui.operator.history import History, HistoryGap
+from gui.operator.raster import AHEAD, Raster, RasterView, pack, rgb
 from gui.widgets.palette import DARK, LIGHT, Theme
 
 RATE = 500.0
 WIDTH, HEIGHT = 400, 320
-VIEW = View(WIDTH, HEIGHT, seconds=2.0, scale_uv=100.0, first=0, count=4)
+VIEW = RasterView(WIDTH, HEIGHT, seconds=2.0, scale_uv=100.0, first=0, count=4)
 
 
 def color(name: str) -> int:
@@ -23,7 +23,7 @@ GROUND = color(DARK.background)
 
 
 def drawn(
-    x: np.ndarray, view: View = VIEW, start: int = 0, highpass: float | None = None,
+    x: np.ndarray, view: RasterView = VIEW, start: int = 0, highpass: float | None = None,
     theme: Theme = DARK,
 ) -> Raster:  # fmt: skip
     """Everything at once."""
@@ -126,7 +126,7 @@ def test_a_gap_is_hatched_from_its_first_to_its_last_missing_sample():
     history = History(4, RATE, 30)
     x = noise(900)
     history.push(0, x[:250])
-    history.hole(Hole(250, 300, "lost"))
+    history.hole(HistoryGap(250, 300, "lost"))
     history.push(550, x[550:])
     raster = Raster(history, VIEW, DARK)
     raster.draw()
@@ -140,7 +140,7 @@ def test_a_gap_is_hatched_from_its_first_to_its_last_missing_sample():
 def test_a_gap_of_one_sample_is_seen():
     history = History(4, RATE, 30)
     history.push(0, noise(400))
-    history.hole(Hole(400, 1, "lost"))
+    history.hole(HistoryGap(400, 1, "lost"))
     history.push(401, noise(400))
     raster = Raster(history, VIEW, DARK)
     raster.draw()
@@ -152,7 +152,7 @@ def test_a_restart_is_a_dashed_line_and_joins_nothing():
     history = History(4, RATE, 30)
     history.highpass = None
     history.push(0, np.full((500, 4), -40, np.float32))
-    history.hole(Hole(500, 0, "restart"))
+    history.hole(HistoryGap(500, 0, "restart"))
     history.push(500, np.full((300, 4), 40, np.float32))
     raster = Raster(history, VIEW, DARK)
     raster.draw()
@@ -171,7 +171,7 @@ def test_the_newest_sample_is_followed_by_a_cursor_and_an_empty_strip():
 
 
 def feed(
-    x: np.ndarray, sizes: list[int], view: View, marks: list[tuple[int, int]], start: int = 0
+    x: np.ndarray, sizes: list[int], view: RasterView, marks: list[tuple[int, int]], start: int = 0
 ) -> Raster:
     """Push pieces of these sizes, a gap at sample 700, and each marker when the signal is at
     its second number; draw after every piece."""  # fmt: skip
@@ -186,7 +186,7 @@ def feed(
                 history.mark(start + mark[0], f"m{mark[0]}")
                 raster.touch(start + mark[0])
         if at == 700:
-            history.hole(Hole(start + 700, 60, "lost"))
+            history.hole(HistoryGap(start + 700, 60, "lost"))
             raster.touch(start + 700, 60)
             at = 760
         if stop > at:
@@ -237,7 +237,7 @@ def test_a_marker_of_the_sweep_before_does_not_come_back():
 @pytest.mark.parametrize("count", [16, 32, 122])
 def test_122_electrodes_each_keep_their_own_lane(count: int):
     x = np.zeros((1000, 122))
-    view = View(WIDTH, 976, seconds=2.0, scale_uv=100.0, first=122 - count, count=count)
+    view = RasterView(WIDTH, 976, seconds=2.0, scale_uv=100.0, first=122 - count, count=count)
     loud = 122 - count + count // 2
     x[:, loud] = np.where(np.arange(1000) % 20 < 10, 30, -30)
     raster = drawn(x, view)
@@ -254,7 +254,7 @@ def test_122_electrodes_each_keep_their_own_lane(count: int):
 def test_a_railed_electrode_does_not_hide_the_others():
     x = noise(1000, 16)
     x[:, 5] = np.where(np.arange(1000) % 2, 1e6, -1e6)
-    raster = drawn(x, View(WIDTH, 640, seconds=2.0, scale_uv=100.0, count=16))
+    raster = drawn(x, RasterView(WIDTH, 640, seconds=2.0, scale_uv=100.0, count=16))
     covered = (raster.pixels[:, 50] == color(DARK.traces[1])).sum()
     assert covered < 640 / 3
 

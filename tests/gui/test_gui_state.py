@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from gui.operator.about import About, read_about
-from gui.operator.keys import KEYS, Twice
+from gui.operator.keys import KEYS, DoublePress
 from gui.operator.losses import Losses
 from gui.operator.measure import band_power, readings
-from gui.operator.session_state import Card, Knowledge
-from gui.operator.signal_feed import Drawn, Shown
+from gui.operator.session_state import CardText, SessionState
+from gui.operator.signal_feed import DrawnSamples, ShownChannels
 from rtbci.types import Chunk, Gap, StreamInfo
 
 LIVE = About(kind="live", recorded=True, classes=("face", "house"), sure=0.7, above_chance=True)
@@ -34,9 +34,9 @@ def clock() -> Clock:
     return Clock()
 
 
-def known(clock: Clock, about: About = LIVE) -> Knowledge:
+def known(clock: Clock, about: About = LIVE) -> SessionState:
     """Of a session that records and decodes."""
-    found = Knowledge(about, clock)
+    found = SessionState(about, clock)
     found.answer({"boxes": {"record": {"works": True}, "decode": {"works": True}}})
     return found
 
@@ -61,7 +61,7 @@ def alarm(code="stall", level="red", text="no samples from cap", box="decode"):
 
 
 def test_what_nobody_measured_is_unknown_and_not_zero(clock):
-    fresh = Knowledge(About(), clock)
+    fresh = SessionState(About(), clock)
     assert fresh.session_s() is fresh.stream_s() is fresh.file_mb() is fresh.growing() is None
     assert fresh.loss_rows() == [
         (name, None, None) for name in ("session", "stream", "10 s", "1 min", "10 min")
@@ -109,7 +109,7 @@ def test_without_a_recorder_the_window_counts_for_itself(clock):
     session = known(clock, About(kind="live", recorded=False))
     session.count(500, 2)
     assert session.loss_rows()[0] == ("session", 2, 502)
-    assert Knowledge(About(recorded=False), clock).recording() == "no recording"
+    assert SessionState(About(recorded=False), clock).recording() == "no recording"
     with_recorder = known(clock)
     with_recorder.count(500, 2)
     assert with_recorder.loss_rows()[0] == ("session", None, None)
@@ -194,7 +194,7 @@ def test_the_most_urgent_alarm_is_shown_until_it_is_understood_or_over(clock):
 
 
 def test_who_comes_late_is_told_what_was_said_before(clock):
-    session = Knowledge(LIVE, clock)
+    session = SessionState(LIVE, clock)
     ready = {"event": "ready", "box": "decode", "stream": "cap", "text": "decoding cap"}
     session.answer(
         {
@@ -217,9 +217,9 @@ def test_a_decision_is_shown_only_as_far_as_it_may_be(clock):
     session.hear(decision(p=0.9))
     assert (session.card().label, session.card().confidence) == ("face", 0.9)
     session.hear(decision(p=0.6, flags=["late marker", "unsure"]))
-    assert session.card() == Card(None, 0.6, "no decision", ("unsure", "late marker"))
+    assert session.card() == CardText(None, 0.6, "no decision", ("unsure", "late marker"))
     session.hear(decision(label=None, rejected="settling", probabilities={}))
-    assert session.card() == Card(None, None, "no decision", ("settling",))
+    assert session.card() == CardText(None, None, "no decision", ("settling",))
     session.hear(decision(p=0.9))
     clock.wait(12)
     assert session.card().flags == ("12 s ago",)
@@ -311,7 +311,7 @@ def test_band_power_is_that_of_the_rhythm():
 
 
 def test_escape_counts_only_twice_within_two_seconds():
-    twice = Twice(2.0)
+    twice = DoublePress(2.0)
     assert [twice(at) for at in (0.0, 3.0, 4.5, 5.0, 5.1)] == [False, False, True, False, True]
 
 
@@ -322,10 +322,10 @@ def test_no_key_does_two_things():
 
 
 def test_electrodes_are_unknown_when_nothing_came_since_the_last_look():
-    shown = Shown(StreamInfo("cap", 250.0, ("Cz", "aux"), ("EEG", "AUX")), (0,))
+    shown = ShownChannels(StreamInfo("cap", 250.0, ("Cz", "aux"), ("EEG", "AUX")), (0,))
     x = np.random.default_rng(0).normal(0, 10, (500, 2)).astype(np.float32)
     drawn = shown.push(Chunk(0, x))
-    assert isinstance(drawn, Drawn)
+    assert isinstance(drawn, DrawnSamples)
     assert drawn.x.tolist() == x[:, :1].tolist()
     x[:] = 0  # the inlet reuses its memory
     assert drawn.x.any()

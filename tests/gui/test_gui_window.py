@@ -16,8 +16,8 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, 
 from gui.operator.about import About
 from gui.operator.keys import KEYS
 from gui.operator.session_feed import Answer, FileSize, Link, Status
-from gui.operator.signal_feed import Drawn, Mark, Opened, Trouble
-from gui.operator.window import Window
+from gui.operator.signal_feed import DrawnMarker, DrawnSamples, SignalOpened, SignalTrouble
+from gui.operator.window import OperatorWindow
 from gui.widgets.remembered import Choices, Remembered
 from rtbci.types import Gap, StreamInfo
 from tests.support.gui_fixtures import app
@@ -28,7 +28,7 @@ WORKS = {
     "boxes": {"record": {"works": True}, "decode": {"works": True}, "stream": {"works": True}},
     "said": [{"event": "start", "box": "stream"}],
 }
-Open = Callable[..., tuple[Window, "FakeFeed"]]
+Open = Callable[..., tuple[OperatorWindow, "FakeFeed"]]
 
 
 class FakeFeed:
@@ -65,19 +65,19 @@ class FakeFeed:
 @pytest.fixture
 def show(app: QApplication, tmp_path: Path) -> Iterator[Open]:
     """Open a window on a session that is made up."""
-    windows: list[Window] = []
+    windows: list[OperatorWindow] = []
 
-    def show(**about: Any) -> tuple[Window, FakeFeed]:
+    def show(**about: Any) -> tuple[OperatorWindow, FakeFeed]:
         known = About(kind="replay", part="REPLAY of run3.xdf", speed=1.0, recorded=True,
                       classes=("face", "house"), sure=0.7, above_chance=True)  # fmt: skip
         feed = FakeFeed(About(**{**known.__dict__, **about}), tmp_path)
         stored = Remembered(QSettings(str(tmp_path / "w.ini"), QSettings.Format.IniFormat))
-        window = Window(feed, stored, stored.choices())  # type: ignore[arg-type]
+        window = OperatorWindow(feed, stored, stored.choices())  # type: ignore[arg-type]
         windows.append(window)
         info = StreamInfo("cap", 250.0, NAMES, ("EEG",) * 40)
-        feed.came.append(Opened(info, tuple(range(40)), "here"))
+        feed.came.append(SignalOpened(info, tuple(range(40)), "here"))
         x = np.random.default_rng(0).normal(0, 10, (500, 40)).astype(np.float32)
-        feed.came += [Drawn(0, x), Mark(250, "1")]
+        feed.came += [DrawnSamples(0, x), DrawnMarker(250, "1")]
         window.open((1280, 720))
         turn(window)
         return window, feed
@@ -89,14 +89,14 @@ def show(app: QApplication, tmp_path: Path) -> Iterator[Open]:
     app.processEvents()
 
 
-def turn(window: Window) -> None:
+def turn(window: OperatorWindow) -> None:
     """Enough pictures that words have changed."""
     for _ in range(8):
         window.tick()
     QApplication.processEvents()
 
 
-def press(window: Window, *keys: str) -> None:
+def press(window: OperatorWindow, *keys: str) -> None:
     """As a person does, wherever the focus is."""
     for key in keys:
         target = QApplication.focusWidget() or window
@@ -270,17 +270,17 @@ def test_a_refusal_and_a_missing_signal_are_told(show: Open):
     turn(window)
     assert window.parts.banner.text == "session x: too busy"
     press(window, "Return")
-    feed.came.append(Trouble("this window shows no signal: none is there"))
+    feed.came.append(SignalTrouble("this window shows no signal: none is there"))
     turn(window)
     assert window.parts.banner.text == "this window shows no signal: none is there"
-    feed.came.append(Trouble(""))
+    feed.came.append(SignalTrouble(""))
     turn(window)
     assert window.parts.banner.text == ""
 
 
 def test_a_gap_and_a_marker_of_a_person_reach_the_picture(show: Open):
     window, feed = show()
-    feed.came += [Gap(500, 50), Drawn(550, np.zeros((250, 40), np.float32))]
+    feed.came += [Gap(500, 50), DrawnSamples(550, np.zeros((250, 40), np.float32))]
     feed.heard.append({"event": "marker", "text": "3", "stamp": 1.0, "index": 700})
     turn(window)
     assert window.traces is not None
@@ -349,10 +349,10 @@ def test_a_damaged_memory_is_no_memory(tmp_path: Path):
 
 
 def test_figures_tell_pictures_stalls_and_memory(tmp_path: Path):
-    from gui.operator.frame_timing import Heart, write_figures
+    from gui.operator.frame_timing import FrameTiming, write_figures
 
     now = [0.0]
-    heart = Heart(lambda: now[0])
+    heart = FrameTiming(lambda: now[0])
     for number in range(500):
         now[0] += 0.02 if number != 250 else 0.12
         heart.beat()

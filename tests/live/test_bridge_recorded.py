@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calibration.fitting.settings import Plan, plan_recipe
+from calibration.fitting.settings import CalibrationSettings, plan_recipe
 from calibration.fitting.trials import collect
 from rtbci import cli
 from rtbci.formats import read
@@ -17,7 +17,7 @@ from rtbci.signal.recording import Recording
 from rtbci.types import Gap, StreamInfo
 from sims.changes import Guise, guise
 from sims.fault_script import Kill
-from sims.program import Settings, Start, describe
+from sims.program import PlaybackSettings, Start, describe
 from tests.core.test_replay_epochs import CLASSES, session
 from tests.support.lsl_source import session as bus_name
 from tests.support.lsl_stream import streams
@@ -37,7 +37,7 @@ def played(tmp_path_factory) -> Recording:
 def recorded(path, played: Recording, first: int = 0, stop: int | None = None) -> Recording:
     """A recorder's file of the replay of ``played``, from sample ``first`` to ``stop``."""
     signal = bridge(played)
-    said = describe(signal, Guise(signal), Settings(), Start(50.0))
+    said = describe(signal, Guise(signal), PlaybackSettings(), Start(50.0))
     rate = signal.info.rate
     at = np.arange(first, len(signal.signal) if stop is None else stop)
     with XdfWriter(path) as writer:
@@ -65,7 +65,7 @@ def test_a_recorded_replay_knows_its_epochs_and_calibrates_as_the_array_does(
     assert run_starts(found) == run_starts(whole)
     np.testing.assert_array_equal(found.measured, played.signal)
     assert bridge(found) is found
-    plan = Plan("sub-02", LABELS, reject=None)
+    plan = CalibrationSettings("sub-02", LABELS, reject=None)
     recipes = [plan_recipe([each], plan) for each in (found, played)]
     assert (recipes[0].window, recipes[0].look) == (recipes[1].window, recipes[1].look)
     cut = [collect([each], recipes[1], LABELS, CLASSES)[0] for each in (found, played)]
@@ -151,7 +151,7 @@ def test_a_stream_that_comes_back_with_another_rate_says_where_its_epochs_are_no
     signal = bridge(played)
     assert signal.bridged is not None
     look = guise(signal, Kill.model_validate({"at": 1.0, "rate": 125.0}))
-    said = describe(signal, look, Settings(), Start(0.0))
+    said = describe(signal, look, PlaybackSettings(), Start(0.0))
     assert said["epoch_rows"] == str(round((signal.epoch_rows or 0) / 2))
     assert said["epochs"].split(",")[1] == str(round(signal.bridged[1] / 2))
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from rtbci.doctor import all_checks, check, disk, lsl, machine
-from rtbci.doctor.check import Check, NoAnswer, Place, Task, TooSlow, ask, exit_code, run_all
+from rtbci.doctor.check import Check, NoAnswer, SessionPlace, Task, TooSlow, ask, exit_code, run_all
 
 NAMES = {
     "Python", "Python and PySide6", "packages", "disk", "power", "display", "OpenGL", "GPU",
@@ -56,9 +56,9 @@ def levels(done: subprocess.CompletedProcess[str]) -> dict[str, dict[str, str]]:
 
 
 @pytest.fixture
-def place(tmp_path) -> Place:
+def place(tmp_path) -> SessionPlace:
     """A folder for recordings and an LSL session of its own."""
-    return Place(tmp_path, f"test-{secrets.token_hex(6)}", "machine")
+    return SessionPlace(tmp_path, f"test-{secrets.token_hex(6)}", "machine")
 
 
 @pytest.mark.lsl
@@ -123,18 +123,18 @@ def test_the_doctor_loads_neither_windows_nor_networks_nor_lsl():
 
 
 def test_a_check_that_hangs_breaks_or_aborts_is_told_and_the_others_go_on(place):
-    def hangs(_: Place) -> list[Check]:
+    def hangs(_: SessionPlace) -> list[Check]:
         time.sleep(30)
         raise AssertionError
 
-    def breaks(_: Place) -> list[Check]:
+    def breaks(_: SessionPlace) -> list[Check]:
         raise ZeroDivisionError("oh no")
 
-    def aborts(_: Place) -> list[Check]:
+    def aborts(_: SessionPlace) -> list[Check]:
         ask("os", "abort", timeout=10)
         raise AssertionError
 
-    def works(_: Place) -> list[Check]:
+    def works(_: SessionPlace) -> list[Check]:
         return [Check("works", "ok", "it does")]
 
     tasks = (
@@ -156,7 +156,7 @@ def test_a_check_that_hangs_breaks_or_aborts_is_told_and_the_others_go_on(place)
 
 
 def test_the_whole_run_ends_in_time_even_if_everything_hangs(place):
-    def hangs(_: Place) -> list[Check]:
+    def hangs(_: SessionPlace) -> list[Check]:
         ask("signal", "pause", timeout=60)
         raise AssertionError
 
@@ -250,7 +250,7 @@ def test_a_folder_that_is_not_there_yet_is_measured_above_it(tmp_path):
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs a folder that refuses files")
 def test_a_folder_that_refuses_files_fails():
-    found = machine.disk(Place(Path("/proc")))[0]
+    found = machine.disk(SessionPlace(Path("/proc")))[0]
     assert found.level == "fail"
     assert "cannot be written to" in found.found
     assert found.next_step

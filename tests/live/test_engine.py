@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from calibration.fitting.training import Plan, calibrate
+from calibration.fitting.training import CalibrationSettings, calibrate
 from rtbci.decoding.bundle import Bundle
 from rtbci.decoding.pipeline import Pipeline
 from rtbci.engine.engine import Engine
 from rtbci.engine.timed_decoder import FAILURES
-from rtbci.process import Control, Reporter
+from rtbci.process import ControlInput, Reporter
 from rtbci.signal.recording import Recording
 from rtbci.types import Array, Chunk, Decoder, Gap, Marker
 from sims.generate import generate
@@ -75,7 +75,7 @@ class Failing:
 
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
-    plan = Plan("sub-01", {"1": "house", "2": "face"})
+    plan = CalibrationSettings("sub-01", {"1": "house", "2": "face"})
     recording = generate(1, n_trials=80, soa=1.0, channels=4)
     return calibrate([recording], plan, lambda *_: None, permute=False).bundle
 
@@ -97,7 +97,7 @@ class Session:
         self.source = Played(recording, late=late)
         self.published: list[dict[str, Any]] = []
         self.tell = Reporter("decode", True)
-        self.control = Control(False)
+        self.control = ControlInput(False)
         self.reloads = 0
 
         def load() -> Decoder:

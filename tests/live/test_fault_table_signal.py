@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from rtbci.recorder.verify import look
-from rtbci.signal.live_timebase import LiveTimeBase, Rows
+from rtbci.signal.live_timebase import LiveTimeBase
+from rtbci.signal.sample_index import IndexedRows
 from rtbci.types import Gap
 from tests.support.boxes_on_bus import (
     RATE,
@@ -187,7 +188,7 @@ def test_row_21_chunks_in_the_wrong_order_shift_nothing_but_themselves(seed):
         base = LiveTimeBase(RATE, t0)
         told = [item for part in stamps.reshape(-1, size) for item in base.push(part)]
         told += base.flush()
-        rows = [each for each in told if isinstance(each, Rows)]
+        rows = [each for each in told if isinstance(each, IndexedRows)]
         index = np.concatenate([np.arange(r.stop - r.first) + r.index for r in rows])
         of = np.concatenate([truth[r.first : r.stop] for r in rows])
         assert base.missing == base.repeated == lost == len(truth) - len(index)

@@ -7,7 +7,7 @@ import pytest
 
 from rtbci.lsl import follow
 from rtbci.lsl.description import Description
-from rtbci.lsl.resolve import Found
+from rtbci.lsl.resolve import DiscoveredStream
 
 ABOUT = Description("cap", "EEG", 250.0, "float32", 4, "cap-1", "uid-1", "", "lab")
 
@@ -28,7 +28,7 @@ class Ears:
     clock: Clock
     takes, rows = 0.0, 0
 
-    def __init__(self, found: Found, buffer_s: int) -> None:
+    def __init__(self, found: DiscoveredStream, buffer_s: int) -> None:
         self.nothing = self._rows(0)
 
     def _rows(self, count):
@@ -53,7 +53,7 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def follower(clock, monkeypatch):
-    follower = follow.Follower(Found(ABOUT, Mock()), now=clock)
+    follower = follow.StreamFollower(DiscoveredStream(ABOUT, Mock()), now=clock)
     monkeypatch.setattr(Ears, "takes", 0.02)
     monkeypatch.setattr(Ears, "rows", 5)
     assert not follower.heard

@@ -16,7 +16,7 @@ import numpy as np
 import psutil
 import pytest
 
-from calibration.fitting.training import Plan, calibrate
+from calibration.fitting.training import CalibrationSettings, calibrate
 from rtbci.recorder.xdf_writer import write_recording
 from rtbci.session.folder import verify_events
 from rtbci.session.processes import Bus, decode_child, private_bus
@@ -43,7 +43,7 @@ def folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("live")
     small = {"channels": 4, "soa": 0.6}
     trained = generate(1, n_trials=60, **small)
-    result = calibrate([trained], Plan("sub-07", LABELS), nothing, permute=False)
+    result = calibrate([trained], CalibrationSettings("sub-07", LABELS), nothing, permute=False)
     result.bundle.save(folder / "trained")
     recording = generate(2, n_trials=40, **small)
     signal = np.delete(recording.signal, np.r_[3000:3400], axis=0)

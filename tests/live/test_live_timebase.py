@@ -6,7 +6,8 @@ import time
 import numpy as np
 import pytest
 
-from rtbci.signal.live_timebase import RESTARTED, LiveTimeBase, Rows
+from rtbci.signal.live_timebase import RESTARTED, LiveTimeBase
+from rtbci.signal.sample_index import IndexedRows
 from rtbci.signal.timebase import CLOCK_RESET, from_stamps
 from rtbci.types import Gap
 
@@ -34,7 +35,7 @@ class Fed:
     def take(self, items):
         stop = 0
         for item in items:
-            if isinstance(item, Rows):
+            if isinstance(item, IndexedRows):
                 stop = item.stop
                 assert (self.indices[item.first : stop] == NOWHERE).all()
                 self.indices[item.first : stop] = item.index + np.arange(stop - item.first)
@@ -255,7 +256,7 @@ def test_an_hour_of_drift_moves_no_marker_by_two_milliseconds(jitter):
     worst = 0.0
     for row in range(0, len(true), 50):
         items = base.push(stamps[row : row + 50])
-        assert all(isinstance(item, Rows) for item in items)
+        assert all(isinstance(item, IndexedRows) for item in items)
         if row > 2 * rate:
             worst = max(worst, abs(base.stamp_at(row + 49) - true[row + 49]))
     assert worst < 0.002
@@ -307,24 +308,24 @@ def test_what_is_held_when_nothing_comes_any_more_is_given_out():
     assert fed.gaps == [Gap(5000, 768)]
     assert fed.base.flush() == []
     more = fed.base.push(T0 + np.arange(5808, 5900) / 256)
-    assert more == [Rows(5808, 5040, 5132)]
+    assert more == [IndexedRows(5808, 5040, 5132)]
 
 
 def test_a_stream_that_comes_back_otherwise_is_counted_on():
     fed = Fed(packets(10), flush=False)
     items = fed.base.reset(250, 9000.0)
     assert items[-1] == Gap(2560, 0, RESTARTED)
-    assert fed.base.push(9000.0 + np.arange(100, 200) / 250) == [Rows(2560, 2560, 2660)]
+    assert fed.base.push(9000.0 + np.arange(100, 200) / 250) == [IndexedRows(2560, 2560, 2660)]
     assert fed.base.index_at(9000.0 + 150 / 250) == 2610
     assert fed.base.index_at(T0 + 5) == pytest.approx(5 * 256, abs=2)
     assert fed.base.reset(500)[-1] == Gap(2660, 0, RESTARTED)
-    assert fed.base.push(100 + np.arange(50) / 500) == [Rows(2660, 2660, 2710)]
+    assert fed.base.push(100 + np.arange(50) / 500) == [IndexedRows(2660, 2660, 2710)]
 
 
 def test_a_reset_before_the_first_row_changes_only_the_description():
     base = LiveTimeBase(256)
     assert base.reset(1000, T0) == []
-    assert base.push(T0 + np.arange(70, 90) / 1000) == [Rows(70, 0, 20)]
+    assert base.push(T0 + np.arange(70, 90) / 1000) == [IndexedRows(70, 0, 20)]
 
 
 def test_nothing_is_known_before_the_first_row():

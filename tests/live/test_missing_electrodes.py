@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calibration.fitting.settings import Plan, plan_recipe
+from calibration.fitting.settings import CalibrationSettings, plan_recipe
 from calibration.fitting.training import fit
 from calibration.fitting.trials import collect
 from rtbci.decoding.bundle import Bundle
@@ -31,7 +31,7 @@ def person():
 @pytest.fixture(scope="module")
 def bundle(person) -> Bundle:
     recording = person.session(1).continuous(shown(100, 1), soa=1.1)
-    plan = Plan("sub-02", LABELS)
+    plan = CalibrationSettings("sub-02", LABELS)
     recipe = plan_recipe([recording], plan)
     trials, _, refused = collect([recording], recipe, LABELS, CLASSES)
     assert not refused

@@ -19,8 +19,8 @@ from rtbci.errors import BadInput
 from rtbci.process import Reporter
 from rtbci.recorder import disk as recorder_disk
 from rtbci.recorder import xdf_pack
-from rtbci.recorder.disk import Piece, Spool, parts, prepare
-from rtbci.recorder.space import Space
+from rtbci.recorder.disk import PendingChunk, Spool, parts, prepare
+from rtbci.recorder.space import DiskSpace
 from rtbci.recorder.verify import holes, look
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,7 +54,7 @@ class Told(Reporter):
 
 def spool(path: Path, told: Reporter, **options) -> Spool:
     made = Spool(path, told, header=xdf_pack.file_header({}), **options)
-    made.put(Piece(xdf_pack.stream_header(1, HEADER), time.monotonic(), 1, is_header=True))
+    made.put(PendingChunk(xdf_pack.stream_header(1, HEADER), time.monotonic(), 1, is_header=True))
     return made
 
 
@@ -63,7 +63,7 @@ def feed(to: Spool, first: int, count: int) -> None:
     for n in range(first, first + count, 10):
         numbers = np.arange(n, n + 10)
         data = xdf_pack.samples(1, "float32", 2, numbers / 1000, np.stack([numbers] * 2, 1))
-        to.put(Piece(data, time.monotonic(), 1, 10, n / 1000, (n + 9) / 1000))
+        to.put(PendingChunk(data, time.monotonic(), 1, 10, n / 1000, (n + 9) / 1000))
 
 
 def numbers(path: Path) -> list[int]:
@@ -268,7 +268,7 @@ print(to.wait(10), told.levels("disk-full"), numbers(folder / "a.xdf") == list(r
 
 def test_a_thread_that_breaks_hands_its_error_on(tmp_path):
     to = spool(tmp_path / "a.xdf", Told())
-    to.put(Piece("no bytes", time.monotonic()))  # type: ignore[arg-type]
+    to.put(PendingChunk("no bytes", time.monotonic()))  # type: ignore[arg-type]
     assert to.wait(5)
     assert isinstance(to.error, TypeError)
 
@@ -325,7 +325,7 @@ def test_parts_are_numbered_and_none_is_overwritten(tmp_path):
 
 def test_the_space_left_is_told_before_it_matters(tmp_path):
     now, free, told = [0.0], [10**9], Told()
-    space = Space(told, 600.0, free=lambda _: free[0], clock=lambda: now[0])
+    space = DiskSpace(told, 600.0, free=lambda _: free[0], clock=lambda: now[0])
     space.plan(tmp_path, 10**6)  # 600 MB needed, 1000 are there: not twice
     assert "600 MB" in told.alarms["space-planned"][1]
     written = 0
@@ -346,7 +346,7 @@ def test_no_sector_ends_where_pyxdf_cannot_bear_it(tmp_path):
     to = spool(tmp_path / "a.xdf", Told())
     for n in range(0, 3000, 10):
         feed(to, n, 10)
-        to.put(Piece(xdf_pack.clock_offset(1, n / 1000, 0.001), time.monotonic(), 1))
+        to.put(PendingChunk(xdf_pack.clock_offset(1, n / 1000, 0.001), time.monotonic(), 1))
     to.finish()
     assert to.wait(5)
     data = to.path.read_bytes()

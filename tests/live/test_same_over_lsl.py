@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from calibration.fitting.training import Plan, calibrate
+from calibration.fitting.training import CalibrationSettings, calibrate
 from rtbci.formats import read
 from rtbci.recorder.xdf_writer import write_recording
 from rtbci.signal.recording import Recording
@@ -55,7 +55,7 @@ def prepare(eeg: Path, name: str, folder: Path, seconds: float | None = None) ->
     lines = files[4].read_text("utf-8").splitlines(keepends=True)
     rate = read(files[4]).info.rate
     file.write_text("".join(lines if seconds is None else lines[: round(seconds * rate) + 1]))
-    plan = Plan(name, classes, channels=HEADSET)
+    plan = CalibrationSettings(name, classes, channels=HEADSET)
     trained = calibrate([read(path) for path in files[:3]], plan, nothing, permute=False)
     return in_process(file, trained.bundle.save(folder / "bundles"))
 
@@ -107,8 +107,8 @@ def test_a_headset_over_the_bus_gives_the_same_events_as_in_process(
 def test_a_simulated_recording_with_jittering_events_gives_the_same(tmp_path):
     small = {"channels": 4, "soa": 0.4}
     trained = calibrate(
-        [generate(1, n_trials=60, **small)], Plan("sub-01", {"1": "house", "2": "face"}), nothing,
-        permute=False,
+        [generate(1, n_trials=60, **small)],
+        CalibrationSettings("sub-01", {"1": "house", "2": "face"}), nothing, permute=False,
     )  # fmt: skip
     recording: Recording = generate(2, n_trials=40, **small)
     # events as close as neighbouring samples, and two at the very end, cut short

@@ -20,8 +20,15 @@ import pytest
 
 from rtbci.errors import BadInput, InUse, Missing
 from rtbci.session import control
-from rtbci.session.control import Entry, Server
-from rtbci.session.folder import EventLog, Folder, create, last_event, load_config, verify_events
+from rtbci.session.control import Server, SessionEntry
+from rtbci.session.folder import (
+    EventLog,
+    SessionFolder,
+    create,
+    last_event,
+    load_config,
+    verify_events,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 NOON = datetime(2026, 11, 21, 12, 0, 0)
@@ -79,8 +86,8 @@ def test_the_second_user_is_told_who_holds_the_session(tmp_path):
         )
         assert f"is in use by process {os.getpid()} on {socket.gethostname()}" in other.stderr
         with pytest.raises(InUse, match=f"process {os.getpid()}"):
-            Folder(folder.path)
-    with Folder(folder.path) as again:
+            SessionFolder(folder.path)
+    with SessionFolder(folder.path) as again:
         assert again.lock.stale is None
 
 
@@ -97,9 +104,9 @@ def test_the_lock_of_a_killed_holder_is_recognised_and_taken(tmp_path):
         assert holder.stdout is not None
         pid = int(holder.stdout.readline())
         with pytest.raises(InUse, match=f"process {pid}"):
-            Folder(tmp_path / "s")
+            SessionFolder(tmp_path / "s")
         holder.kill()
-    with Folder(tmp_path / "s") as folder:
+    with SessionFolder(tmp_path / "s") as folder:
         assert folder.lock.stale == pid
 
 
@@ -159,10 +166,10 @@ def test_a_torn_line_is_named_and_the_log_goes_on_behind_it(log):
 # running sessions
 
 
-def entry(server: Server | None = None, **more: Any) -> Entry:
+def entry(server: Server | None = None, **more: Any) -> SessionEntry:
     """This process as a session."""
     me = psutil.Process()
-    return Entry(
+    return SessionEntry(
         id="sub-02_now", lsl_session="x", pid=me.pid, created=me.create_time(), folder="/nowhere",
         address=server.address if server else "/nowhere/s",
         key_file=str(server.key_file) if server else "/nowhere/k", **more,

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from rtbci.lsl.description import Description
-from rtbci.lsl.survey import Seen, _flagged, rate_of
+from rtbci.lsl.survey import SurveyedStream, _flagged, rate_of
 
 SENDERS = """
 import sys, time
@@ -190,13 +190,13 @@ def test_no_rate_is_made_up_where_there_is_none():
     assert rate_of(np.arange(100)[::-1] / 100) == (None, None)
 
 
-def seen(**changes: object) -> Seen:
+def seen(**changes: object) -> SurveyedStream:
     """A stream with which nothing is wrong."""
     about = Description(
         "a", "EEG", 100.0, "float32", 1, "id", "uid", "s", socket.gethostname(),
         ("Fz",), ("EEG",), ("microvolts",),
     )  # fmt: skip
-    return Seen(replace(about, **changes), 200, 100.0, 0.01, 0.01, answered=True)  # type: ignore[arg-type]
+    return SurveyedStream(replace(about, **changes), 200, 100.0, 0.01, 0.01, answered=True)  # type: ignore[arg-type]
 
 
 def test_a_sound_stream_has_no_flags():

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from rtbci.session.supervisor import Child, Crew, Failure, last_line, run
+from rtbci.session.supervisor import Failure, ProcessSpec, Supervisor, last_line, run
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = """
@@ -50,9 +50,9 @@ sys.stdin.read()
 """
 
 
-def child(name: str, code: str, **more: Any) -> Child:
+def child(name: str, code: str, **more: Any) -> ProcessSpec:
     """A box that runs a few lines of Python instead of a command."""
-    return Child(name, (), program=("-c", f"NAME = {name!r}\n{code}"), **more)
+    return ProcessSpec(name, (), program=("-c", f"NAME = {name!r}\n{code}"), **more)
 
 
 class Heard:
@@ -76,11 +76,11 @@ def heard() -> Heard:
 
 @pytest.fixture
 def crew(tmp_path, heard):
-    with Crew(heard, tmp_path) as crew:
+    with Supervisor(heard, tmp_path) as crew:
         yield crew
 
 
-def until(crew: Crew, condition: Callable[[], object], seconds: float = 10.0) -> None:
+def until(crew: Supervisor, condition: Callable[[], object], seconds: float = 10.0) -> None:
     """Pump until it holds."""
     end = time.monotonic() + seconds
     while not condition():

@@ -12,8 +12,8 @@ from sims.changes import guise
 from sims.fault_script import check_script, read_script
 from sims.faults import KINDS, Kill
 from sims.lives import parts
-from sims.program import Part, Settings, program
-from sims.schedule import Event, Notice, Rows
+from sims.program import OutletLife, PlaybackSettings, program
+from sims.schedule import MarkerPush, Notice, SamplePush
 from tests.support.counted import CHANNELS, counted
 
 
@@ -32,11 +32,13 @@ def kill(**keys) -> Kill:
 class Sent:
     """All that goes out."""
 
-    def __init__(self, recording: Recording, faults, settings: Settings | None = None) -> None:
-        items = list(program(recording, settings or Settings(), faults, Part()))
+    def __init__(
+        self, recording: Recording, faults, settings: PlaybackSettings | None = None
+    ) -> None:
+        items = list(program(recording, settings or PlaybackSettings(), faults, OutletLife()))
         assert [item.due for item in items] == sorted(item.due for item in items)
-        self.rows = [item for item in items if isinstance(item, Rows)]
-        self.events = [item for item in items if isinstance(item, Event)]
+        self.rows = [item for item in items if isinstance(item, SamplePush)]
+        self.events = [item for item in items if isinstance(item, MarkerPush)]
         self.notices = [item for item in items if isinstance(item, Notice)]
         self.x = np.concatenate([item.x for item in self.rows])
         self.stamps = np.concatenate([item.stamps for item in self.rows])
@@ -183,12 +185,14 @@ def test_between_kills_lie_the_lives(tmp_path):
 
 def test_the_dead_send_nothing_and_the_next_life_goes_on_where_it_is_due():
     faults = (kill(at=1.0, lasts=0.5),)
-    one, two = (list(program(counted(), Settings(speed=8), faults, p)) for p in parts(faults))
-    rows = [item for item in one if isinstance(item, Rows)]
+    one, two = (
+        list(program(counted(), PlaybackSettings(speed=8), faults, p)) for p in parts(faults)
+    )
+    rows = [item for item in one if isinstance(item, SamplePush)]
     assert rows[-1].index + len(rows[-1].x) == 250
-    assert next(item for item in two if isinstance(item, Rows)).index == 375
-    assert [e.index for e in one if isinstance(e, Event)] == [100, 225]
-    assert [e.index for e in two if isinstance(e, Event)] == []
+    assert next(item for item in two if isinstance(item, SamplePush)).index == 375
+    assert [e.index for e in one if isinstance(e, MarkerPush)] == [100, 225]
+    assert [e.index for e in two if isinstance(e, MarkerPush)] == []
 
 
 def test_a_stream_comes_back_in_another_guise():
@@ -290,7 +294,7 @@ def test_faults_of_a_resampled_stream_keep_their_seconds(tmp_path):
     faults = script(tmp_path, "at=5\ndo='rate'\nrate=100;at=6\ndo='nan'\nfor=1")
     part = parts(faults)[1]
     look = guise(counted(), part.kill).recording
-    rows = [r for r in program(look, Settings(), faults, part) if isinstance(r, Rows)]
+    rows = [r for r in program(look, PlaybackSettings(), faults, part) if isinstance(r, SamplePush)]
     stamps = np.concatenate([r.stamps for r in rows])
     broken = np.isnan(np.concatenate([r.x for r in rows])).all(axis=1)
     np.testing.assert_array_equal(broken, (stamps >= 6) & (stamps < 7))

@@ -13,7 +13,7 @@ from rtbci import stimuli
 from rtbci.errors import Missing
 from rtbci.types import Marker
 from sims import participant
-from sims.participant import Eyes
+from sims.participant import StimulusLookup
 from sims.person import Person, features
 from sims.person.constants import LOOKS, MEANING
 from tests.support.boxes_on_bus import Lab, lab
@@ -63,8 +63,8 @@ def told() -> list[tuple[str, dict[str, object]]]:
     return []
 
 
-def eyes(told: list, strength: str = "realistic") -> Eyes:
-    return Eyes(strength, lambda kind, /, **fields: told.append((kind, fields)))
+def eyes(told: list, strength: str = "realistic") -> StimulusLookup:
+    return StimulusLookup(strength, lambda kind, /, **fields: told.append((kind, fields)))
 
 
 def see(told: list, marker: Marker, strength: str = "realistic") -> np.ndarray:
@@ -255,7 +255,7 @@ def test_a_marker_of_no_clock_counts_as_shown_now(stamp, told):
     person = Person(0, 2, NAMES, 250.0, "clear")
     someone = participant.Participant(person.session(1))
     ears = SimpleNamespace(heard=SimpleQueue())
-    ears.heard.put(participant.Shown(stamp, "horse", None))
+    ears.heard.put(participant.ShownStimulus(stamp, "horse", None))
     someone._listen(ears, participant.clock(), lambda kind, /, **f: told.append((kind, f)))  # type: ignore[arg-type]
     assert [kind for kind, _ in told] == ["evoked"]
     assert someone.counts() == {"samples": 0, "markers": 1, "late": 0}

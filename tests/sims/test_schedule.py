@@ -14,14 +14,14 @@ from rtbci.signal.timebase import CLOCK_RESET
 from rtbci.types import Gap, Marker
 from sims import schedule
 from sims.changes import guise
-from sims.program import Part, Settings, Start, describe, program
-from sims.schedule import Event, Rows, Timeline
+from sims.program import OutletLife, PlaybackSettings, Start, describe, program
+from sims.schedule import MarkerPush, SamplePush, Timeline
 from tests.support.counted import counted
 
 HOLED = counted(gaps=(Gap(500, 250), Gap(1750, 0, CLOCK_RESET)))
 
 
-def rows_of(recording: Recording, **more) -> list[Rows]:
+def rows_of(recording: Recording, **more) -> list[SamplePush]:
     """All pushes of a recording in chunks of 7."""
     return list(schedule.rows(Timeline(recording), 7, **more))
 
@@ -38,12 +38,12 @@ def test_behind_a_gap_indices_and_stamps_go_on_and_no_chunk_spans_it():
 
 
 def test_resets_without_a_hole_are_in_the_description():
-    fields = describe(HOLED, guise(HOLED, None), Settings(speed=8.0), Start(123.456789))
+    fields = describe(HOLED, guise(HOLED, None), PlaybackSettings(speed=8.0), Start(123.456789))
     assert fields["resets"] == "1750"
     assert fields["samples"] == "2750"
     assert (fields["t0"], fields["speed"], fields["lead_in"]) == ("123.456789", "8.0", "16.0")
     assert fields["stamps"] == "regular"
-    plain = describe(counted(), guise(counted(), None), Settings(loop=True), Start(1.0))
+    plain = describe(counted(), guise(counted(), None), PlaybackSettings(loop=True), Start(1.0))
     assert "resets" not in plain
     assert plain["loop"] == "2750"
 
@@ -58,12 +58,14 @@ def test_a_part_holds_exactly_its_samples(since, until):
 
 
 def test_a_loop_leaves_a_hole_of_a_second_and_repeats_markers():
-    items = program(counted(), Settings(loop=True), (), Part())
+    items = program(counted(), PlaybackSettings(loop=True), (), OutletLife())
     some = list(takewhile(lambda item: item.due < 25, items))
-    indices = np.concatenate([r.index + np.arange(len(r.x)) for r in some if isinstance(r, Rows)])
+    indices = np.concatenate(
+        [r.index + np.arange(len(r.x)) for r in some if isinstance(r, SamplePush)]
+    )
     jumps = np.flatnonzero(np.diff(indices) != 1)
     assert [(indices[j], indices[j + 1]) for j in jumps] == [(2499, 2750), (5249, 5500)]
-    assert [e.index for e in some if isinstance(e, Event)] == [
+    assert [e.index for e in some if isinstance(e, MarkerPush)] == [
         *(100, 225, 350), *(2850, 2975, 3100), *(5600, 5725, 5850)
     ]  # fmt: skip
 
@@ -76,12 +78,12 @@ def test_a_part_of_a_later_turn_starts_there():
 
 def test_markers_go_before_their_rows_and_ahead_only_when_accelerated():
     for speed, due in ((1.0, 0.4), (8.0, 0.0)):
-        items = list(program(counted(), Settings(speed=speed), (), Part()))
-        place = next(i for i, item in enumerate(items) if isinstance(item, Event))
+        items = list(program(counted(), PlaybackSettings(speed=speed), (), OutletLife()))
+        place = next(i for i, item in enumerate(items) if isinstance(item, MarkerPush))
         event = items[place]
-        assert isinstance(event, Event)
+        assert isinstance(event, MarkerPush)
         assert (event.index, event.stamp, event.due) == (100, 0.4, due)
-        later = [item for item in items[place:] if isinstance(item, Rows)]
+        later = [item for item in items[place:] if isinstance(item, SamplePush)]
         assert later[0].index <= 100
 
 
@@ -116,13 +118,15 @@ def stamped(recording: Recording, stamps: np.ndarray, t0: float = 5000.0) -> Rec
 def test_stamps_of_the_file_go_out_as_they_are_and_rows_when_they_say():
     jitter = np.random.default_rng(0).normal(0, 0.02, 2500)
     stamps = np.arange(2500) / 250 + jitter
-    items = list(program(stamped(counted(), stamps), Settings(file_stamps=True), (), Part()))
-    rows = [item for item in items if isinstance(item, Rows)]
+    items = list(
+        program(stamped(counted(), stamps), PlaybackSettings(file_stamps=True), (), OutletLife())
+    )
+    rows = [item for item in items if isinstance(item, SamplePush)]
     np.testing.assert_allclose(np.concatenate([r.stamps for r in rows]), stamps, atol=1e-9)
     due = np.array([each.due for each in rows])
     assert (np.diff(due) >= 0).all()
     assert all(each.due >= each.stamps.max() - 1e-9 for each in rows)
-    for event in (item for item in items if isinstance(item, Event)):
+    for event in (item for item in items if isinstance(item, MarkerPush)):
         assert event.stamp == pytest.approx(event.index / 250, abs=0.004)  # not the jittered one
 
 
@@ -166,7 +170,7 @@ def test_muse_files_and_xdf_keep_the_stamps_they_have(tmp_path):
 
 def test_nothing_is_sent_earlier_than_what_went_before():
     rows = [
-        Rows(i, np.zeros((1, 1), np.float32), np.zeros(1), due)
+        SamplePush(i, np.zeros((1, 1), np.float32), np.zeros(1), due)
         for i, due in enumerate((1, 3, 2, 4))
     ]
     assert [each.due for each in schedule.in_order(rows)] == [1, 3, 3, 4]

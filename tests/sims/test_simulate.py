@@ -17,7 +17,7 @@ from rtbci.errors import BadInput
 from rtbci.formats import read
 from rtbci.formats.dataset import find_runs
 from sims import dataset
-from sims.dataset import Written, write
+from sims.dataset import WrittenDataset, write
 from sims.person.constants import CLEAR_CLASSES, PATH_PREFIXES
 from tests.support.lsl_source import ROOT
 
@@ -25,12 +25,12 @@ SMALL = {"runs": 2, "trials": 20, "channels": 4, "rate": 250.0, "images": False}
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Written:
+def published(tmp_path_factory: pytest.TempPathFactory) -> WrittenDataset:
     """One session of two runs as the published files are, without pictures."""
     return write(tmp_path_factory.mktemp("sim") / "out", runs=2, images=False)
 
 
-def session_folder(made: Written, subject: str = "sub-02", session: int = 1) -> Path:
+def session_folder(made: WrittenDataset, subject: str = "sub-02", session: int = 1) -> Path:
     return made.folder / "ds005589" / subject / f"ses-{session:02d}"
 
 
@@ -168,10 +168,10 @@ def test_the_folder_says_that_nobody_was_measured(published):
 
 
 def test_subjects_are_called_as_in_the_course_copy_then_by_the_next_free_number():
-    names = dataset.Settings(subjects=15).names
+    names = dataset.DatasetSettings(subjects=15).names
     assert names[:3] == ("sub-02", "sub-03", "sub-05")
     assert names[12:] == ("sub-29", "sub-01", "sub-04")
-    assert dataset.Settings().names == ("sub-02",)
+    assert dataset.DatasetSettings().names == ("sub-02",)
 
 
 def test_another_cap_and_rate_are_named_beside_the_arrays(tmp_path):

@@ -25,12 +25,12 @@ def noise_unit(epochs: bool, seed: int) -> float | None:
 
     None where the recording was refused.
     """
-    from calibration.fitting.settings import Plan
+    from calibration.fitting.settings import CalibrationSettings
     from calibration.fitting.training import calibrate
     from rtbci.errors import NoUsableSignal
 
     recording = nobody(seed, epochs)
-    plan = Plan("noise", {name: name for name in CLASSES})
+    plan = CalibrationSettings("noise", {name: name for name in CLASSES})
     try:
         result = calibrate([recording], plan, lambda *_: None)
     except NoUsableSignal:  # a loud head, or a bad cap: refused, and so not called significant
@@ -105,18 +105,18 @@ def noise(name: str, epochs: bool, units: Units) -> Result:
 
 def electrodes_unit(seed: int) -> dict[str, Any]:
     """Balanced accuracy of one person with all electrodes, and without 20 of them."""
-    from calibration.fitting.settings import Plan, plan_recipe
+    from calibration.fitting.settings import CalibrationSettings, plan_recipe
     from calibration.fitting.training import fit
     from calibration.fitting.trials import collect
     from rtbci.decoding.bundle import Bundle
     from rtbci.signal.epoch_gaps import bridge
-    from sims.dataset import Settings
+    from sims.dataset import DatasetSettings
     from sims.person import Person
     from sims.person.constants import CLEAR_CLASSES
     from sims.person.head import montage
 
     names = montage(122)
-    settings = Settings(1, 1, 4, 100, "clear", names, RATE, seed, CLEAR_CLASSES)
+    settings = DatasetSettings(1, 1, 4, 100, "clear", names, RATE, seed, CLEAR_CLASSES)
     person = Person(seed, 2, names, RATE, "clear")
     plan_of_day = settings.pictures("sub-02")[0]
     day = person.session(1)
@@ -124,7 +124,7 @@ def electrodes_unit(seed: int) -> dict[str, Any]:
         as_epochs(person, day.epochs(pictures.tolist(), run), pictures.tolist())
         for run, pictures in enumerate(plan_of_day, start=1)
     ]
-    plan = Plan("sub-02", {name: name for name in CLEAR_CLASSES})
+    plan = CalibrationSettings("sub-02", {name: name for name in CLEAR_CLASSES})
     recipe = plan_recipe(runs[:3], plan)
     trials, _, refused = collect(runs[:3], recipe, plan.labels, plan.classes)
     assert not refused, refused

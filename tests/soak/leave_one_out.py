@@ -60,9 +60,9 @@ def cells() -> list[str]:
 
 def subjects() -> tuple[str, ...]:
     """The people, as the dataset names them."""
-    from sims.dataset import Settings
+    from sims.dataset import DatasetSettings
 
-    return Settings(PEOPLE, SESSIONS, RUNS, TRIALS).names
+    return DatasetSettings(PEOPLE, SESSIONS, RUNS, TRIALS).names
 
 
 def data(strength: str) -> Path:
@@ -128,14 +128,14 @@ def fold(strength: str, model: str, who: str) -> dict[str, Any]:
 
 def learn(folder: Path, out: Path, model: str, shared: str, **chosen: Any) -> None:
     """Pretrain as the command does; windows that were cut once serve every fold."""
-    from calibration.pretraining.pretrain import Plan, pretrain
+    from calibration.pretraining.pretrain import PretrainingSettings, pretrain
 
     windows = STORE / f"windows-{shared}-{model}"
     windows.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     (out / "windows").symlink_to(windows)
-    pretrain(Plan(folder, out, model, sessions="2/0/0", **chosen), lambda *_: None)
+    pretrain(PretrainingSettings(folder, out, model, sessions="2/0/0", **chosen), lambda *_: None)
 
 
 def stacked(strength: str, who: str, backbone: Any) -> dict[str, Any]:
@@ -199,11 +199,17 @@ def tuned(strength: str, who: str, backbone: Any) -> dict[str, Any]:
 def alone(strength: str, model: str, who: str) -> dict[str, Any]:
     """A network that learns from the first trials of one person and nothing else."""
     from calibration.pretraining import load_backbone
-    from calibration.pretraining.loop import Settings
+    from calibration.pretraining.loop import TrainingSettings
 
     folder = first_trials(data(strength), who, STORE / f"alone-{strength}-{model}-{who}")
     out = folder / "backbone"
-    learn(folder, out, model, f"alone-{strength}-{who}", settings=Settings(epochs=ALONE_EPOCHS))
+    learn(
+        folder,
+        out,
+        model,
+        f"alone-{strength}-{who}",
+        settings=TrainingSettings(epochs=ALONE_EPOCHS),
+    )
     backbone = load_backbone(out)
     x, y, _ = network_windows(strength, who, backbone)
     prepared = backbone.preparations[who]
@@ -240,7 +246,7 @@ def first_trials(folder: Path, who: str, out: Path) -> Path:
 
 def cut(strength: str, who: str, backbone: Any) -> tuple[Any, Any, Any]:
     """Plan, recipe and trials of a person, in time order."""
-    from calibration.fitting.settings import Plan, plan_recipe
+    from calibration.fitting.settings import CalibrationSettings, plan_recipe
     from calibration.fitting.trials import collect
     from rtbci.formats.dataset import find_runs
 
@@ -250,7 +256,7 @@ def cut(strength: str, who: str, backbone: Any) -> tuple[Any, Any, Any]:
     labels = {marker.label: name for run, rec in zip(runs, recordings, strict=True)
               for marker, name in zip(rec.markers, run.names, strict=True)}  # fmt: skip
     assert set(labels.values()) == set(names)
-    plan = Plan(who, {k: labels[k] for k in sorted(labels)}, backbone=backbone)
+    plan = CalibrationSettings(who, {k: labels[k] for k in sorted(labels)}, backbone=backbone)
     recipe = plan_recipe(recordings, plan)
     trials, _, refused = collect(recordings, recipe, plan.labels, plan.classes)
     assert not refused, refused

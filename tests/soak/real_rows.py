@@ -27,11 +27,11 @@ VARIANTS = ("closed form", "network", "half and half", "chosen")
 
 def row(eeg: Path, name: str, backbone: Any) -> dict[str, float]:
     """AUC of each variant, and the weight that the calibration gave the network."""
-    from calibration.fitting.settings import Plan
+    from calibration.fitting.settings import CalibrationSettings
     from rtbci.decoding.decoders.stacked import StackedDecoder
 
     train, test = split(eeg, name)
-    bundle = quick(train, Plan("sub-00", ROWS[name][1], backbone=backbone))
+    bundle = quick(train, CalibrationSettings("sub-00", ROWS[name][1], backbone=backbone))
     decoder = bundle.decoder
     assert isinstance(decoder, StackedDecoder)
     weights = {

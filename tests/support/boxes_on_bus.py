@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from calibration.fitting.training import Plan, calibrate
+from calibration.fitting.training import CalibrationSettings, calibrate
 from rtbci.decoding.bundle import Bundle
 from rtbci.decoding.pipeline import Pipeline
 from rtbci.signal.recording import Recording
@@ -35,7 +35,9 @@ WAIT_S = 0.5  # the engine's default
 def small_bundle() -> Bundle:
     """A bundle of Cz, Pz, Oz and Fz at 250 Hz; 3 s."""
     trained = generate(1, n_trials=60, soa=0.6, channels=4)
-    return calibrate([trained], Plan("sub-01", LABELS), lambda *_: None, permute=False).bundle
+    return calibrate(
+        [trained], CalibrationSettings("sub-01", LABELS), lambda *_: None, permute=False
+    ).bundle
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ import time
 from collections.abc import Mapping
 from itertools import pairwise
 
-from gui.operator.session_feed import Answer, Feed, FileSize, Link, News, Status, age_of
-from gui.operator.session_state import Knowledge
-from gui.operator.signal_feed import Drawn, Item, Mark, Opened, Quality
+from gui.operator.session_feed import Answer, FileSize, Link, News, SessionFeed, Status, age_of
+from gui.operator.session_state import SessionState
+from gui.operator.signal_feed import DrawnMarker, DrawnSamples, Item, QualityUpdate, SignalOpened
 from rtbci.session.control import find, running
 
 
@@ -28,8 +28,8 @@ class Listener:
     """Hears everything, and says what matters to a test."""
 
     def __init__(self) -> None:
-        self.feed = Feed(find(None, running()))
-        self.known = Knowledge(self.feed.about)
+        self.feed = SessionFeed(find(None, running()))
+        self.known = SessionState(self.feed.about)
         self.known.begin(age_of(self.feed.entry))
         self.items: list[Item] = []
         self._told_decision = False
@@ -63,15 +63,15 @@ class Listener:
 
     def summary(self) -> None:
         """What the signal was like."""
-        drawn = [each for each in self.items if isinstance(each, Drawn)]
+        drawn = [each for each in self.items if isinstance(each, DrawnSamples)]
         tell(
             "summary",
-            rates=[each.info.rate for each in self.items if isinstance(each, Opened)],
+            rates=[each.info.rate for each in self.items if isinstance(each, SignalOpened)],
             whole=all(a.index + len(a.x) == b.index for a, b in pairwise(drawn)),
             chunks=len(drawn),
             head=drawn[-1].index + len(drawn[-1].x) if drawn else None,
-            marks=sum(isinstance(each, Mark) for each in self.items),
-            judged=sum(isinstance(each, Quality) for each in self.items),
+            marks=sum(isinstance(each, DrawnMarker) for each in self.items),
+            judged=sum(isinstance(each, QualityUpdate) for each in self.items),
             lost=self.known.loss_rows()[0][1],
         )
 

@@ -58,7 +58,7 @@ def correlations(x: Array, references: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class View:
+class BandView:
     """One band on one set of electrodes, and what its logarithm says of each class."""
 
     stream: int  # which band of the filter bank
@@ -76,7 +76,7 @@ class OscillationDecoder:
     times: int  # samples in a window
     pieces: int  # pieces that a window is cut into for covariances
     bias: Array  # (K,)
-    views: tuple[View, ...] = ()  # empty where correlations decide alone
+    views: tuple[BandView, ...] = ()  # empty where correlations decide alone
     electrodes: NDArray[np.int64] | None = None  # (c,) those that are correlated, in stream 0
     references: Array | None = None  # (F, times, 2 H), orthonormal; None: no correlations
     correlation_weights: Array | None = None  # (K, F)
@@ -136,7 +136,7 @@ class OscillationDecoder:
         """The decoder that ``arrays()`` described."""
         times, pieces, count = (int(number) for number in arrays["shape"])
         views = tuple(
-            View(
+            BandView(
                 stream=int(arrays[f"view{number}.stream"][0]),
                 columns=arrays[f"view{number}.columns"],
                 filters=arrays[f"view{number}.filters"],
