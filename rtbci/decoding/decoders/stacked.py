@@ -94,7 +94,7 @@ class StackedDecoder:
             return {k.removeprefix(start): v for k, v in arrays.items() if k.startswith(start)}
 
         net = part("net")
-        kind = import_module(TORCH_DECODER).NetworkMember if "about" in net else MontageNet
+        kind = import_module(TORCH_DECODER).TorchDecoder if "about" in net else MontageNet
         return cls(
             classes,
             EvokedDecoder(classes, **part("closed")),
