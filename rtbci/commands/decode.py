@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rtbci.commands.options import add_lsl_options
+from rtbci.platform_support import require_linux
 from rtbci.process import add_child_options
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Find the streams, decode, tell."""
+    require_linux("rtbci decode")
     from rtbci.decoding.bundle import load_bundle
     from rtbci.lsl.config import configure
     from rtbci.process import ControlInput, Reporter

@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 from rtbci.errors import BadInput, Missing
+from rtbci.platform_support import require_linux
 
 HELP = """Show a running session: traces, electrodes, decisions, losses, alarms.
 
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Open the window; returns when it is closed."""
+    require_linux("rtbci gui")
     from rtbci.session import screen
     from rtbci.session.control import find, running
 

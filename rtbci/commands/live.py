@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rtbci.commands.options import add_lsl_options
 from rtbci.errors import BadInput, RtbciError
+from rtbci.platform_support import require_linux
 from rtbci.terminal import say
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Start a session, or join one."""
+    require_linux("rtbci live")
     if args.attach is not None:
         if args.bundle:
             raise BadInput("--attach takes the session's own bundle; leave out --bundle")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rtbci.commands.options import add_lsl_options
 from rtbci.errors import BadInput
+from rtbci.platform_support import require_linux
 from rtbci.process import add_child_options
 
 HELP = """\
@@ -44,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Record; 130 or 143 where a signal ended it (the file is whole then, too)."""
+    require_linux("rtbci record")
     for option, value in (("--duration", args.duration), ("--idle", args.idle)):
         if value is not None and not 0 < value < float("inf"):
             raise BadInput(f"{option} takes a number of seconds above 0, found {value:g}")

@@ -20,6 +20,7 @@ from rtbci.commands.options import (
     read_file,
 )
 from rtbci.errors import BadInput
+from rtbci.platform_support import require_linux
 from rtbci.subjects import same_subject, subject_of
 from rtbci.terminal import progress_bar, say, stages
 
@@ -92,6 +93,8 @@ def run(args: argparse.Namespace) -> int:
 
     check_files(args.files)
     check_options(args)
+    if args.speed != MAX:
+        require_linux("rtbci replay at a speed other than max")
     bundle, files, first, said = choose(args)
     (say if args.json else print)(said)
     warn(args, bundle)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rtbci.commands.options import LARGEST, add_lsl_options, check_out, count, names, seed
 from rtbci.errors import BadInput
+from rtbci.platform_support import require_linux
 from rtbci.process import add_child_options
 from rtbci.terminal import progress_bar, say, stages
 
@@ -68,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
     """Write, or stream until the end, an order or a signal."""
     check(args)
     if args.live:
+        require_linux("rtbci simulate --live")
         participate(args)
     else:
         write(args)

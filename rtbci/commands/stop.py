@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rtbci.errors import InUse
+from rtbci.platform_support import require_linux
 from rtbci.terminal import say
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Stop it and say what was saved."""
+    require_linux("rtbci stop")
     from rtbci.messages import line
     from rtbci.session.control import find, running
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rtbci.commands.options import add_lsl_options, add_reading_options, read_file
+from rtbci.platform_support import require_linux
 from rtbci.process import add_child_options
 from rtbci.terminal import progress_bar
 
@@ -60,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Stream until the end, an order or a signal."""
+    require_linux("rtbci stream")
     from rtbci.signal.epoch_gaps import bridge
 
     recording = bridge(read_file(args.file, args, pick=True))

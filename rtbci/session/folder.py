@@ -28,7 +28,7 @@ from rtbci.errors import BadInput, InUse
 
 try:
     import fcntl
-except ImportError:  # Windows, untested: the process id in the lock file must do
+except ImportError:  # not on this system: the process id in the lock file must do
     fcntl = None
 
 FIRST = "0" * 64  # "hash" of the line before the first
@@ -59,7 +59,8 @@ class Lock:
         me = psutil.Process()
         mine = {"pid": me.pid, "created": me.create_time(), "host": socket.gethostname()}
         os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, json.dumps(mine).encode(), 0)
+        os.lseek(self._fd, 0, os.SEEK_SET)
+        _write_all(self._fd, json.dumps(mine).encode())
 
     def close(self) -> None:
         """Let others in. Twice is fine."""
@@ -253,10 +254,16 @@ def _write_all(fd: int, blob: bytes) -> None:
         blob = blob[os.write(fd, blob) :]
 
 
+def _read_from(fd: int, start: int, most: int) -> bytes:
+    """Up to ``most`` bytes of an open file from ``start`` on."""
+    os.lseek(fd, start, os.SEEK_SET)
+    return os.read(fd, most)
+
+
 def _holder(fd: int) -> dict[str, object] | None:
     """Who the lock file names; None where it was given back or is damaged."""
     try:
-        values = json.loads(os.pread(fd, 4096, 0))
+        values = json.loads(_read_from(fd, 0, 4096))
     except ValueError:
         return None
     known = isinstance(values, dict) and isinstance(values.get("pid"), int)
@@ -268,7 +275,7 @@ def _last_line(fd: int) -> bytes | None:
     size = os.fstat(fd).st_size
     if not size:
         return None
-    tail = os.pread(fd, LONGEST_EVENT, max(0, size - LONGEST_EVENT))
+    tail = _read_from(fd, max(0, size - LONGEST_EVENT), LONGEST_EVENT)
     if not tail.endswith(b"\n"):
         with contextlib.suppress(OSError):
             os.write(fd, b"\n")

@@ -35,7 +35,7 @@ ENDS = {"decode": 8.0, "record": 3.0, "stream": 1.0}  # s for what is still on i
 HURRY = {"decode": 1.2, "record": 1.4, "stream": 0.2}  # s, where a person wants to stop now
 NEWS = ("ready", "start", "status", "end")  # what somebody who comes late has to know
 LONGEST_NOTE = 2000  # characters
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # by name: not every system has the last
 
 
 def failed(failure: Failure) -> RtbciError:
@@ -328,7 +328,8 @@ def signals(session: Session) -> Iterator[None]:
     def wish(number: int, _frame: FrameType | None) -> None:
         session.stopped = session.stopped if session.stopped is not None else number
 
-    before = [(number, signal.signal(number, wish)) for number in SIGNALS]
+    numbers = [getattr(signal, name) for name in SIGNALS]
+    before = [(number, signal.signal(number, wish)) for number in numbers]
     try:
         yield
     finally:
