@@ -4,7 +4,6 @@ Nothing here ever blocks the live loop: one thread owns stdout, another stdin. A
 stopped reading costs memory, never a sample.
 """
 
-import argparse
 import json
 import queue
 import sys
@@ -18,14 +17,6 @@ from rtbci import messages
 LEVELS = ("info", "amber", "red")
 GATHER_S = 0.05  # a line waits so long for others
 LONGEST_LINE = 65_536  # characters of a control line
-
-
-def add_child_options(
-    parser: argparse.ArgumentParser, end: str = "the end of stdin means stop"
-) -> None:
-    """``--control stdin`` and ``--json``; ``end`` says what happens where the parent is gone."""
-    parser.add_argument("--control", choices=("stdin",), help=f"obey JSON lines; {end}")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
 class Reporter:

@@ -6,9 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rtbci.commands.options import add_lsl_options
+from rtbci.commands.options import add_child_options, add_lsl_options
 from rtbci.platform_support import require_linux
-from rtbci.process import add_child_options
 
 if TYPE_CHECKING:
     from rtbci.decoding.bundle import Bundle

@@ -38,6 +38,14 @@ def add_lsl_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def add_child_options(
+    parser: argparse.ArgumentParser, end: str = "the end of stdin means stop"
+) -> None:
+    """``--control stdin`` and ``--json``; ``end`` says what happens when the parent is gone."""
+    parser.add_argument("--control", choices=("stdin",), help=f"obey JSON lines; {end}")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+
+
 def read_file(path: Path, args: argparse.Namespace, pick: bool = False) -> "Recording":
     """A file as the options say, with all its channels or (``pick``) those of ``--channels``.
 

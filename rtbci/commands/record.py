@@ -5,10 +5,9 @@ import signal
 import threading
 from pathlib import Path
 
-from rtbci.commands.options import add_lsl_options
+from rtbci.commands.options import add_child_options, add_lsl_options
 from rtbci.errors import BadInput
 from rtbci.platform_support import require_linux
-from rtbci.process import add_child_options
 
 HELP = """\
 Record streams of the lab into one XDF file: all of them, also those that come

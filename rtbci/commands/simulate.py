@@ -5,10 +5,17 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rtbci.commands.options import LARGEST, add_lsl_options, check_out, count, names, seed
+from rtbci.commands.options import (
+    LARGEST,
+    add_child_options,
+    add_lsl_options,
+    check_out,
+    count,
+    names,
+    seed,
+)
 from rtbci.errors import BadInput
 from rtbci.platform_support import require_linux
-from rtbci.process import add_child_options
 from rtbci.terminal import progress_bar, say, stages
 
 if TYPE_CHECKING:

@@ -8,9 +8,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rtbci.commands.options import add_lsl_options, add_reading_options, read_file
+from rtbci.commands.options import (
+    add_child_options,
+    add_lsl_options,
+    add_reading_options,
+    read_file,
+)
 from rtbci.platform_support import require_linux
-from rtbci.process import add_child_options
 from rtbci.terminal import progress_bar
 
 if TYPE_CHECKING:

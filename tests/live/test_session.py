@@ -79,8 +79,8 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
 
 def test_the_second_user_is_told_who_holds_the_session(tmp_path):
     with create(tmp_path, "sub-02") as folder:
-        code = f"from pathlib import Path; from rtbci.session.folder import Folder\n" \
-               f"Folder(Path({str(folder.path)!r}))"  # fmt: skip
+        code = f"from pathlib import Path; from rtbci.session.folder import SessionFolder\n" \
+               f"SessionFolder(Path({str(folder.path)!r}))"  # fmt: skip
         other = subprocess.run(
             [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
         )
@@ -94,8 +94,9 @@ def test_the_second_user_is_told_who_holds_the_session(tmp_path):
 def test_the_lock_of_a_killed_holder_is_recognised_and_taken(tmp_path):
     (tmp_path / "s").mkdir()
     code = (
-        "from pathlib import Path; from rtbci.session.folder import Folder; import os, time\n"
-        f"held = Folder(Path({str(tmp_path / 's')!r}))\n"
+        "import os, time\nfrom pathlib import Path\n"
+        "from rtbci.session.folder import SessionFolder\n"
+        f"held = SessionFolder(Path({str(tmp_path / 's')!r}))\n"
         "print(os.getpid(), flush=True); time.sleep(60)"
     )
     with subprocess.Popen(

@@ -208,11 +208,11 @@ def test_boxes_see_the_end_of_stdin_when_the_supervisor_is_killed(tmp_path):
     code = f"""
 import sys, time
 from pathlib import Path
-from rtbci.session.supervisor import Child, Crew
-with Crew(lambda box, event: print(event["pid"], flush=True) if event["event"] == "started"
+from rtbci.session.supervisor import ProcessSpec, Supervisor
+with Supervisor(lambda box, event: print(event["pid"], flush=True) if event["event"] == "started"
           else None, Path({str(tmp_path)!r})) as crew:
     program = ("-c", "NAME = 'x'" + {GOOD!r})
-    crew.start(*(Child(name, (), program=program) for name in "ab"))
+    crew.start(*(ProcessSpec(name, (), program=program) for name in "ab"))
     while True:
         crew.pump(0.1)
 """
