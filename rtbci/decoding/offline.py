@@ -1,7 +1,7 @@
 """Recordings through the pipeline as if they were live, and the summary of what was decided."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,6 +20,8 @@ from rtbci.types import Array, Decision
 
 CHUNK = 1.0  # s pushed at once; decisions do not depend on it
 AIM = 50.0  # times real time that a replay reaches on any computer worth using
+
+Source = Callable[[], tuple[Recording, int | None]]  # a recording, the first onset that counts
 
 
 @dataclass

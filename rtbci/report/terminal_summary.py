@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from rtbci.decoding.bundle import Bundle
 from rtbci.decoding.offline import RunCounts, reasons
 
 
@@ -69,3 +70,25 @@ def delay(latency: object) -> str:
     if not isinstance(total, Mapping) or total.get("p50") is None:
         return "-"
     return f"{total['p50']:.0f} ms, 99 % within {total['p99']:.0f} ms"
+
+
+def session_rows(result: Mapping[str, object], nothing: str = "none") -> list[tuple[str, str]]:
+    """Rows about loss, delay and recording of a session; ``nothing`` where none was written."""
+    return [
+        ("lost samples", str(result["lost_samples"])),
+        ("delay", delay(result["latency_ms"])),
+        ("recording", str(result["recording"] or nothing)),
+    ]
+
+
+def remarks(tally: RunCounts, bundle: Bundle) -> list[str]:
+    """Sentences that a person should know before believing the figures."""
+    found = [f"no reliable signal in {each}; its events were not decoded" for each in tally.dead]
+    found += [f"{name} was used to train this bundle: its figures are no test"
+              for name in tally.seen]  # fmt: skip
+    if not tally.decisions:
+        known = ", ".join(bundle.labels)
+        found.insert(
+            0, f"no event to decode: none of the markers is one of {known} (see rtbci info FILE)"
+        )
+    return found
