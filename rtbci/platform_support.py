@@ -5,11 +5,11 @@ process groups and the signals of a terminal, which Linux has and Windows has no
 touch any of these when they are imported: the commands ask here first, when they run.
 """
 
-import importlib.util
 import os
 import signal
 import socket
 import sys
+from importlib import import_module
 
 from rtbci.errors import Missing
 
@@ -17,7 +17,7 @@ from rtbci.errors import Missing
 def absent() -> list[str]:
     """Names of the needed parts of the system that Python does not offer here."""
     found = {
-        "fcntl": _has_module("fcntl"),
+        "fcntl": _can_import("fcntl"),
         "AF_UNIX": hasattr(socket, "AF_UNIX"),
         "SIGHUP": hasattr(signal, "SIGHUP"),
         "killpg": hasattr(os, "killpg"),
@@ -35,9 +35,10 @@ def require_linux(command: str) -> None:
         )
 
 
-def _has_module(name: str) -> bool:
-    """Whether a module of the standard library can be imported."""
+def _can_import(name: str) -> bool:
+    """Whether a module of the standard library is there."""
     try:
-        return importlib.util.find_spec(name) is not None
-    except ValueError:  # it was taken out of sys.modules by hand
+        import_module(name)
+    except ImportError:
         return False
+    return True

@@ -47,6 +47,8 @@ FORBIDDEN_CALLS = {"eval", "exec", "torch.load", "os.system", "os.popen", "pickl
 FORBIDDEN_KEYWORDS = {"shell": True, "allow_pickle": True}
 FORBIDDEN_NAMES = ("utils", "helpers", "manager", "common", "misc")
 LONGEST = 400  # lines of one module
+LONGEST_COMMAND = 199
+PROGRAMS = ("rtbci/cli.py", "sims/demo.py")  # started by a person, beside the commands
 LIGHT = (  # what every child on the live path loads
     "rtbci/*.py",
     *(
@@ -193,7 +195,31 @@ def test_a_command_is_a_module_with_two_functions(name):
 
 def test_every_module_of_a_command_is_in_the_table():
     modules = {path.stem for path in (ROOT / "rtbci" / "commands").glob("[!_]*.py")}
-    assert modules - {"options"} == set(cli.COMMANDS)
+    assert modules - {"options", "option_types"} == set(cli.COMMANDS)
+
+
+def test_commands_only_parse_and_print():
+    wrong = []
+    for path in (ROOT / "rtbci" / "commands").glob("*.py"):
+        length = len(path.read_text(encoding="utf-8").splitlines())
+        if length > LONGEST_COMMAND:
+            wrong.append(f"{place(path)} has {length} lines")
+        for found in imports(tree(path)):
+            other = found.name.removeprefix("rtbci.commands.")
+            if found.name == "rtbci.commands" or (other != found.name and other in cli.COMMANDS):
+                wrong.append(f"{place(path)}:{found.line} imports another command, {found.name}")
+    assert not wrong, wrong
+
+
+def test_command_lines_are_known_to_commands_only():
+    wrong = [
+        f"{place(path)}:{found.line} imports {found.name}"
+        for path in MODULES
+        if not place(path).startswith("rtbci/commands/") and place(path) not in PROGRAMS
+        for found in imports(tree(path))
+        if found.name == "argparse" or found.name.startswith("rtbci.commands")
+    ]
+    assert not wrong, wrong
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from rtbci.session.folder import CONFIG
+from rtbci.errors import BadInput
+from rtbci.session.spec import SessionConfig, read_config
 
 ABOVE_CHANCE_P = 0.01  # permutation p of the calibration
 
@@ -32,34 +33,37 @@ class About:
 
 def read_about(folder: Path) -> About:
     """From ``session.json`` and the bundle it names; what is missing there stays unknown."""
-    config = _json(folder / CONFIG)
-    options = _mapping(config.get("options"))
-    bundle = _json(Path(str(config.get("bundle") or folder)) / "subject.json")
-    kind = str(config.get("kind") or "")
-    files, stream = options.get("files"), options.get("stream")
-    played = [Path(str(each)).name for each in files] if isinstance(files, list) else []
-    if kind == "replay":
-        part = f"REPLAY of {played[0]}" if len(played) == 1 else f"REPLAY of {len(played)} files"
-    else:
-        part = f"LIVE {stream}" if stream else "LIVE"
+    try:
+        config = read_config(folder)
+    except BadInput:
+        config = SessionConfig()
+    bundle = _json(Path(config.bundle or folder) / "subject.json")
     sure = _number(bundle.get("sure"))
     p = _number(_mapping(bundle.get("training")).get("p_value"))
-    classes, markers = bundle.get("classes"), options.get("markers")
+    classes = bundle.get("classes")
     return About(
-        subject=str(config.get("subject") or bundle.get("subject") or ""),
-        kind=kind,
-        part=part,
-        speed=_number(options.get("speed")),
-        recorded=None if "no_record" not in options else not options["no_record"],
-        stream=str(stream) if kind == "live" and stream else None,
-        markers=tuple(map(str, markers)) if isinstance(markers, list) else (),
-        unit=str(options["unit"]) if kind == "live" and options.get("unit") else None,
-        lsl_session=_text(config.get("lsl_session")),
-        lsl_scope=_text(config.get("lsl_scope")),
+        subject=config.subject or str(bundle.get("subject") or ""),
+        kind=config.kind,
+        part=_part(config),
+        speed=config.speed,
+        recorded=config.record,
+        stream=config.stream,
+        markers=config.markers,
+        unit=config.unit,
+        lsl_session=config.lsl_session,
+        lsl_scope=config.lsl_scope,
         classes=tuple(map(str, classes)) if isinstance(classes, list) else (),
         sure=sure if sure else None,
         above_chance=None if p is None else p <= ABOVE_CHANCE_P,
     )
+
+
+def _part(config: SessionConfig) -> str:
+    """What is played or read, for a person."""
+    if config.kind != "replay":
+        return f"LIVE {config.stream}" if config.stream else "LIVE"
+    files = config.files
+    return f"REPLAY of {files[0]}" if len(files) == 1 else f"REPLAY of {len(files)} files"
 
 
 def _json(path: Path) -> Mapping[str, object]:
@@ -71,10 +75,6 @@ def _json(path: Path) -> Mapping[str, object]:
 
 def _mapping(value: object) -> Mapping[str, object]:
     return value if isinstance(value, dict) else {}
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
 
 
 def _number(value: object) -> float | None:

@@ -1,18 +1,15 @@
 """``rtbci decode``: the engine, from the bus to the bus."""
 
 import argparse
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rtbci.commands.option_types import seconds
 from rtbci.commands.options import add_child_options, add_lsl_options
 from rtbci.platform_support import require_linux
 
 if TYPE_CHECKING:
     from rtbci.decoding.bundle import Bundle
-    from rtbci.lsl.description import Description
-    from rtbci.lsl.signal import Layout
     from rtbci.process import ControlInput, Reporter
 
 HELP = """Decode a live EEG stream with a person's bundle, until told to stop.
@@ -36,14 +33,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="marker streams to listen to [all]")  # fmt: skip
     parser.add_argument("--unit", metavar="uV|V", help="where the stream does not say")
     parser.add_argument("--rename", type=Path, metavar="FILE", help="JSON or CSV of old,new names")
-    parser.add_argument("--every", type=positive, metavar="S", help="also decide every S seconds")
-    parser.add_argument("--wait", type=positive, default=WAIT_S, metavar="S",
+    parser.add_argument("--every", type=seconds, metavar="S", help="also decide every S seconds")
+    parser.add_argument("--wait", type=seconds, default=WAIT_S, metavar="S",
                         help="how long events wait for late markers of earlier ones "
                              f"[{WAIT_S:g}]")  # fmt: skip
-    parser.add_argument("--look", type=positive, default=LOOK_S, metavar="S",
+    parser.add_argument("--look", type=seconds, default=LOOK_S, metavar="S",
                         help="how long to look for twins of the stream, and for markers "
                              f"[{LOOK_S:g}]")  # fmt: skip
-    parser.add_argument("--timeout", type=positive, metavar="S",
+    parser.add_argument("--timeout", type=seconds, metavar="S",
                         help="give up where no stream came for so long")  # fmt: skip
     add_child_options(parser)
     add_lsl_options(parser)
@@ -73,11 +70,12 @@ def decode(
     from rtbci.decoding.bundle import load_bundle
     from rtbci.engine.engine import Engine
     from rtbci.engine.watchdog import Watchdog
+    from rtbci.lsl.acceptance import acceptance
     from rtbci.lsl.inlet import clock
     from rtbci.lsl.pair import SignalWithMarkers, search
     from rtbci.lsl.results import Results
 
-    accept = acceptance(args, bundle)
+    accept = acceptance(bundle.resolve, args.unit, args.rename)
     pair = SignalWithMarkers(tuple(args.markers))
     results = Results(bundle.decoder.classes)
     tell.event("waiting", None, bundle=str(bundle.path))
@@ -127,36 +125,3 @@ def decode(
         )  # fmt: skip
         pair.close()
     return 0
-
-
-def acceptance(args: argparse.Namespace, bundle: "Bundle") -> "Callable[[Description], Layout]":
-    """From a stream's description to its layout, after ``--rename``; refuses what does not fit.
-
-    Raises ``BadInput`` at once for options that no stream could mend.
-    """
-    from rtbci.formats.draft import read_rename
-    from rtbci.formats.units import wanted
-    from rtbci.lsl.description import signal
-
-    if args.unit is not None:
-        wanted(args.unit)
-    new = read_rename(args.rename) if args.rename else {}
-
-    def accept(about: "Description") -> "Layout":
-        channels = tuple(new.get(name, name) for name in about.channels)
-        info, factor = signal(replace(about, channels=channels), args.unit)
-        bundle.resolve(info)
-        return info, factor
-
-    return accept
-
-
-def positive(text: str) -> float:
-    """A number of seconds above 0."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
-    return value

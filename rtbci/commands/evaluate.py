@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rtbci.commands.option_types import above_zero
 from rtbci.commands.options import check_out
 from rtbci.errors import BadInput, Missing
 from rtbci.terminal import progress_bar, say, stages
@@ -29,6 +30,7 @@ a numbered one is made. Refused: class blocks, missing classes, runs that were
 trained on."""
 OUT = Path("evaluation")  # where reports lie unless told otherwise
 LONGEST_TRIAL = 600.0  # s
+trial = above_zero(f"no duration in seconds, e.g. 3.8 (at most {LONGEST_TRIAL:g})", LONGEST_TRIAL)
 MOST_LEFT_OUT = 8  # runs that are named; the report names all
 
 
@@ -46,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, default=OUT, metavar="DIR", help="where the report goes [evaluation]"
     )
     parser.add_argument(
-        "--trial", type=seconds, metavar="S",
+        "--trial", type=trial, metavar="S",
         help="from onset to onset, for bits per minute [measured; 3.8 for epochs]",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="the report as one JSON object")
@@ -158,16 +160,3 @@ def cells(figure: "Figure | None") -> tuple[str, ...]:
         shown(name, figure.chance),
         shown_p(figure.p),
     )
-
-
-def seconds(text: str) -> float:
-    """A duration above 0."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value <= LONGEST_TRIAL:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no duration in seconds, e.g. 3.8 (at most {LONGEST_TRIAL:g})"
-        )
-    return value

@@ -1,10 +1,11 @@
 """``rtbci gui``: the operator's window of a running session."""
 
 import argparse
-import math
 from pathlib import Path
 
-from rtbci.errors import BadInput, Missing
+from rtbci.commands.option_types import size, within
+from rtbci.commands.options import check_png
+from rtbci.errors import Missing
 from rtbci.platform_support import require_linux
 
 HELP = """Show a running session: traces, electrodes, decisions, losses, alarms.
@@ -14,8 +15,9 @@ HELP = """Show a running session: traces, electrodes, decisions, losses, alarms.
 
 replay and live open it by themselves where there is a display. Closing it, or
 killing it, changes nothing for the session; this command brings it back."""
-SCALES = (0.75, 3.0)  # smallest and largest font
 THEMES = ("dark", "light")
+wait = within(0.0, 3600.0, "no number of seconds from 0 to 3600")
+scale = within(0.75, 3.0, "no font scale from 0.75 to 3")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--screenshot", type=Path, metavar="FILE.png", help="save a picture of it, and close"
     )
     parser.add_argument(
-        "--after", type=seconds, default=10.0, metavar="S", help="seconds until the picture [10]"
+        "--after", type=wait, default=10.0, metavar="S", help="seconds until the picture [10]"
     )
     parser.add_argument(
         "--figures", type=Path, metavar="FILE.jsonl",
@@ -44,8 +46,7 @@ def run(args: argparse.Namespace) -> int:
     from rtbci.session import screen
     from rtbci.session.control import find, running
 
-    if args.screenshot and args.screenshot.suffix.lower() != ".png":
-        raise BadInput(f"{args.screenshot} is no .png; the picture is one")
+    check_png(args.screenshot)
     reason = screen.missing() or screen.unusable()
     if reason is not None:
         raise Missing(f"{reason}; the session needs none, and rtbci stop ends it")
@@ -58,32 +59,3 @@ def run(args: argparse.Namespace) -> int:
         args.theme, args.scale, args.size, args.screenshot, args.after, args.figures
     )
     return show(entry, options)
-
-
-def scale(text: str) -> float:
-    """A font scale; raises ``ArgumentTypeError``."""
-    return number(text, *SCALES, "font scale")
-
-
-def seconds(text: str) -> float:
-    """Seconds, up to an hour; raises ``ArgumentTypeError``."""
-    return number(text, 0.0, 3600.0, "number of seconds")
-
-
-def size(text: str) -> tuple[int, int]:
-    """Width and height, pixels; raises ``ArgumentTypeError``."""
-    words = text.lower().split("x")
-    if len(words) != 2 or not all(each.isdecimal() and 100 <= int(each) <= 9999 for each in words):
-        raise argparse.ArgumentTypeError(f"{text!r} is no size; expected e.g. 1280x720")
-    return int(words[0]), int(words[1])
-
-
-def number(text: str, least: float, most: float, what: str) -> float:
-    """A number within bounds; raises ``ArgumentTypeError``."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not least <= value <= most:
-        raise argparse.ArgumentTypeError(f"{text!r} is no {what} from {least:g} to {most:g}")
-    return value

@@ -5,14 +5,20 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rtbci.commands.options import add_lsl_options
+from rtbci.commands.option_types import seconds
+from rtbci.commands.options import (
+    add_bundle_option,
+    add_lsl_options,
+    add_session_folder_option,
+    command_line,
+)
 from rtbci.errors import BadInput, RtbciError
 from rtbci.platform_support import require_linux
 from rtbci.terminal import say
 
 if TYPE_CHECKING:
     from rtbci.decoding.bundle import Bundle
-    from rtbci.session.over_bus import SessionResult
+    from rtbci.session.run import SessionResult
 
 HELP = """Record every stream and decode the EEG, until ctrl-c, rtbci stop or --duration.
 
@@ -21,14 +27,11 @@ HELP = """Record every stream and decode the EEG, until ctrl-c, rtbci stop or --
 
 --attach follows a session that runs already; where its supervisor was
 killed, its recorder goes on, and decoding is started again."""
-SESSIONS = Path("sessions")  # where sessions lie unless told otherwise
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of the command."""
-    parser.add_argument(
-        "--bundle", type=Path, metavar="DIR", help="a bundle, or a folder (its newest)"
-    )
+    add_bundle_option(parser)
     parser.add_argument("--attach", metavar="SESSION", help="a running session: name or folder")
     parser.add_argument(
         "--stream", metavar="NAME", help="the EEG stream: name, source_id or uid [the only one]"
@@ -47,10 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how long events wait for late markers of earlier ones [0.5]",
     )
     parser.add_argument("--no-record", action="store_true", help="write no recording")
-    parser.add_argument(
-        "--out", type=Path, default=SESSIONS, metavar="DIR",
-        help="where the session's folder goes [sessions]",
-    )  # fmt: skip
+    add_session_folder_option(parser)
     parser.add_argument("--headless", action="store_true", help="open no window")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     add_lsl_options(parser)
@@ -65,33 +65,39 @@ def run(args: argparse.Namespace) -> int:
         return attach(args)
     if args.bundle is None:
         raise BadInput("expected --bundle DIR, the decoder of this person (rtbci calibrate)")
-    from rtbci.commands.decode import acceptance
     from rtbci.decoding.bundle import load_bundle
-    from rtbci.session.live import LiveSetup, live
-    from rtbci.session.over_bus import config_of
+    from rtbci.lsl.acceptance import acceptance
+    from rtbci.session.folder import new_folder
+    from rtbci.session.kinds import DecodingSettings, live_spec
     from rtbci.session.processes import Bus
+    from rtbci.session.run import run as run_session
     from rtbci.session.screen import wants_window
     from rtbci.session.view import TerminalView
 
     bundle = load_bundle(args.bundle)
     say(f"decoding with {bundle.path} of {bundle.subject} ({', '.join(bundle.decoder.classes)})")
-    acceptance(args, bundle)
-    bus = Bus(args.lsl_session, args.lsl_scope)
-    setup = LiveSetup(
-        args.out, bus, not args.no_record, args.duration, decode_words(args),
-        wants_window(args.headless),
+    acceptance(bundle.resolve, args.unit, args.rename)
+    decoding = DecodingSettings(
+        args.stream, tuple(args.markers), args.unit, args.rename, args.every, args.wait
+    )
+    bus, window = Bus(args.lsl_session, args.lsl_scope), wants_window(args.headless)
+    spec = live_spec(
+        new_folder(args.out, bundle.subject), bus, bundle, decoding, command_line(args),
+        record=not args.no_record, duration=args.duration, window=window,
     )  # fmt: skip
     with contextlib.closing(TerminalView(args.json, each=True)) as view:
-        ran = live(setup, bundle, view, config_of(args, bus, bundle))
+        ran = run_session(spec, bundle, view)
     return conclude(args, ran, bundle)
 
 
 def attach(args: argparse.Namespace) -> int:
     """Follow a running session, or take over what a killed supervisor left."""
+    from rtbci.decoding.bundle import load_bundle
     from rtbci.session import control
     from rtbci.session.folder import CONFIG
-    from rtbci.session.live import follow, take_over
-    from rtbci.session.view import TerminalView
+    from rtbci.session.kinds import take_over_spec
+    from rtbci.session.run import run as run_session
+    from rtbci.session.view import TerminalView, follow
 
     folder = Path(args.attach)
     try:
@@ -111,7 +117,9 @@ def attach(args: argparse.Namespace) -> int:
             return 0
         left = "nothing of it runs" if entry is None else "its recorder goes on"
         say(f"the supervisor of {folder.name} is gone, {left}; decoding again")
-        ran, bundle = take_over(folder, entry, view, args.duration)
+        spec = take_over_spec(folder, entry, args.duration)
+        bundle = load_bundle(str(spec.config.bundle))
+        ran = run_session(spec, bundle, view)
     return conclude(args, ran, bundle)
 
 
@@ -119,7 +127,7 @@ def conclude(args: argparse.Namespace, ran: "SessionResult", bundle: "Bundle") -
     """The summary; returns the exit code."""
     from rtbci.decoding.offline import scores_of, summary
     from rtbci.messages import line
-    from rtbci.report.terminal_summary import delay, show
+    from rtbci.report.terminal_summary import session_rows, show
 
     tally = ran.collector.tally
     if ran.failure is not None and not tally.decisions:
@@ -128,22 +136,5 @@ def conclude(args: argparse.Namespace, ran: "SessionResult", bundle: "Bundle") -
     if args.json:
         print(line(result), flush=True)
     else:
-        rows = [("lost samples", str(result["lost_samples"])),
-                ("delay", delay(result["latency_ms"])),
-                ("recording", str(result["recording"] or "none"))]  # fmt: skip
-        show(result, tally, *rows)
+        show(result, tally, *session_rows(result))
     return ran.exit_code()
-
-
-def decode_words(args: argparse.Namespace) -> tuple[str, ...]:
-    """Options that are handed on to ``rtbci decode``."""
-    single = {name: getattr(args, name) for name in ("stream", "unit", "rename", "every", "wait")}
-    words = [f"--{name}={value}" for name, value in single.items() if value is not None]
-    return (*words, *(f"--markers={name}" for name in args.markers))
-
-
-def seconds(text: str) -> float:
-    """A number of seconds above 0."""
-    from rtbci.commands.decode import positive
-
-    return positive(text)

@@ -1,18 +1,27 @@
-"""Options that several commands share, and the types of their values."""
+"""Options that several commands share, and the values that are made of them."""
 
 import argparse
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rtbci import subjects
+from rtbci.commands.option_types import frequencies, mains, microvolts, names, reference
 from rtbci.errors import BadInput
-
-LONGEST_NAME = 100  # characters of a marker or class
-LARGEST = 10**6  # of counts and seeds
+from rtbci.signal.limits import REJECT
 
 if TYPE_CHECKING:
-    from rtbci.signal.recording import Recording
+    from collections.abc import Mapping
+
+    from calibration.fitting.settings import CalibrationSettings
+    from rtbci.formats.reading import ReadingSettings
+    from rtbci.session.kinds import CommandLine
+
+SESSIONS = Path("sessions")  # where sessions lie unless told otherwise
+BUNDLES = Path("bundles")  # where bundles lie unless told otherwise
+DECODER_OPTIONS = {  # of a calibration, and their defaults; a bundle overrides them
+    "channels": None, "labels": None, "paradigm": None, "window": None, "band": None,
+    "frequencies": (), "reject": REJECT, "line": "auto", "reference": None,
+}  # fmt: skip
 
 
 def add_reading_options(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +37,69 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--stream", metavar="NAME", help="the stream of an XDF file")
 
 
+def reading_settings(args: argparse.Namespace) -> "ReadingSettings":
+    """How files are to be read, from ``add_reading_options``."""
+    from rtbci.formats.reading import ReadingSettings
+
+    return ReadingSettings(
+        args.channels, args.rename, args.trigger, args.rate, args.unit, args.stream
+    )
+
+
+def add_decoder_options(parser: argparse.ArgumentParser) -> None:
+    """Options that say what is decoded, and how, where a command calibrates."""
+    group = parser.add_argument_group("what is decoded")
+    group.add_argument("--paradigm", choices=("evoked", "oscillation"))
+    group.add_argument(
+        "--window", type=float, nargs=2, metavar=("A", "B"), help="s after the marker [0.1 0.8]"
+    )
+    group.add_argument(
+        "--band", type=float, nargs=2, metavar=("LOW", "HIGH"), help="Hz [of the paradigm]"
+    )
+    group.add_argument(
+        "--frequencies", type=frequencies, default=(), metavar="F,...",
+        help="Hz of the flicker of each class, in the order of --labels",
+    )  # fmt: skip
+    group.add_argument(
+        "--reject", type=microvolts, default=REJECT, metavar="UV|none",
+        help="training leaves out trials beyond this, uV peak to peak [100]",
+    )  # fmt: skip
+    group.add_argument(
+        "--line", type=mains, default="auto", metavar="50|60|auto|none",
+        help="notch against mains hum, where it reaches into the band [auto]",
+    )  # fmt: skip
+    group.add_argument(
+        "--reference", type=reference, metavar="average|A,B", help="re-reference [as recorded]"
+    )
+
+
+def calibration_settings(
+    args: argparse.Namespace, subject: str, marker_labels: "Mapping[str, str]"
+) -> "CalibrationSettings":
+    """What a calibration is asked for, from ``add_decoder_options`` and ``--channels``."""
+    from calibration.fitting.settings import CalibrationSettings
+
+    return CalibrationSettings(
+        subject=subject,
+        labels=marker_labels,
+        channels=args.channels,
+        paradigm=args.paradigm,
+        window=tuple(args.window) if args.window else None,
+        band=tuple(args.band) if args.band else None,
+        frequencies=args.frequencies,
+        reject=args.reject,
+        line=args.line,
+        reference=args.reference,
+    )
+
+
+def given_decoder_options(args: argparse.Namespace) -> list[str]:
+    """Decoder options that are not as without them, e.g. ``--band``."""
+    return [
+        f"--{name}" for name, default in DECODER_OPTIONS.items() if getattr(args, name) != default
+    ]
+
+
 def add_lsl_options(parser: argparse.ArgumentParser) -> None:
     """Which part of the lab's streams a command sees; see ``rtbci.lsl.config.configure``."""
     group = parser.add_argument_group("lab streaming layer")
@@ -35,6 +107,21 @@ def add_lsl_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--lsl-scope", choices=("machine", "link", "site", "organization", "global"),
         help="how far to look for streams",
+    )  # fmt: skip
+
+
+def add_bundle_option(parser: argparse.ArgumentParser) -> None:
+    """``--bundle``, where a command can do without one."""
+    parser.add_argument(
+        "--bundle", type=Path, metavar="DIR", help="a bundle, or a folder (its newest)"
+    )
+
+
+def add_session_folder_option(parser: argparse.ArgumentParser) -> None:
+    """``--out``: where the folder of a new session goes."""
+    parser.add_argument(
+        "--out", type=Path, default=SESSIONS, metavar="DIR",
+        help="where the session's folder goes [sessions]",
     )  # fmt: skip
 
 
@@ -46,69 +133,12 @@ def add_child_options(
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
-def read_file(path: Path, args: argparse.Namespace, pick: bool = False) -> "Recording":
-    """A file as the options say, with all its channels or (``pick``) those of ``--channels``.
+def command_line(args: argparse.Namespace) -> "CommandLine":
+    """The command as it was given, for ``session.json``."""
+    from rtbci.session.kinds import CommandLine
 
-    Raises ``BadInput`` for one that cannot be read.
-    """
-    from rtbci.formats import read
-
-    return read(
-        path,
-        channels=args.channels if pick else None,
-        rename=args.rename,
-        trigger=args.trigger,
-        rate=args.rate,
-        unit=args.unit,
-        stream=args.stream,
-    )
-
-
-def count(text: str) -> int:
-    """A whole number from 1 on; raises ``ArgumentTypeError``."""
-    return _whole(text, 1)
-
-
-def seed(text: str) -> int:
-    """A whole number from 0 on; raises ``ArgumentTypeError``."""
-    return _whole(text, 0)
-
-
-def _whole(text: str, least: int) -> int:
-    if not text.isdecimal() or not least <= int(text[:9]) <= LARGEST:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} to {LARGEST:,}")
-    return int(text)
-
-
-def names(text: str) -> tuple[str, ...]:
-    """``A,B`` as a tuple; raises ``ArgumentTypeError`` for an empty or repeated name."""
-    found = tuple(part.strip() for part in text.split(","))
-    if not all(found) or len(set(found)) != len(found):
-        raise argparse.ArgumentTypeError(f"{text!r} is no list of different names, e.g. C3,C4")
-    return found
-
-
-def labels(text: str) -> dict[str, str]:
-    """``CODE=NAME,...`` as a mapping, in order."""
-    pairs = [part.split("=", 1) for part in text.split(",")]
-    if any(len(pair) != 2 or not pair[0].strip() or not pair[1].strip() for pair in pairs):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no list of marker=class pairs, e.g. 1=house,2=face"
-        )
-    found = {code.strip(): name.strip() for code, name in pairs}
-    if max(map(len, (*found, *found.values()))) > LONGEST_NAME:
-        raise argparse.ArgumentTypeError(f"a name of more than {LONGEST_NAME} characters")
-    if len(found) != len(pairs):
-        raise argparse.ArgumentTypeError(f"{text!r} names a marker twice")
-    return found
-
-
-def subject_id(text: str) -> str:
-    """A pseudonym as ``sub-...``; raises ``ArgumentTypeError`` for anything that may be a name."""
-    try:
-        return subjects.subject_id(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+    options = {name: value for name, value in vars(args).items() if name != "command"}
+    return CommandLine(args.command, options)
 
 
 def check_files(paths: list[Path]) -> None:
@@ -126,3 +156,9 @@ def check_out(folder: Path) -> None:
     there = next((each for each in (folder, *folder.parents) if each.exists()), Path())
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         raise BadInput(f"cannot write to {folder}; name another folder with --out")
+
+
+def check_png(path: Path | None) -> None:
+    """Raises ``BadInput`` for the name of a picture that does not end in .png."""
+    if path is not None and path.suffix.lower() != ".png":
+        raise BadInput(f"{path} is no .png; the picture is one")

@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rtbci.commands.options import check_out, count, seed, subject_id
+from rtbci.commands.option_types import count, seed, subject_id
+from rtbci.commands.options import check_out
 from rtbci.errors import BadInput
 from rtbci.networks import NETWORKS, OTHERS
 from rtbci.terminal import progress_bar, say, stages

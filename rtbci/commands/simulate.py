@@ -5,15 +5,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rtbci.commands.options import (
-    LARGEST,
-    add_child_options,
-    add_lsl_options,
-    check_out,
-    count,
-    names,
-    seed,
-)
+from rtbci.commands.option_types import count, names, rate, seed
+from rtbci.commands.options import add_child_options, add_lsl_options, check_out
 from rtbci.errors import BadInput
 from rtbci.platform_support import require_linux
 from rtbci.terminal import progress_bar, say, stages
@@ -197,14 +190,3 @@ def participate(args: argparse.Namespace) -> None:
 def cap(text: str) -> int | tuple[str, ...]:
     """How many electrodes, or their names; raises ``ArgumentTypeError``."""
     return int(text) if text.isdecimal() and len(text) < 5 else names(text)
-
-
-def rate(text: str) -> float:
-    """Hertz or seconds, above 0; raises ``ArgumentTypeError``."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value <= LARGEST:
-        raise argparse.ArgumentTypeError(f"expected a number above 0, found {text!r}")
-    return value

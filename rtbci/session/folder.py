@@ -153,8 +153,8 @@ class EventChain:
         return not self.broken
 
 
-def create(root: Path, subject: str, now: datetime | None = None) -> SessionFolder:
-    """A new folder ``root/SUBJECT_DATE_TIME``; the next free name where there is one already.
+def new_folder(root: Path, subject: str, now: datetime | None = None) -> Path:
+    """Make the folder ``root/SUBJECT_DATE_TIME``, or the next free name, and return it.
 
     Raises ``BadInput`` where it cannot be made.
     """
@@ -166,7 +166,7 @@ def create(root: Path, subject: str, now: datetime | None = None) -> SessionFold
             path = root / (name if number == 1 else f"{name}_{number}")
             with contextlib.suppress(FileExistsError):
                 path.mkdir(mode=0o700)
-                return SessionFolder(path)
+                return path
     except OSError as error:
         raise BadInput(
             f"cannot write the session to {root}: {error.strerror or error}; "

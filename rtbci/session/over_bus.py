@@ -1,69 +1,35 @@
-"""A session over the bus: which boxes it has, what they decide, and how it ends.
+"""A session while it runs: its processes, what they decide, and how people talk to it.
 
-``rtbci replay`` and ``rtbci live`` are the same session with and without a ``stream`` box. The
-supervisor itself holds no connection to the bus: everything comes over the boxes' stdout.
+The session itself holds no connection to the bus: everything comes over the stdout of its
+processes.
 """
 
-import argparse
 import contextlib
-import hashlib
-import platform
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from importlib.metadata import version
-from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
 import psutil
 
-from rtbci import __version__, messages
-from rtbci.decoding.bundle import Bundle
+from rtbci import messages
 from rtbci.decoding.offline import RunCounts, count
-from rtbci.errors import RtbciError
 from rtbci.session import control
 from rtbci.session.control import Request, Server, SessionEntry
 from rtbci.session.folder import RECORDING, SessionFolder
 from rtbci.session.processes import Bus
-from rtbci.session.supervisor import TICK, Event, Failure, ProcessSpec, Supervisor
+from rtbci.session.supervised import AdoptedProcess, Event, ProcessSpec
+from rtbci.session.supervisor import TICK, Supervisor
 from rtbci.statistics.delays import KEYS, Delays
 
-ENDS = {"decode": 8.0, "record": 3.0, "stream": 1.0}  # s for what is still on its way, in order
-HURRY = {"decode": 1.2, "record": 1.4, "stream": 0.2}  # s, where a person wants to stop now
+FINISH_S = {"decode": 8.0, "record": 3.0, "stream": 1.0}  # s for what is still on its way, in order
+FINISH_SOON_S = {"decode": 1.2, "record": 1.4, "stream": 0.2}  # s, where a person wants to stop now
 NEWS = ("ready", "start", "status", "end")  # what somebody who comes late has to know
 LONGEST_NOTE = 2000  # characters
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # by name: not every system has the last
-
-
-def failed(failure: Failure) -> RtbciError:
-    """The error with which a command ends whose session could not go on."""
-    error = RtbciError(failure.sentence)
-    error.exit_code = failure.code
-    return error
-
-
-def config_of(args: argparse.Namespace, bus: Bus, bundle: Bundle) -> dict[str, object]:
-    """What ``session.json`` says of the command, its options and what it runs with."""
-    options = {name: value for name, value in vars(args).items() if name != "command"}
-    assert bundle.path is None or bundle.path.is_dir()
-    files = ("subject.json", "weights.safetensors")
-    hashes = {
-        name: hashlib.sha256((bundle.path / name).read_bytes()).hexdigest()
-        for name in files
-        if bundle.path is not None
-    }
-    return {
-        "format": "rtbci session", "version": 1, "command": args.command, "options": options,
-        "subject": bundle.subject, "bundle_sha256": hashes,
-        "lsl_session": bus.session, "lsl_scope": bus.scope,
-        "versions": {
-            "rtbci": __version__, "python": platform.python_version(),
-            **{name: version(name) for name in ("numpy", "pylsl")},
-        },
-    }  # fmt: skip
 
 
 class SessionView(Protocol):
@@ -115,35 +81,8 @@ class DecisionCollector:
         return messages.decision_json(decision, **bus, **self.more)
 
 
-@dataclass
-class SessionResult:
-    """How a session went, beside its decisions."""
-
-    folder: Path
-    collector: DecisionCollector
-    seen: int | None = None  # samples of the last recording, once it was played to its end
-    lost: int = 0  # samples that did not arrive
-    recordings: tuple[str, ...] = ()  # files that the recorder wrote
-    stopped: int | None = None  # by whom: see ``Session``
-    failure: Failure | None = None
-
-    def exit_code(self) -> int:
-        """0, or that of the signal which stopped it; raises the error that broke it off."""
-        if self.failure is not None:
-            raise failed(self.failure)
-        return 128 + self.stopped if self.stopped else 0
-
-    def fields(self) -> dict[str, object]:
-        """What the summary says beyond that of a replay in process."""
-        return {
-            "lost_samples": self.lost,
-            "latency_ms": self.collector.delays.summary(),
-            "recording": self.recordings[0] if self.recordings else None,
-        }
-
-
 class Session:
-    """Boxes, folder, control socket and screen of one running session; a context.
+    """Processes, folder, control socket and view of one running session; a context.
 
     ``stopped`` says who asked for the end: a signal's number, 0 for ``rtbci stop``.
     """
@@ -155,10 +94,10 @@ class Session:
         self.stopped: int | None = None
         self.paused = False  # by a person; a decoder that is started anew is told again
         self.ending = False  # silence is expected: alarms are kept, not shown
-        self.said: dict[tuple[str, str], Event] = {}  # the latest of each kind from each box
+        self.said: dict[tuple[str, str], Event] = {}  # the latest of each kind from each process
         self.alarms: dict[tuple[str, str], Event] = {}
         self._shown: set[tuple[str, str]] = set()  # alarms that somebody read
-        self.crew = Supervisor(self._hear, folder.logs, self._answer)
+        self.supervisor = Supervisor(self._on_event, folder.logs, self._answer)
         me = psutil.Process()
         self.server = Server()
         self.entry = SessionEntry(
@@ -180,22 +119,22 @@ class Session:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.crew.dismiss()
-        self.folder.events.add("closed", recordings=self.parts())
+        self.supervisor.stop_all()
+        self.folder.events.add("closed", recordings=self.recordings())
         self.server.close()
         control.unregister(self.entry)
 
-    def start(self, *children: ProcessSpec) -> None:
-        """Start boxes."""
-        self.crew.start(*children)
+    def start(self, *specs: ProcessSpec, again: bool = False) -> None:
+        """Start processes; ``again`` as after a crash."""
+        self.supervisor.start(*specs, again=again)
 
     def until(self, condition: Callable[[], bool], seconds: float = float("inf")) -> bool:
         """Keep the session going until ``condition``; False if it was stopped, broke or is late."""
         end = time.monotonic() + seconds
         while not condition():
-            if self.stopped is not None or self.crew.failure or time.monotonic() > end:
+            if self.stopped is not None or self.supervisor.failure or time.monotonic() > end:
                 return False
-            self.crew.pump(TICK)
+            self.supervisor.pump(TICK)
         return True
 
     def close_down(self, index: int | None = None) -> None:
@@ -206,39 +145,42 @@ class Session:
         self.ending = True
         hurry = self.stopped is not None or index is None
         last = {"index": index} if index is not None and not hurry else {}
-        for box, seconds in (HURRY if hurry else ENDS).items():
-            self.crew.finish(box, seconds, "finish", **(last if box == "decode" else {}))
-        self.crew.gather()
+        for box, seconds in (FINISH_SOON_S if hurry else FINISH_S).items():
+            self.supervisor.finish(box, seconds, "finish", **(last if box == "decode" else {}))
+        self.supervisor.wait()
 
     def heard(self, box: str, kind: str) -> Event:
-        """The latest event of a kind from a box; empty where there was none."""
+        """The latest event of a kind from a process; empty if there was none."""
         return self.said.get((box, kind), {})
 
     def counter(self, box: str, name: str) -> int | None:
-        """A box's counter as it said last."""
+        """A counter of a process as it said last."""
         for kind in ("done", "status"):
             value = self.heard(box, kind).get(name)
             if isinstance(value, int):
                 return value
         return None
 
-    def parts(self) -> list[str]:
+    def recordings(self) -> list[str]:
         """The recording's files, in order."""
         return sorted(str(path) for path in self.folder.path.glob(f"{RECORDING[:-4]}*.xdf"))
 
     def status(self) -> dict[str, object]:
         """What runs, for whoever asks over the control socket."""
-        crew = self.crew
-        boxes = {name: {"pid": crew.pid(name), "works": crew.works(name)} for name in crew.names()}
+        supervisor = self.supervisor
+        boxes = {
+            name: {"pid": supervisor.pid(name), "works": supervisor.works(name)}
+            for name in supervisor.names()
+        }
         return {
             "event": "session", "id": self.entry.id, "folder": self.entry.folder, "boxes": boxes,
             "decisions": len(self.collector.tally.decisions),
-            "alarms": list(self.alarms.values()), "recordings": self.parts(),
+            "alarms": list(self.alarms.values()), "recordings": self.recordings(),
             "paused": self.paused,
             "said": [each for (_, kind), each in self.said.items() if kind in NEWS],
         }  # fmt: skip
 
-    def _hear(self, box: str, event: Event) -> None:
+    def _on_event(self, box: str, event: Event) -> None:
         kind = str(event.get("event"))
         self.said[box, kind] = event
         if kind == "decision":
@@ -252,9 +194,9 @@ class Session:
         if kind != "status":
             self.folder.events.add(kind, **{k: v for k, v in event.items() if k != "event"})
         if kind == "started" and box == "record":
-            self._register_recorder(event)
+            self._register_recorder(event.get("pid"))
         if kind == "ready" and box == "decode" and self.paused:
-            self.crew.tell("decode", "pause")
+            self.supervisor.tell("decode", "pause")
         self.server.tell(event)
 
     def _trouble(self, box: str, event: Event) -> None:
@@ -272,18 +214,19 @@ class Session:
             self._shown.add(code)
             self.view.trouble(event)
 
-    def _register_recorder(self, event: Event) -> None:
-        pid = event.get("pid")
+    def adopt(self, spec: ProcessSpec, recorder: AdoptedProcess) -> None:
+        """Look after the recorder that a killed supervisor left."""
+        self.supervisor.adopt(spec, recorder)
+        self._register_recorder(recorder.pid)
+
+    def _register_recorder(self, pid: object) -> None:
+        """Tell ``rtbci stop`` which process records."""
         with contextlib.suppress(psutil.Error):
             process = psutil.Process(pid if isinstance(pid, int) else -1)
-            self.adopt(process)
-
-    def adopt(self, recorder: psutil.Process) -> None:
-        """Tell ``rtbci stop`` which process records."""
-        self.entry = replace(
-            self.entry, recorder_pid=recorder.pid, recorder_created=recorder.create_time()
-        )
-        control.register(self.entry)
+            self.entry = replace(
+                self.entry, recorder_pid=process.pid, recorder_created=process.create_time()
+            )
+            control.register(self.entry)
 
     def _answer(self) -> None:
         for request in self.server.poll():
@@ -302,7 +245,7 @@ class Session:
     def _pause(self, paused: bool) -> Mapping[str, object]:
         do = "pause" if paused else "resume"
         self.paused = paused
-        self.crew.tell("decode", do)
+        self.supervisor.tell("decode", do)
         return self._keep(do)
 
     def _note(self, kind: str, order: Event) -> Mapping[str, object]:

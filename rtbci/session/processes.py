@@ -1,16 +1,16 @@
-"""The boxes of a session and the commands that start them: the only place that knows both."""
+"""The processes of a session and the commands that start them: the only place that knows both."""
 
 import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from rtbci.session.supervisor import ProcessSpec
+from rtbci.session.supervised import ProcessSpec
 
-CHILD = ("--control", "stdin", "--json")  # options of every box
+SUPERVISED = ("--control", "stdin", "--json")  # options of every process
 IDLE_VARIABLE = "RTBCI_RECORDER_IDLE"  # s of silence that end a recorder left alone, for tests
 HANG = 15.0  # s of silence after which the decoder is killed and started anew
-RECORDER_MERCY = 10.0  # s between SIGTERM and SIGKILL
+RECORDER_KILL_TIMEOUT = 10.0  # s between SIGTERM and SIGKILL
 ALONE_LOOK = 0.2  # s a decoder looks for twins of its stream where there can be none
 
 
@@ -24,7 +24,7 @@ class Bus:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """As options of a box."""
+        """As options of a process."""
         session = ("--lsl-session", self.session) if self.session else ()
         return (*session, *(("--lsl-scope", self.scope) if self.scope else ()))
 
@@ -34,28 +34,28 @@ def private_bus(scope: str | None = None) -> Bus:
     return Bus(f"rtbci-{secrets.token_hex(4)}", scope or "machine", is_private=True)
 
 
-def record_child(bus: Bus, out: Path, streams: tuple[str, ...] = ()) -> ProcessSpec:
-    """Writes every stream of the bus, or those named, to ``out``."""
+def record_process(bus: Bus, out: Path, streams: tuple[str, ...] = ()) -> ProcessSpec:
+    """The recorder of every stream of the bus, or of those named, to ``out``."""
     chosen = tuple(word for name in streams for word in ("--stream", name))
     idle = os.environ.get(IDLE_VARIABLE)
     words = ("--idle", idle) if idle else ()
     return ProcessSpec(
         "record",
-        ("record", "--out", str(out), *chosen, *words, *CHILD, *bus.words),
+        ("record", "--out", str(out), *chosen, *words, *SUPERVISED, *bus.words),
         restart=True,
         again=("--continue",),
-        mercy=RECORDER_MERCY,
+        kill_timeout=RECORDER_KILL_TIMEOUT,
     )
 
 
-def decode_child(bus: Bus, bundle: Path, *more: str) -> ProcessSpec:
-    """Decides with ``bundle``; ``more`` are options of ``rtbci decode``."""
+def decode_process(bus: Bus, bundle: Path, *more: str) -> ProcessSpec:
+    """The decoder with ``bundle``; ``more`` are options of ``rtbci decode``."""
     look = ("--look", f"{ALONE_LOOK:g}") if bus.is_private else ()
-    words = ("decode", "--bundle", str(bundle), *look, *more, *CHILD, *bus.words)
+    words = ("decode", "--bundle", str(bundle), *look, *more, *SUPERVISED, *bus.words)
     return ProcessSpec("decode", words, restart=True, hang=HANG)
 
 
-def stream_child(bus: Bus, file: Path, speed: float, *more: str) -> ProcessSpec:
-    """Stands in for cap and person; ``more`` are options of ``rtbci stream``."""
-    words = ("stream", str(file), "--speed", f"{speed:g}", *more, *CHILD, *bus.words)
+def stream_process(bus: Bus, file: Path, speed: float, *more: str) -> ProcessSpec:
+    """The player of a recording; ``more`` are options of ``rtbci stream``."""
+    words = ("stream", str(file), "--speed", f"{speed:g}", *more, *SUPERVISED, *bus.words)
     return ProcessSpec("stream", words, essential=True)

@@ -1,151 +1,159 @@
-"""Starts the boxes of a session, watches them, restarts those that may restart, stops them safely.
+"""Starts the processes of a session, watches them, restarts those that may, stops them safely.
 
-A session is a tuple of ``ProcessSpec`` values; ``Supervisor`` keeps any of them running. Every box
-is a process of its own that prints JSON lines (``rtbci.process``) and obeys JSON lines on its
-stdin. The end of its stdin tells it that the supervisor is gone, however it went.
+Every process prints JSON lines (``rtbci.process``) and obeys JSON lines on its stdin. The end of
+its stdin says that the supervisor is gone, however it went. The states of ``ProcessState``:
 
-Nothing here knows what a session is for: events go to ``hear``, in the thread that calls
-``pump``, and that is the only thread that may call the crew.
+    start()           what it needs is ready           says "ready"         silent for QUIET s
+      --> WAITING ------------------------> STARTING --------------> READY <------------> QUIET
+                                             ^    |                    |    says a line     |
+                                             |    +--------------------+--------------------+
+                            after a pause    |                         |
+                                             |         +---------------+---------------+
+                                             |         | ends by itself, or is killed  | finish(),
+                                             |         v                               v stop_all()
+                                         RESTARTING <--+--> FAILED                  ENDING
+                                        (if it may)    |   (an error code)             |
+                                                       +--> ENDED <--------------------+
+                                                           (code 0)
+    adopt()                                 is gone
+      --> ADOPTED (of a killed supervisor) --------> STARTING
+
+Nothing here knows what a session is for: events go to ``on_event``, in the thread that calls
+``pump``, and that is the only thread that may call a supervisor.
 """
 
-import json
-import os
 import queue
-import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from rtbci import messages
+from rtbci.session.supervised import (
+    OVER,
+    RUNNING,
+    AdoptedProcess,
+    Event,
+    Lines,
+    ProcessSpec,
+    ProcessState,
+    SupervisedProcess,
+    last_line,
+    launch,
+)
 
-Event = Mapping[str, object]
-Hear = Callable[[str, Event], None]
+OnEvent = Callable[[str, Event], None]
 
 TICK = 0.05  # s between two looks at the processes
-QUIET = 2.0  # s without a line from a working box: worth an alarm (they report every second)
+QUIET = 2.0  # s without a line from a ready process: worth an alarm (they report every second)
 SWIFT = 5  # restarts within RECENT that come at once; after that the pause doubles
 RECENT = 60.0  # s
 LONGEST_PAUSE = 30.0  # s between two starts
-DRAINED = 1.0  # s that the last lines of an ended box may take
-SORRY = (2, 3, 4)  # exit codes of a box that said what is wrong: it would say it again
-LONGEST_LINE = 2**20  # bytes of one event
-
-
-@dataclass(frozen=True)
-class ProcessSpec:
-    """One box: what it is called, how it is started, and what happens when it ends."""
-
-    name: str
-    command: tuple[str, ...]  # behind ``python -m rtbci``
-    needs: tuple[str, ...] = ()  # boxes that must work before it starts
-    restart: bool = False  # when it ends unasked; at once, then with growing pauses
-    again: tuple[str, ...] = ()  # added to the command on a restart
-    essential: bool = False  # when it fails, the session ends
-    hang: float | None = None  # s of silence after which it is killed; None: never
-    mercy: float = 3.0  # s between SIGTERM and SIGKILL
-    program: tuple[str, ...] = ("-m", "rtbci")
-
-
-@dataclass
-class SupervisedProcess:
-    """A child at work: its process, and what is known of it."""
-
-    child: ProcessSpec
-    process: subprocess.Popen[bytes]
-    log: Path
-    ready: bool = False
-    asked: bool = False  # to end
-    done: bool = False  # it said so: what is left is leaving
-    quiet: bool = False  # an alarm says so
-    drained: bool = False  # stdout has ended
-    heard: float = field(default_factory=time.monotonic)
-    exited: float | None = None  # when its process was found ended
-    ended: bool = False  # and its last line read
+DRAINED = 1.0  # s that the last lines of an ended process may take
+EXPLAINED_EXITS = (2, 3, 4)  # exit codes of a process that said what is wrong: no use to restart it
 
 
 @dataclass(frozen=True)
 class Failure:
     """Why a session cannot go on."""
 
-    box: str
+    process: str
     code: int
     sentence: str
 
 
 class Supervisor:
-    """The boxes of one session.
+    """The processes of one session.
 
-    ``hear(name, event)`` gets every line of every box and, under the same name, what the crew
-    itself sees: ``started`` (pid), ``ended`` (code), ``alarm`` and ``clear``. ``meanwhile`` is
-    called at every look at the processes. As a context it leaves nobody behind.
+    ``on_event(name, event)`` gets every line of every process and, under the same name, what the
+    supervisor itself sees: ``started`` (pid), ``ended`` (code), ``alarm`` and ``clear``.
+    ``meanwhile`` is called at every look at the processes. As a context it leaves no process.
     """
 
-    def __init__(self, hear: Hear, logs: Path, meanwhile: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, on_event: OnEvent, logs: Path, meanwhile: Callable[[], None] | None = None
+    ) -> None:
         self.failure: Failure | None = None
-        self._hear, self._logs, self._meanwhile = hear, logs, meanwhile
-        self._lines: queue.SimpleQueue[tuple[SupervisedProcess, Event | None]] = queue.SimpleQueue()
-        self._boxes: dict[str, SupervisedProcess] = {}
+        self._on_event, self._logs, self._meanwhile = on_event, logs, meanwhile
+        self._lines: Lines = queue.SimpleQueue()
+        self._processes: dict[str, SupervisedProcess] = {}
+        self._adopted: dict[str, tuple[ProcessSpec, AdoptedProcess]] = {}
         self._waiting: list[ProcessSpec] = []  # for what they need
-        self._due: dict[str, tuple[float, ProcessSpec]] = {}  # restarts: when, and whom
+        self._due: dict[str, tuple[float, ProcessSpec]] = {}  # restarts: when, and which
         self._starts: dict[str, list[float]] = {}
-        self._standing: dict[str, list[Event]] = {}  # orders that a restarted box gets again
+        self._standing: dict[str, list[Event]] = {}  # orders that a restarted process gets again
         self._was_ready: set[str] = set()
 
     def __enter__(self) -> "Supervisor":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.dismiss()
+        self.stop_all()
 
-    def start(self, *children: ProcessSpec, again: bool = False) -> None:
-        """Start each child, or keep it until what it needs works; ``again`` as after a crash."""
-        for child in children:
-            self._standing.pop(child.name, None)
-            if all(name in self._boxes and self._boxes[name].ready for name in child.needs):
-                self._launch(child, again)
+    def start(self, *specs: ProcessSpec, again: bool = False) -> None:
+        """Start processes, each when what it needs is ready; ``again`` as on a restart."""
+        for spec in specs:
+            self._standing.pop(spec.name, None)
+            if all(self.works(name) for name in spec.needs):
+                self._launch(spec, again)
             else:
-                self._waiting.append(child)
+                self._waiting.append(spec)
+
+    def adopt(self, spec: ProcessSpec, process: AdoptedProcess) -> None:
+        """Take on a process of a killed supervisor; when it ends, ``spec`` is started."""
+        self._adopted[spec.name] = spec, process
+
+    def state(self, name: str) -> ProcessState | None:
+        """The state of a process; None for one that was never named."""
+        if name in self._adopted:
+            return ProcessState.ADOPTED
+        if name in self._due:
+            return ProcessState.RESTARTING
+        if any(spec.name == name for spec in self._waiting):
+            return ProcessState.WAITING
+        process = self._processes.get(name)
+        return process.state if process else None
 
     def pid(self, name: str) -> int | None:
-        """Process id of a running box."""
-        box = self._boxes.get(name)
-        return box.process.pid if box and not box.ended else None
+        """Process id of a running process."""
+        process = self._processes.get(name)
+        return process.popen.pid if process and process.state in RUNNING else None
 
     def works(self, name: str) -> bool:
-        """Whether the box said that it is ready, and still runs."""
-        box = self._boxes.get(name)
-        return box is not None and box.ready and not box.ended
+        """Whether the process said that it is ready, and still runs."""
+        process = self._processes.get(name)
+        return process is not None and process.ready and process.state in RUNNING
 
     def gone(self, name: str) -> bool:
-        """Whether the box neither runs nor is about to be started."""
-        waiting = name in self._due or any(child.name == name for child in self._waiting)
-        return self.pid(name) is None and not waiting
+        """Whether the process neither runs nor is about to be started."""
+        return self.state(name) in OVER
 
     def names(self) -> list[str]:
-        """Boxes that run, in the order of their start."""
-        return [name for name, box in self._boxes.items() if not box.ended]
+        """Processes that run, in the order of their start; adopted ones are not among them."""
+        return [name for name, each in self._processes.items() if each.state in RUNNING]
+
+    def is_idle(self) -> bool:
+        """Whether no process runs or is about to be started."""
+        return not (self.names() or self._due or self._waiting or self._adopted)
 
     def tell(self, name: str, do: str, *, standing: bool = False, **fields: object) -> None:
-        """An order for a box; a ``standing`` one is told again after every restart."""
+        """An order for a process; a ``standing`` one is repeated after every restart."""
         order = messages.order(do, **fields)
         if standing:
             self._standing.setdefault(name, []).append(order)
-        if name in self._boxes:
-            _write(self._boxes[name], order)
+        if name in self._processes:
+            self._processes[name].write(order)
 
     def pump(self, seconds: float) -> None:
-        """Hand on what the boxes say, look after them; returns after ``seconds`` or an event."""
+        """Hand on events, look after the processes; returns after ``seconds`` or an event."""
         wait = seconds
         while True:
             with suppress(queue.Empty):
-                box, event = self._lines.get(timeout=min(max(wait, 0.0), TICK))
+                process, event = self._lines.get(timeout=min(max(wait, 0.0), TICK))
                 wait = 0.0
-                self._take(box, event)
+                self._take(process, event)
                 continue
             self._watch()
             if self._meanwhile is not None:
@@ -155,209 +163,148 @@ class Supervisor:
                 return
 
     def finish(self, name: str, seconds: float, do: str = "finish", **fields: object) -> bool:
-        """Ask a box to end and wait until it has done its work, or SIGTERM after ``seconds``.
+        """Ask a process to end and wait until it has done its work; SIGTERM after ``seconds``.
 
-        True if it did. Its process may need a second more to leave: see ``gather``. A box that
-        waits for its start or restart is not started any more.
+        True if it did. It may need a second more to leave: see ``wait``. A process that waits for
+        its start or restart is not started any more; an adopted one gets SIGTERM at once.
         """
-        self._waiting = [child for child in self._waiting if child.name != name]
+        self._waiting = [spec for spec in self._waiting if spec.name != name]
         self._due.pop(name, None)
-        box = self._boxes.get(name)
-        if box is None or box.ended:
+        if name in self._adopted:
+            return self._end_adopted(*self._adopted.pop(name))
+        process = self._processes.get(name)
+        if process is None or process.ended:
             return True
-        box.asked = True
-        _write(box, messages.order(do, **fields))
+        process.asked = True
+        process.write(messages.order(do, **fields))
         until = time.monotonic() + seconds
-        while not (box.done or box.ended) and time.monotonic() < until:
+        while not (process.done or process.ended) and time.monotonic() < until:
             self.pump(TICK)
-        if not (box.done or box.ended):
-            _signal(box, signal.SIGTERM)
-        return box.done or box.process.returncode == 0
+        if not (process.done or process.ended):
+            process.terminate()
+        return process.done or process.popen.returncode == 0
 
-    def gather(self, names: Iterable[str] | None = None) -> None:
-        """Wait until boxes that were asked to end have left; SIGKILL after their mercy."""
-        left = [self._boxes[name] for name in names or self.names() if name in self._boxes]
+    def wait(self, names: Iterable[str] | None = None) -> None:
+        """Wait until processes that were asked to end have left; SIGKILL after their timeout."""
+        left = [self._processes[name] for name in names or self.names() if name in self._processes]
         began = time.monotonic()
-        while left := [box for box in left if box.asked and not box.ended]:
-            for box in left:
-                if time.monotonic() - began > box.child.mercy:
-                    _kill(box)
+        while left := [each for each in left if each.asked and not each.ended]:
+            for each in left:
+                if time.monotonic() - began > each.spec.kill_timeout:
+                    each.kill()
             self.pump(TICK)
 
-    def dismiss(self) -> None:
-        """End everything that still runs, all at the same time."""
+    def stop_all(self) -> None:
+        """End everything that was started here, all at the same time; adopted processes go on."""
         self._waiting.clear()
         self._due.clear()
+        self._adopted.clear()
         for name in self.names():
-            box = self._boxes[name]
-            box.asked = True
-            _signal(box, signal.SIGTERM)
-            _hang_up(box)
-        self.gather()
+            process = self._processes[name]
+            process.asked = True
+            process.terminate()
+            process.close_stdin()
+        self.wait()
 
-    def _launch(self, child: ProcessSpec, again: bool = False) -> None:
-        words = [sys.executable, *child.program, *child.command, *(child.again if again else ())]
-        log = self._logs / f"{child.name}.log"
-        with open(log, "ab", opener=_private) as stderr:
-            process = subprocess.Popen(
-                words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr,
-                start_new_session=True,  # ctrl-c in the terminal is for the supervisor alone
-            )  # fmt: skip
-        box = SupervisedProcess(child, process, log)
-        self._boxes.pop(child.name, None)  # to the end of the order
-        self._boxes[child.name] = box
-        self._starts.setdefault(child.name, []).append(time.monotonic())
+    def _launch(self, spec: ProcessSpec, again: bool = False) -> None:
+        process = launch(spec, self._logs, again)
+        self._processes.pop(spec.name, None)  # to the end of the order
+        self._processes[spec.name] = process
+        self._starts.setdefault(spec.name, []).append(time.monotonic())
         threading.Thread(
-            target=_read, args=(box, self._lines), name=f"read {child.name}", daemon=True
+            target=process.read, args=(self._lines,), name=f"read {spec.name}", daemon=True
         ).start()
-        self._say(box, "started", pid=process.pid, again=again)
-        for order in self._standing.get(child.name, ()):
-            _write(box, order)
+        self._say(process, "started", pid=process.popen.pid, again=again)
+        for order in self._standing.get(spec.name, ()):
+            process.write(order)
 
-    def _take(self, box: SupervisedProcess, event: Event | None) -> None:
+    def _end_adopted(self, spec: ProcessSpec, process: AdoptedProcess) -> bool:
+        process.terminate()
+        until = time.monotonic() + spec.kill_timeout
+        while process.is_running and time.monotonic() < until:
+            self.pump(TICK)
+        return not process.is_running
+
+    def _take(self, process: SupervisedProcess, event: Event | None) -> None:
         if event is None:
-            box.drained = True
+            process.drained = True
             return
-        box.heard = time.monotonic()
-        if box.quiet:
-            box.quiet = False
-            self._say(box, "clear", code="quiet", text=f"{box.child.name} works again")
-        box.done |= event.get("event") == "done"
-        if event.get("event") == "ready" and not box.ready:
-            box.ready = True
-            if box.child.name in self._was_ready:
-                self._say(box, "clear", code="gone", text=f"{box.child.name} is back")
-            self._was_ready.add(box.child.name)
-        self._hear(box.child.name, event)
-        if box.ready and self._waiting:
+        name = process.spec.name
+        process.heard = time.monotonic()
+        if process.quiet:
+            process.quiet = False
+            self._say(process, "clear", code="quiet", text=f"{name} works again")
+        process.done |= event.get("event") == "done"
+        if event.get("event") == "ready" and not process.ready:
+            process.ready = True
+            if name in self._was_ready:
+                self._say(process, "clear", code="gone", text=f"{name} is back")
+            self._was_ready.add(name)
+        self._on_event(name, event)
+        if process.ready and self._waiting:
             waiting, self._waiting = self._waiting, []
             self.start(*waiting)
 
     def _watch(self) -> None:
         now = time.monotonic()
-        for box in list(self._boxes.values()):
-            if box.ended:
+        for process in list(self._processes.values()):
+            if process.ended:
                 continue
-            code = box.process.poll()
+            code = process.popen.poll()
             if code is None:
-                self._listen(box, now)
+                self._watch_silence(process, now)
                 continue
-            box.exited = box.exited or now
-            if box.drained or now - box.exited > DRAINED:
-                box.ended = True
-                _hang_up(box)
-                self._ended(box, code)
-        for name, (when, child) in list(self._due.items()):
+            process.exited = process.exited or now
+            if process.drained or now - process.exited > DRAINED:
+                process.ended = True
+                process.close_stdin()
+                self._ended(process, code)
+        for name, (when, spec) in list(self._due.items()):
             if now >= when:
                 del self._due[name]
-                self._launch(child, again=True)
+                self._launch(spec, again=True)
+        for name, (spec, adopted) in list(self._adopted.items()):
+            if not adopted.is_running:
+                del self._adopted[name]
+                self._launch(spec, again=True)
 
-    def _listen(self, box: SupervisedProcess, now: float) -> None:
-        silence, name = now - box.heard, box.child.name
-        if not box.ready or box.asked or silence < QUIET:
+    def _watch_silence(self, process: SupervisedProcess, now: float) -> None:
+        silence, name = now - process.heard, process.spec.name
+        if not process.ready or process.asked or silence < QUIET:
             return
-        if not box.quiet:
-            box.quiet = True
+        if not process.quiet:
+            process.quiet = True
             text = f"{name} has said nothing for {QUIET:g} s; is the computer overloaded?"
-            self._say(box, "alarm", level="amber", code="quiet", text=text)
-        if box.child.hang is not None and silence > box.child.hang:
-            _kill(box)
+            self._say(process, "alarm", level="amber", code="quiet", text=text)
+        if process.spec.hang is not None and silence > process.spec.hang:
+            process.kill()
 
-    def _ended(self, box: SupervisedProcess, code: int) -> None:
-        child, name = box.child, box.child.name
-        self._say(box, "ended", code=code)
-        if box.asked:
+    def _ended(self, process: SupervisedProcess, code: int) -> None:
+        spec, name = process.spec, process.spec.name
+        self._say(process, "ended", code=code)
+        if process.asked or (code == 0 and not spec.restart):
             return
         how = f"was killed (signal {-code})" if code < 0 else f"ended with exit code {code}"
-        said = last_line(box.log).removeprefix(f"rtbci {name}: ")
-        refused = code in SORRY
-        if code == 0 and not child.restart:
-            return
-        if child.essential or (refused and name not in self._was_ready):
-            sentence = said if code > 0 and said else f"{name} {how}; see {box.log}"
-            self.failure = self.failure or Failure(name, code if refused else 1, sentence)
-        elif refused or not child.restart:
-            self._say(box, "alarm", level="red", code="gone", text=f"{name} {how}: {said}")
+        said = last_line(process.log).removeprefix(f"rtbci {name}: ")
+        explained = code in EXPLAINED_EXITS
+        if spec.essential or (explained and name not in self._was_ready):
+            process.failed = True
+            sentence = said if code > 0 and said else f"{name} {how}; see {process.log}"
+            self.failure = self.failure or Failure(name, code if explained else 1, sentence)
+        elif explained or not spec.restart:
+            process.failed = True
+            self._say(process, "alarm", level="red", code="gone", text=f"{name} {how}: {said}")
         else:
             pause = self._pause(name)
             when = f"again in {pause:g} s" if pause else "again now"
-            text = f"{name} {how}; it is started {when} (see {box.log})"
-            self._say(box, "alarm", level="red", code="gone", text=text)
-            self._due[name] = (time.monotonic() + pause, child)
+            text = f"{name} {how}; it is started {when} (see {process.log})"
+            self._say(process, "alarm", level="red", code="gone", text=text)
+            self._due[name] = (time.monotonic() + pause, spec)
 
     def _pause(self, name: str) -> float:
         since = time.monotonic() - RECENT
         recent = self._starts[name] = [each for each in self._starts[name] if each > since]
         return 0.0 if len(recent) <= SWIFT else min(2.0 ** (len(recent) - SWIFT), LONGEST_PAUSE)
 
-    def _say(self, box: SupervisedProcess, kind: str, **fields: object) -> None:
-        self._hear(box.child.name, messages.event(kind, box.child.name, **fields))
-
-
-def run(
-    children: Iterable[ProcessSpec], hear: Hear, logs: Path, until: Callable[[Supervisor], bool]
-) -> Failure | None:
-    """Keep ``children`` running until ``until(crew)`` or one of them makes it senseless.
-
-    Whatever still runs then is ended. Returns why it could not go on, or None.
-    """
-    with Supervisor(hear, logs) as crew:
-        crew.start(*children)
-        while crew.failure is None and not until(crew):
-            crew.pump(TICK)
-        return crew.failure
-
-
-def last_line(path: Path) -> str:
-    """The last line of a log that says something; "" where there is none."""
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - 4096))
-            lines = file.read().decode("utf-8", "replace").splitlines()
-    except OSError:
-        return ""
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
-
-
-def _read(
-    box: SupervisedProcess, lines: "queue.SimpleQueue[tuple[SupervisedProcess, Event | None]]"
-) -> None:
-    assert box.process.stdout is not None
-    with suppress(OSError, ValueError):
-        while line := box.process.stdout.readline(LONGEST_LINE):
-            with suppress(ValueError):  # what is no JSON object is no event
-                event = json.loads(line)
-                if isinstance(event, dict):
-                    lines.put((box, event))
-        box.process.stdout.close()
-    lines.put((box, None))
-
-
-def _write(box: SupervisedProcess, order: Event) -> None:
-    """Never blocks for long: orders are short, and a pipe holds hundreds of them."""
-    assert box.process.stdin is not None
-    with suppress(OSError, ValueError):  # it is gone, or is asked to go
-        box.process.stdin.write(messages.line(order).encode() + b"\n")
-        box.process.stdin.flush()
-
-
-def _hang_up(box: SupervisedProcess) -> None:
-    assert box.process.stdin is not None
-    with suppress(OSError):
-        box.process.stdin.close()
-
-
-def _signal(box: SupervisedProcess, number: int) -> None:
-    if box.process.poll() is None:
-        with suppress(OSError):
-            box.process.send_signal(number)
-
-
-def _kill(box: SupervisedProcess) -> None:
-    """The box and what it started itself: it leads a process group of its own."""
-    with suppress(OSError):
-        os.killpg(box.process.pid, signal.SIGKILL)
+    def _say(self, process: SupervisedProcess, kind: str, **fields: object) -> None:
+        self._on_event(process.spec.name, messages.event(kind, process.spec.name, **fields))

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rtbci import messages
-from rtbci.session.supervisor import Event
+from rtbci.session import control
+from rtbci.session.control import SessionEntry
+from rtbci.session.supervised import Event
 from rtbci.terminal import say
 
 if TYPE_CHECKING:
@@ -79,3 +81,17 @@ def sentence(values: Mapping[str, object]) -> str:
     sure = f"{100 * p:5.1f} %" if isinstance(p, int | float) else ""
     odd = f"  {', '.join(map(str, flags))}" if isinstance(flags, list | tuple) and flags else ""
     return f"{when}  {label}  {sure}{odd}"
+
+
+def follow(entry: SessionEntry, view: TerminalView) -> None:
+    """Show the events of a running session until it ends, or until ctrl-c."""
+    alarms = control.ask(entry, "status").get("alarms")
+    for alarm in alarms if isinstance(alarms, list) else ():
+        if isinstance(alarm, dict):
+            view.trouble(alarm)
+    for event in control.follow(entry):
+        kind = event.get("event")
+        if kind == "decision":
+            view.decision(event)
+        elif kind in ("alarm", "clear"):
+            view.trouble(event)

@@ -15,8 +15,15 @@ import pytest
 
 from calibration.fitting import permutation
 from rtbci import cli
-from rtbci.commands import calibrate
-from rtbci.commands.options import labels, names, subject_id
+from rtbci.commands.option_types import (
+    frequencies,
+    labels,
+    mains,
+    microvolts,
+    names,
+    reference,
+    subject_id,
+)
 from rtbci.decoding.bundle import load_bundle
 from rtbci.messages import line
 from rtbci.recorder.xdf_writer import write_recording
@@ -238,15 +245,15 @@ def test_bad_input_of_a_real_process_is_one_sentence_and_exit_2(folder):
 @pytest.mark.parametrize(
     ("function", "text", "value"),
     [
-        (calibrate.numbers, "30,20", (30.0, 20.0)),
-        (calibrate.limit, "none", None),
-        (calibrate.limit, "75.5", 75.5),
-        (calibrate.mains, "auto", "auto"),
-        (calibrate.mains, "none", None),
-        (calibrate.mains, "60", 60.0),
-        (calibrate.reference, "average", "average"),
-        (calibrate.reference, "none", None),
-        (calibrate.reference, "M1,M2", ("M1", "M2")),
+        (frequencies, "30,20", (30.0, 20.0)),
+        (microvolts, "none", None),
+        (microvolts, "75.5", 75.5),
+        (mains, "auto", "auto"),
+        (mains, "none", None),
+        (mains, "60", 60.0),
+        (reference, "average", "average"),
+        (reference, "none", None),
+        (reference, "M1,M2", ("M1", "M2")),
         (labels, "T1=left fist, T2 = right", {"T1": "left fist", "T2": "right"}),
         (labels, "1=a=b,2=c", {"1": "a=b", "2": "c"}),
         (names, "Cz, Right AUX", ("Cz", "Right AUX")),
@@ -264,10 +271,10 @@ def test_options_are_understood(function: Callable[[str], Any], text, value):
 @pytest.mark.parametrize(
     ("function", "text"),
     [
-        (calibrate.numbers, ""), (calibrate.numbers, "a"), (calibrate.numbers, "0"),
-        (calibrate.numbers, "-1,2"), (calibrate.numbers, "nan"), (calibrate.numbers, "inf"),
-        (calibrate.limit, "0"), (calibrate.limit, "nan"), (calibrate.limit, "inf"),
-        (calibrate.mains, ""), (names, "a,,b"), (names, "a,a"), (labels, ""), (labels, "=a"),
+        (frequencies, ""), (frequencies, "a"), (frequencies, "0"),
+        (frequencies, "-1,2"), (frequencies, "nan"), (frequencies, "inf"),
+        (microvolts, "0"), (microvolts, "nan"), (microvolts, "inf"),
+        (mains, ""), (names, "a,,b"), (names, "a,a"), (labels, ""), (labels, "=a"),
         (labels, "a="), (subject_id, ""), (subject_id, "sub-"), (subject_id, "a/b"),
         (subject_id, "x" * 41),
     ],

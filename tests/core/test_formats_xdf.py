@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rtbci.commands import info
 from rtbci.errors import BadInput
 from rtbci.formats import read
 from rtbci.recorder.xdf_writer import write_recording
+from rtbci.report.recording_summary import recording_json, show_recording
 from rtbci.types import Gap
 from sims.generate import generate
 from tests.support.lsl_source import session
@@ -159,8 +159,8 @@ def test_the_lead_in_of_a_recorded_replay_is_left_out(tmp_path, capsys):
     assert [(m.index, m.label) for m in recording.markers] == [(0, "first"), (100, "left")]
     assert recording.gaps == (Gap(300, 0, "reset in the recording"),)
     assert not any("lie before the first" in note for note in recording.provenance.notes)
-    assert info.as_json(recording)["lead_in"] == 100
-    info.show(recording)
+    assert recording_json(recording)["lead_in"] == 100
+    show_recording(recording)
     assert "100 rows before the first sample, left out" in capsys.readouterr().out
 
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score
 
+from calibration.fitting.first_runs import guess_labels
 from calibration.fitting.training import CalibrationSettings, calibrate
 from rtbci import cli
-from rtbci.commands.replay import guess_labels
 from rtbci.decoding.offline import speed_reached
 from rtbci.errors import BadInput
 from rtbci.recorder.xdf_writer import write_recording

@@ -19,7 +19,7 @@ import pytest
 from calibration.fitting.training import CalibrationSettings, calibrate
 from rtbci.recorder.xdf_writer import write_recording
 from rtbci.session.folder import verify_events
-from rtbci.session.processes import Bus, decode_child, private_bus
+from rtbci.session.processes import Bus, decode_process, private_bus
 from rtbci.types import Gap
 from sims.generate import generate
 from tests.support.live_session import only, pids, until
@@ -297,9 +297,9 @@ def test_live_without_a_stream_waits_and_says_so_until_its_time_is_over(start, t
 
 
 def test_twins_are_hardly_looked_for_where_there_can_be_none():
-    own = decode_child(private_bus(), Path("b")).command
+    own = decode_process(private_bus(), Path("b")).command
     assert own[own.index("--look") + 1] == "0.2"
-    assert "--look" not in decode_child(Bus("lab-3", "machine"), Path("b")).command
+    assert "--look" not in decode_process(Bus("lab-3", "machine"), Path("b")).command
 
 
 @pytest.mark.parametrize(

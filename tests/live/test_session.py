@@ -24,9 +24,9 @@ from rtbci.session.control import Server, SessionEntry
 from rtbci.session.folder import (
     EventLog,
     SessionFolder,
-    create,
     last_event,
     load_config,
+    new_folder,
     verify_events,
 )
 
@@ -50,7 +50,7 @@ def mode(path: Path) -> int:
 
 
 def test_a_session_has_a_folder_that_only_its_owner_reads(tmp_path):
-    with create(tmp_path / "sessions", "sub-02", NOON) as folder:
+    with SessionFolder(new_folder(tmp_path / "sessions", "sub-02", NOON)) as folder:
         assert folder.path == tmp_path / "sessions" / "sub-02_2026-11-21_120000"
         folder.events.add("started")
         folder.write_config({"bundle": Path("bundles/sub-02"), "speed": 1.0})
@@ -62,23 +62,23 @@ def test_a_session_has_a_folder_that_only_its_owner_reads(tmp_path):
 
 
 def test_an_existing_session_is_never_overwritten(tmp_path):
-    with create(tmp_path, "sub-02", NOON) as first, create(tmp_path, "sub-02", NOON) as second:
-        assert second.path.name == f"{first.path.name}_2"
+    first, second = (new_folder(tmp_path, "sub-02", NOON) for _ in range(2))
+    assert second.name == f"{first.name}_2"
 
 
 def test_a_name_cannot_leave_the_folder(tmp_path):
-    with create(tmp_path / "s", "../../Ünï cödé\n研究", NOON) as folder:
+    with SessionFolder(new_folder(tmp_path / "s", "../../Ünï cödé\n研究", NOON)) as folder:
         assert folder.path.parent == tmp_path / "s"
 
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInput, match=r"cannot write the session to .*--out"):
-        create(tmp_path / "file", "sub-02")
+        new_folder(tmp_path / "file", "sub-02")
 
 
 def test_the_second_user_is_told_who_holds_the_session(tmp_path):
-    with create(tmp_path, "sub-02") as folder:
+    with SessionFolder(new_folder(tmp_path, "sub-02")) as folder:
         code = f"from pathlib import Path; from rtbci.session.folder import SessionFolder\n" \
                f"SessionFolder(Path({str(folder.path)!r}))"  # fmt: skip
         other = subprocess.run(

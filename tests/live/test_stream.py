@@ -205,7 +205,7 @@ print(sorted(heavy & set(sys.modules)))
         (["--speed", "0"], "'0' is no speed"),
         (["--speed", "max"], "expected a number, found 'max'"),
         (["--wait-for", "-1"], "'-1' is no whole number from 0 to 100"),
-        (["--chunk", "0"], "'0' is no whole number from 1 to 100000"),
+        (["--chunk", "0"], "'0' is no whole number from 1 to 100,000"),
         (["--lead-in", "-1"], "'-1' is not between 0 and 3600 seconds"),
         (["--name", " "], "' ' is no stream name"),
         (["--fault", "nowhere.toml"], "no file nowhere.toml; check the name"),

@@ -1,0 +1,124 @@
+"""A session as data: its processes, when it ends, and the public part that ``session.json`` keeps.
+
+spec = live_spec(folder, bus, bundle, ...)   rtbci.session.kinds: live, replay, take-over
+result = run(spec, bundle, view)             rtbci.session.run
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from rtbci.errors import BadInput
+from rtbci.session.control import SessionEntry
+from rtbci.session.folder import CONFIG, load_config
+from rtbci.session.processes import Bus
+from rtbci.session.supervised import AdoptedProcess, ProcessSpec
+
+
+class SessionConfig(BaseModel):
+    """What ``session.json`` says; nothing secret belongs here. Unknown things keep defaults."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    format: str = "rtbci session"
+    version: int = 1
+    kind: str = ""  # "live" or "replay"
+    command: str = ""  # with its options as they were written, for people: programs read the rest
+    options: Mapping[str, object] = {}
+    subject: str = ""
+    bundle: str | None = None  # folder
+    bundle_sha256: Mapping[str, str] = {}
+    lsl_session: str | None = None
+    lsl_scope: str | None = None
+    versions: Mapping[str, str] = {}
+    record: bool | None = None  # whether there is a recorder
+    decoding: tuple[str, ...] = ()  # options of ``rtbci decode``
+    files: tuple[str, ...] = ()  # of a replay: names of the recordings
+    speed: float | None = None  # of a replay: seconds of the recording per second
+    stream: str | None = None  # of a live session: the EEG stream, where one was named
+    markers: tuple[str, ...] = ()  # of a live session: marker streams, where some were named
+    unit: str | None = None  # of a live session: where the stream does not say
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_options(cls, values: object) -> object:
+        """Sessions of before kept these fields in the options of their command only."""
+        if not isinstance(values, dict) or "files" in values:
+            return values
+        options = values.get("options")
+        options = options if isinstance(options, dict) else {}
+        found: dict[str, object] = {"speed": options.get("speed")}
+        if "no_record" in options:
+            found["record"] = not options["no_record"]
+        if isinstance(options.get("files"), list):
+            found["files"] = tuple(Path(str(each)).name for each in options["files"])
+        if values.get("kind") == "live":
+            found["stream"], found["unit"] = options.get("stream"), options.get("unit")
+            found["markers"] = options.get("markers") or ()
+        return {**found, **values}
+
+    def as_json(self) -> dict[str, object]:
+        """The object that is written."""
+        return self.model_dump()
+
+
+@dataclass(frozen=True)
+class Part:
+    """A signal with a decoder of its own: a live stream, or one recording of a replay."""
+
+    decoder: ProcessSpec
+    player: ProcessSpec | None = None  # of a recording; it starts when the recording was checked
+    file: str | None = None  # added to every decision, if there are several recordings
+
+
+@dataclass(frozen=True)
+class EndCondition:
+    """When a part is over, beside a stop by a person and the failure of a process."""
+
+    seconds: float | None = None  # after its start
+    played: bool = False  # when its player said that the recording has ended
+
+
+@dataclass(frozen=True)
+class TakeOver:
+    """What a killed supervisor left of a session."""
+
+    entry: SessionEntry | None  # in the list of running sessions; None: not even the recorder runs
+    recorder: AdoptedProcess | None
+
+
+@dataclass(frozen=True)
+class SessionSpec:
+    """Everything that is decided about a session before it runs."""
+
+    folder: Path  # its own, there already
+    bus: Bus
+    processes: tuple[ProcessSpec, ...]  # run through all parts, e.g. the recorder
+    parts: tuple[Part, ...]  # one after the other
+    end: EndCondition
+    config: SessionConfig
+    window: bool = False  # whether to open the operator's window
+    take_over: TakeOver | None = None  # the session began under another supervisor
+
+    @property
+    def kind(self) -> str:
+        """``live`` or ``replay``."""
+        return self.config.kind
+
+    @property
+    def subject(self) -> str:
+        """The person's pseudonym."""
+        return self.config.subject
+
+
+def read_config(folder: Path) -> SessionConfig:
+    """What ``session.json`` says; raises ``BadInput`` where it cannot be read."""
+    values = load_config(folder)
+    try:
+        return SessionConfig.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise BadInput(f"{folder / CONFIG} is damaged: {where}: {first['msg']}") from error
