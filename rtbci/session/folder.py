@@ -4,7 +4,7 @@
         session.json      what was started, with which options, bundle and versions
         events.jsonl      what happened; each line carries the hash of the line before
         recording.xdf     and recording_part-02.xdf, ...: every stream
-        logs/             what each box said on stderr
+        logs/             stderr of each process
 
 Only its owner can read it. Nothing in it is ever overwritten.
 """

@@ -145,18 +145,18 @@ class Session:
         self.ending = True
         hurry = self.stopped is not None or index is None
         last = {"index": index} if index is not None and not hurry else {}
-        for box, seconds in (FINISH_SOON_S if hurry else FINISH_S).items():
-            self.supervisor.finish(box, seconds, "finish", **(last if box == "decode" else {}))
+        for name, seconds in (FINISH_SOON_S if hurry else FINISH_S).items():
+            self.supervisor.finish(name, seconds, "finish", **(last if name == "decode" else {}))
         self.supervisor.wait()
 
-    def heard(self, box: str, kind: str) -> Event:
+    def heard(self, process: str, kind: str) -> Event:
         """The latest event of a kind from a process; empty if there was none."""
-        return self.said.get((box, kind), {})
+        return self.said.get((process, kind), {})
 
-    def counter(self, box: str, name: str) -> int | None:
+    def counter(self, process: str, name: str) -> int | None:
         """A counter of a process as it said last."""
         for kind in ("done", "status"):
-            value = self.heard(box, kind).get(name)
+            value = self.heard(process, kind).get(name)
             if isinstance(value, int):
                 return value
         return None
@@ -168,21 +168,21 @@ class Session:
     def status(self) -> dict[str, object]:
         """What runs, for whoever asks over the control socket."""
         supervisor = self.supervisor
-        boxes = {
+        processes = {
             name: {"pid": supervisor.pid(name), "works": supervisor.works(name)}
             for name in supervisor.names()
         }
         return {
-            "event": "session", "id": self.entry.id, "folder": self.entry.folder, "boxes": boxes,
+            "event": "session", "id": self.entry.id, "folder": self.entry.folder, "boxes": processes,
             "decisions": len(self.collector.tally.decisions),
             "alarms": list(self.alarms.values()), "recordings": self.recordings(),
             "paused": self.paused,
             "said": [each for (_, kind), each in self.said.items() if kind in NEWS],
         }  # fmt: skip
 
-    def _on_event(self, box: str, event: Event) -> None:
+    def _on_event(self, process: str, event: Event) -> None:
         kind = str(event.get("event"))
-        self.said[box, kind] = event
+        self.said[process, kind] = event
         if kind == "decision":
             shown = self.collector.take(event)
             if shown is not None:
@@ -190,17 +190,17 @@ class Session:
                 self.server.tell(shown)
             return
         if kind in ("alarm", "clear"):
-            self._trouble(box, event)
+            self._trouble(process, event)
         if kind != "status":
             self.folder.events.add(kind, **{k: v for k, v in event.items() if k != "event"})
-        if kind == "started" and box == "record":
+        if kind == "started" and process == "record":
             self._register_recorder(event.get("pid"))
-        if kind == "ready" and box == "decode" and self.paused:
+        if kind == "ready" and process == "decode" and self.paused:
             self.supervisor.tell("decode", "pause")
         self.server.tell(event)
 
-    def _trouble(self, box: str, event: Event) -> None:
-        code = (box, str(event.get("code")))
+    def _trouble(self, process: str, event: Event) -> None:
+        code = (process, str(event.get("code")))
         if event.get("event") == "alarm":
             self.alarms[code] = event
         else:
