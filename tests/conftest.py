@@ -1,7 +1,12 @@
-"""What every test may rely on: one BLAS thread, no window, real recordings where there are any."""
+"""What every test may rely on: one BLAS thread, no window, real recordings where there are any.
+
+``RTBCI_TEST_ORDER=SEED`` runs the files, and the tests within each, in an order drawn from SEED:
+no test may need another to have run before it.
+"""
 
 import logging
 import os
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +17,21 @@ for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 os.environ["MPLBACKEND"] = "Agg"
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file's tests stay together, or its fixtures would be built anew for each of them."""
+    seed = os.environ.get("RTBCI_TEST_ORDER")
+    if not seed:
+        return
+    dice, files = random.Random(seed), {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    for tests in (order := list(files.values())):
+        dice.shuffle(tests)
+    dice.shuffle(order)
+    items[:] = [item for tests in order for item in tests]  # xdist: the same for every worker
 
 
 def eeg_folder() -> Path:
