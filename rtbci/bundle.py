@@ -25,6 +25,7 @@ from pydantic import ValidationError
 from rtbci.bundle_file import VERSION, SubjectFile, recipe_file, recipe_of
 from rtbci.decoders import FAMILIES, UPDATED, decoder_of, knows
 from rtbci.errors import BadBundle, BadInput
+from rtbci.formats.source import clean
 from rtbci.judge import Judge
 from rtbci.latency import Template
 from rtbci.recipe import Recipe
@@ -236,7 +237,7 @@ def _document(folder: Path) -> SubjectFile:
         return SubjectFile.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = clean(".".join(str(part) for part in first["loc"]))[:100]  # keys are what they are
         more = f" ({error.error_count()} fields)" if error.error_count() > 1 else ""
         raise BadBundle(f"{file}: {where}: {first['msg'].lower()}{more}") from error
     except (ValueError, RecursionError) as error:
