@@ -24,7 +24,7 @@ from tests.live_session import only, pids, until
 from tests.lsl_source import session
 from tests.xvfb import display, window_of, xdotool
 
-pytestmark = [pytest.mark.lsl, pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.lsl, pytest.mark.slow]
 SECONDS, SAMPLES = 60.0, 14_875  # of the recording, about
 BACK_S = 5.0  # `rtbci gui` shows the session again within so long
 LISTENER = "from tests.gui_listener import main; main()"
