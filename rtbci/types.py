@@ -8,7 +8,7 @@ given to decoders are ``(channels, times)``.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,6 +91,8 @@ class Decision:
     probabilities: Mapping[str, float]
     flags: tuple[str, ...] = ()
     rejected: str | None = None
+    # (dimensions,) point of the text space, of unit length; None without a text head
+    embedding: Array | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -103,16 +105,32 @@ class Provenance:
     notes: tuple[str, ...] = ()  # what looks wrong, one sentence each
 
 
+class Answer(NamedTuple):
+    """Output of a decoder for one window."""
+
+    logits: Array  # (classes,) log-odds
+    embedding: Array | None = None  # (dimensions,) point of the text space, of unit length
+
+
 class Decoder(Protocol):
-    """From one window to one log-odds per class."""
+    """From one window to log-odds of classes and, with a text head, a point of the text space."""
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Class names, in the order of the log-odds."""
         ...
 
+    @property
+    def dimensions(self) -> int:
+        """Numbers of an embedding; 0 without a text head."""
+        ...
+
+    def answer(self, x: Array) -> Answer:
+        """Log-odds and embedding of one window ``x`` (streams, channels, times), microvolts."""
+        ...
+
     def logits(self, x: Array) -> Array:
-        """Log-odds ``(classes,)`` of one window ``x`` (streams, channels, times)."""
+        """Log-odds ``(classes,)`` alone, of the same window."""
         ...
 
     def arrays(self) -> dict[str, Array]:

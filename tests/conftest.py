@@ -1,9 +1,15 @@
-"""What every test may rely on: one BLAS thread, no window, real recordings where there are any."""
+"""What every test may rely on: one BLAS thread, no window, real recordings where there are any.
+
+``RTBCI_TEST_ORDER=SEED`` runs the files, and the tests within each, in an order drawn from SEED:
+no test may need another to have run before it.
+"""
 
 import logging
 import os
+import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +18,52 @@ for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 os.environ["MPLBACKEND"] = "Agg"
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+# several replays at a time each; two of these files at once would be a dozen more processes than
+# the seconds that they promise allow for
+REPLAYS = {
+    "test_fault_table_machine.py",
+    "test_fault_table_markers.py",
+    "test_fault_table_signal.py",
+    "test_outlet_returns.py",
+}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file's tests stay with one worker, which then builds the file's fixtures once."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "replays" if Path(file).name in REPLAYS else file
+
+    config.option.loadscopereorder = False  # in the order below, not by the number of tests
+    return ByFile(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A file's tests stay together, or its fixtures would be built anew for each of them."""
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    order = list(files.values())
+    if seed := os.environ.get("RTBCI_TEST_ORDER"):
+        dice = random.Random(seed)  # xdist: the same for every worker
+        for tests in order:
+            dice.shuffle(tests)
+        dice.shuffle(order)
+    if hasattr(config, "workerinput"):  # long files first: no worker waits for another at the end
+        order.sort(key=lambda tests: not any(map(is_long, tests)))
+    items[:] = [item for tests in order for item in tests]
+
+
+def is_long(item: pytest.Item) -> bool:
+    """Whether it may take more than a few seconds."""
+    return any(item.get_closest_marker(name) for name in ("slow", "lsl"))
 
 
 def eeg_folder() -> Path:

@@ -49,7 +49,7 @@ class Tuned:
 
     def look(self, x: Array) -> tuple[Array, Array]:
         """Embedding (trials, d) and shared log-odds (trials, classes) of windows ``x``."""
-        embedding = np.stack([self.frozen.embedding(each) for each in x]).astype(np.float64)
+        embedding = np.stack([self.frozen.backbone_output(each) for each in x]).astype(np.float64)
         return embedding, embedding @ self.shared[0].T + self.shared[1]
 
 

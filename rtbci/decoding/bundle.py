@@ -28,6 +28,7 @@ from rtbci.decoding.interpolation import Interpolation
 from rtbci.decoding.latency_gate import Template
 from rtbci.decoding.scorer import Scorer
 from rtbci.errors import BadBundle, BadInput
+from rtbci.formats.source import clean
 from rtbci.signal.recipe import Recipe
 from rtbci.types import Array, Decoder, StreamInfo
 
@@ -236,7 +237,7 @@ def _document(folder: Path) -> SubjectFile:
         return SubjectFile.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = clean(".".join(str(part) for part in first["loc"]))[:100]  # keys are what they are
         more = f" ({error.error_count()} fields)" if error.error_count() > 1 else ""
         raise BadBundle(f"{file}: {where}: {first['msg'].lower()}{more}") from error
     except (ValueError, RecursionError) as error:

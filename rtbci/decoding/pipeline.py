@@ -83,7 +83,7 @@ class Pipeline:
         rejected = window.rejected or self._dead
         if rejected or window.x is None:
             return Decision(window.index, onset, true, None, {}, window.flags, rejected)
-        found, lag, kept, missing = self._judge(
+        found, lag, kept, missing, embedding = self._judge(
             window.x, locked=window.marker is not None, peak=window.peak, missing=window.missing
         )
         logits = found.tolist()
@@ -108,6 +108,7 @@ class Pipeline:
             label=classes[logits.index(max(logits))],
             probabilities=dict(zip(classes, probabilities, strict=True)),
             flags=tuple(flags),
+            embedding=None if embedding is None or not np.isfinite(embedding).all() else embedding,
         )
 
 

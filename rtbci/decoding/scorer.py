@@ -38,6 +38,7 @@ class Scored(NamedTuple):
     lag: int  # samples, by which the latency gate shifted it
     kept: bool  # within the amplitude limit
     missing: np.ndarray | None = None  # (channels,) bool, electrodes estimated from the others
+    embedding: Array | None = None  # (dimensions,) point of the text space, with a text head
 
 
 def swings(recipe: Recipe, x: Samples, first: int | None = None) -> Samples:
@@ -130,13 +131,13 @@ class Scorer:
         if lag and not np.isfinite(window).all():
             lag, window = 0, decoder_input(recipe, x, 0, first)
         alignment = self._alignment
-        logits = self._decoder.logits(alignment.apply(window) if alignment else window)
+        answer = self._decoder.answer(alignment.apply(window) if alignment else window)
         kept = within(recipe, x, recipe.reject, first, peak)
         if gate and kept:
             self._lesson = x
         if alignment and locked and kept:
             self._trial = window
-        return Scored(logits, lag, kept, missing)
+        return Scored(answer.logits, lag, kept, missing, answer.embedding)
 
     def learn(self) -> None:
         """Adapt to the last window, now that its decision is out and while it is still valid."""

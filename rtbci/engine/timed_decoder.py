@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from rtbci.process import Reporter
-from rtbci.types import Array, Decoder
+from rtbci.types import Answer, Array, Decoder
 
 FAILURES = 3  # of the decoder within ...
 FAILURES_S = 10.0  # ... so many seconds, and it is loaded anew
@@ -31,14 +31,23 @@ class TimedDecoder:
         """As the decoder's."""
         return self._decoder.arrays()
 
+    @property
+    def dimensions(self) -> int:
+        """Numbers of an embedding; 0 without a text head."""
+        return self._decoder.dimensions
+
     def logits(self, x: Array) -> Array:
-        """Log-odds (classes,); NaN where the decoder failed, which the pipeline rejects."""
+        """Log-odds (classes,) alone; NaN if the decoder failed, which the pipeline rejects."""
+        return self.answer(x).logits
+
+    def answer(self, x: Array) -> Answer:
+        """Log-odds (classes,) and embedding; NaN if the decoder failed: the pipeline rejects it."""
         began = time.perf_counter()
         try:
-            return self._decoder.logits(x)
+            return self._decoder.answer(x)
         except Exception as error:  # noqa: BLE001 whatever a decoder does, the session goes on
             self._failed(error)
-            return np.full(len(self.classes), np.nan)
+            return Answer(np.full(len(self.classes), np.nan))
         finally:
             self.spent += time.perf_counter() - began
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rtbci.decoding.decoders.scaling import Preparation
 from rtbci.networks import Dims
-from rtbci.types import Array, Samples
+from rtbci.types import Answer, Array, Samples
 
 if TYPE_CHECKING:
     from rtbci.networks.model import Model
@@ -63,15 +63,20 @@ class TorchDecoder:
             raise TypeError("the description of the network is no object")
         return found
 
+    @property
+    def dimensions(self) -> int:
+        """0: only MontageNet has a text head that runs live."""
+        return 0
+
+    def answer(self, x: Samples | Array) -> Answer:
+        """Log-odds ``(classes,)`` of one window; no embedding."""
+        return Answer(self.logits(x))
+
     def logits(self, x: Samples | Array) -> Array:
         """Log-odds ``(classes,)``."""
-        return (self.class_head @ self.embedding(x) + self.class_bias).astype(np.float64)
+        return (self.class_head @ self.backbone_output(x) + self.class_bias).astype(np.float64)
 
-    def text(self, x: Samples | Array) -> Array:
-        """Nothing: only MontageNet speaks in the text space live."""
-        return np.zeros(0)
-
-    def embedding(self, x: Samples | Array) -> Samples:
+    def backbone_output(self, x: Samples | Array) -> Samples:
         """The ``(d,)`` numbers that the head sees."""
         from rtbci.networks import member
 

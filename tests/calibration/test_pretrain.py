@@ -367,7 +367,6 @@ def finish(words: list[str]) -> dict:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
 def test_a_killed_run_goes_on_and_ends_with_the_same_weights(data, tmp_path):
     words = command(data, tmp_path / "killed")
     killed = subprocess.Popen([sys.executable, *words], env=environment(),
@@ -390,7 +389,6 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_weights(data, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
 def test_two_processes_give_the_loss_of_one(data, tmp_path):
     # Deep4 normalises over the batch, so that the processes have to agree in every layer
     more = ("--model", "deep4", "--epochs", "2")

@@ -71,9 +71,9 @@ def one(eeg: Path, pattern: str) -> Path:
     return path
 
 
-def auc(bundle: Bundle, paths: list[Path]) -> float:
-    """Of every event of these recordings, decoded as if live."""
-    tally = RunCounts()
+def auc(bundle: Bundle, paths: list[Path], tally: RunCounts | None = None) -> float:
+    """Of every event of these recordings, decoded as if live; ``tally`` takes what was decided."""
+    tally = RunCounts() if tally is None else tally
     decisions = [d for path in paths for d in replay(opened(path), bundle, tally)]
     shown = sum(m.label in bundle.labels for path in paths for m in opened(path).markers)
     assert len(decisions) > 0.97 * shown  # those at the very end are cut short; none is dropped

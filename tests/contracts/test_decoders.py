@@ -8,17 +8,22 @@ import numpy as np
 import pytest
 
 from calibration.fitting import evoked, oscillation
-from rtbci.bench.network import random_montagenet
+from rtbci.bench.network import EMBEDDING, random_montagenet
 from rtbci.decoding.bundle import Bundle, load_bundle
 from rtbci.decoding.decoders import FAMILIES, UPDATED, decoder_of
 from rtbci.decoding.decoders.montagenet import POOL
 from rtbci.decoding.decoders.stacked import StackedDecoder
 from rtbci.decoding.decoders.updated import UpdatedDecoder
+from rtbci.decoding.pipeline import Pipeline
+from rtbci.engine.timed_decoder import TimedDecoder
 from rtbci.errors import BadBundle
+from rtbci.process import Reporter
 from rtbci.signal.recipe import EVOKED_BANDS, EVOKED_WINDOW, Recipe, make_recipe
-from rtbci.types import Array, Decoder
+from rtbci.types import Answer, Array, Decoder
+from sims.generate import generate
 
 RATE = 128.0
+TEXT_SIZE = 12  # dimensions of the text space here
 NAMES = tuple(f"E{number}" for number in range(64))
 
 
@@ -47,7 +52,7 @@ def case(name: str) -> Case:
     y = np.arange(12 * k) % k
     if family != "oscillation":
         bands, window = EVOKED_BANDS, EVOKED_WINDOW
-        if family == "stacked":
+        if family.endswith("stacked"):
             bands = (*bands, (0.3, 40.0))
     else:
         band = (6.0, 40.0) if frequencies else (8.0, 30.0)
@@ -65,11 +70,20 @@ def case(name: str) -> Case:
     elif family == "updated evoked":
         old, new = evoked.fit(x, y, classes, RATE), evoked.fit(x[::-1], y[::-1], classes, RATE)
         decoder = UpdatedDecoder(classes, old, new, np.array([0.7, 0.3]), np.ones(k), span)
-    elif family == "stacked":
+    elif family.endswith("stacked"):
         seen = np.array([0.0, times - times % POOL])
-        net = replace(random_montagenet(channels, classes, int(seen[1])), stream=np.array([2.0]))
+        net = replace(
+            random_montagenet(channels, classes, int(seen[1])),
+            stream=np.array([2.0]),
+            text_head=np.random.default_rng(5).standard_normal((TEXT_SIZE, EMBEDDING)),
+            text_bias=np.zeros(TEXT_SIZE),
+        )
         closed = evoked.fit(x[:, :2], y, classes, RATE)
         decoder = StackedDecoder(classes, closed, net, np.array([0.5, 0.5]), np.stack([span, seen]))
+        if family == "updated stacked":
+            decoder = UpdatedDecoder(
+                classes, decoder, closed, np.array([0.7, 0.3]), np.ones(k), span
+            )
     else:
         decoder, _ = oscillation.fit(x, y, classes, RATE, bands[0], tuple(frequencies))
     return Case(family, decoder, recipe, noise(7, len(bands), channels, times, seed=1))
@@ -87,6 +101,7 @@ CASES: dict[str, tuple] = {  # family, classes, electrodes, flicker
     "flicker, 3 classes": ("oscillation", 3, 4, 15.0, 10.0, 12.0),
     "stacked, 4 classes, 16 electrodes": ("stacked", 4, 16),
     "updated, 2 classes": ("updated evoked", 2, 4),
+    "updated stacked, 4 classes": ("updated stacked", 4, 16),
 }
 every_decoder = pytest.mark.parametrize("name", CASES)
 
@@ -100,7 +115,7 @@ def bundle(made: Case) -> Bundle:
 
 def test_every_family_has_a_case():
     families = {family for family, *_ in CASES.values()}
-    assert families == {*FAMILIES, f"{UPDATED}evoked"}
+    assert families == {*FAMILIES, f"{UPDATED}evoked", f"{UPDATED}stacked"}
 
 
 @every_decoder
@@ -120,6 +135,59 @@ def test_a_window_gives_the_same_log_odds_whatever_came_before_it(name):
     alone = [made.decoder.logits(window) for window in made.x]
     for number in reversed(range(len(made.x))):
         assert np.array_equal(made.decoder.logits(made.x[number]), alone[number])
+
+
+@every_decoder
+def test_an_answer_holds_the_log_odds_and_an_embedding_only_with_a_text_head(name):
+    made = case(name)
+    timed = TimedDecoder(made.decoder, lambda: made.decoder, Reporter("decode", as_json=True))
+    for window in made.x:
+        answer = made.decoder.answer(window)
+        assert np.array_equal(answer.logits, made.decoder.logits(window))
+        if made.decoder.dimensions:
+            assert answer.embedding is not None
+            assert answer.embedding.shape == (made.decoder.dimensions,)
+            assert answer.embedding.dtype == np.float64
+            assert np.linalg.norm(answer.embedding) == pytest.approx(1)
+        else:
+            assert answer.embedding is None
+        again = timed.answer(window)
+        assert np.array_equal(again.logits, answer.logits)
+        assert (again.embedding is None) == (answer.embedding is None)
+    assert timed.dimensions == made.decoder.dimensions
+
+
+@every_decoder
+def test_a_decision_carries_the_embedding_of_its_window(name):
+    made = case(name)
+    channels = len(made.recipe.channels)
+    recording = generate(3, n_trials=12, channels=channels, rate=RATE, soa=3.0)
+    labels = dict(zip(("1", "2"), made.decoder.classes, strict=False))
+    names = tuple(recording.info.channels)
+    recipe = replace(made.recipe, channels=names)
+    chain = Pipeline(replace(bundle(made), recipe=recipe, labels=labels), recording.info)
+    decided = [each for each in chain.run(recording.items()) if each.label is not None]
+    assert decided
+    for decision in decided:
+        found = decision.embedding
+        assert (found is None) == (made.decoder.dimensions == 0)
+        assert found is None or found.shape == (made.decoder.dimensions,)
+
+
+def test_families_with_and_without_a_text_head_are_both_in_the_contract():
+    assert {case(name).decoder.dimensions > 0 for name in CASES} == {True, False}
+
+
+def test_a_network_without_weight_still_gives_its_embedding():
+    made = case("stacked, 4 classes, 16 electrodes")
+    decoder = made.decoder
+    assert isinstance(decoder, StackedDecoder)
+    alone = replace(decoder, weights=np.array([1.0, 0.0]))
+    answer, full = alone.answer(made.x[0]), decoder.answer(made.x[0])
+    assert np.array_equal(answer.logits, alone.logits(made.x[0]))
+    assert answer.embedding is not None
+    assert full.embedding is not None
+    assert np.array_equal(answer.embedding, full.embedding)
 
 
 @every_decoder
@@ -196,6 +264,10 @@ class Bent:
 
     classes: tuple[str, ...]
     given: dict[str, Array]
+    dimensions: int = 0
+
+    def answer(self, x: Array) -> Answer:
+        raise NotImplementedError
 
     def logits(self, x: Array) -> Array:
         raise NotImplementedError

@@ -366,6 +366,8 @@ SPOILT: dict[str, Callable[[dict[str, Any]], object]] = {
     "more classes than weights": lambda d: d.update(classes=["house", "face", "tree"]),
     "no hash": lambda d: d.update(weights_sha256=""),
     "a field too many": lambda d: d.update(payload="x"),
+    "a field with an endless name": lambda d: d.update({"x" * 3000: {}}),
+    "a field of two lines": lambda d: d.update({"a\nb": "x"}),
     "a field too few": lambda d: d.pop("recipe"),
     "another format": lambda d: d.update(format="something else"),
     "labels a list": lambda d: d.update(labels=["1", "2"]),

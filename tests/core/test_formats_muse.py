@@ -143,10 +143,10 @@ def test_two_minutes_are_read_in_under_a_third_of_a_second(eeg):
     path = next((eeg / "muse/visual/N170").glob("subject10/session1/*14.34*"))
     read(path)
     times = []
-    for _ in range(3):
-        start = time.perf_counter()
+    for _ in range(3):  # in time of this thread: others may use this machine
+        start = time.thread_time()
         read(path)
-        times.append(time.perf_counter() - start)
+        times.append(time.thread_time() - start)
     assert min(times) < 0.3
 
 

@@ -15,6 +15,7 @@ from rtbci.decoding.pipeline import Pipeline
 from rtbci.decoding.scorer import Scorer, decoder_input
 from rtbci.signal.recording import Recording
 from rtbci.statistics.scores import auc_interval
+from rtbci.types import Answer
 from sims.generate import generate
 
 LABELS = {"1": "house", "2": "face"}
@@ -291,7 +292,10 @@ class Mirror:
     """A decoder that keeps what it is shown."""
 
     def __init__(self, classes: tuple[str, ...]) -> None:
-        self.classes, self.seen = classes, []
+        self.classes, self.seen, self.dimensions = classes, [], 0
+
+    def answer(self, x: np.ndarray) -> Answer:
+        return Answer(self.logits(x))
 
     def logits(self, x: np.ndarray) -> np.ndarray:
         self.seen.append(x.copy())

@@ -12,7 +12,7 @@ from rtbci.decoding.bundle import Bundle
 from rtbci.decoding.pipeline import Pipeline
 from rtbci.formats import read
 from rtbci.signal.recording import Recording
-from rtbci.types import Chunk, Decision, Gap, Marker
+from rtbci.types import Answer, Chunk, Decision, Gap, Marker
 from sims.generate import generate
 
 Item = Chunk | Marker | Gap
@@ -337,7 +337,10 @@ def test_electrodes_known_to_be_dead_reject_every_window_with_the_reason(bundle,
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_decoder_that_gives_no_number_gives_no_decision(bundle, recording):
     class Broken:
-        classes = bundle.decoder.classes
+        classes, dimensions = bundle.decoder.classes, 0
+
+        def answer(self, x: np.ndarray) -> Answer:
+            return Answer(self.logits(x))
 
         def logits(self, x: np.ndarray) -> np.ndarray:
             return np.array([np.nan, 0.0])

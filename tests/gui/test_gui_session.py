@@ -24,7 +24,7 @@ from tests.support.live_session import only, pids, until
 from tests.support.lsl_source import session
 from tests.support.xvfb import display, window_of, xdotool
 
-pytestmark = [pytest.mark.lsl, pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.lsl, pytest.mark.slow]
 SECONDS, SAMPLES = 60.0, 14_875  # of the recording, about
 BACK_S = 5.0  # `rtbci gui` shows the session again within so long
 LISTENER = "from tests.support.gui_listener import main; main()"

@@ -17,7 +17,7 @@ from rtbci.engine.engine import Engine
 from rtbci.engine.timed_decoder import FAILURES
 from rtbci.process import ControlInput, Reporter
 from rtbci.signal.recording import Recording
-from rtbci.types import Array, Chunk, Decoder, Gap, Marker
+from rtbci.types import Answer, Array, Chunk, Decoder, Gap, Marker
 from sims.generate import generate
 
 
@@ -64,13 +64,16 @@ class Failing:
     """A decoder that fails whenever it is told to."""
 
     def __init__(self, decoder: Decoder, fails: Iterable[bool]) -> None:
-        self.classes, self.arrays = decoder.classes, decoder.arrays
-        self._logits, self._fails = decoder.logits, iter(fails)
+        self.classes, self.arrays, self.dimensions = decoder.classes, decoder.arrays, 0
+        self._answer, self._fails = decoder.answer, iter(fails)
 
-    def logits(self, x: Array) -> Array:
+    def answer(self, x: Array) -> Answer:
         if next(self._fails, False):
             raise RuntimeError("no luck")
-        return self._logits(x)
+        return self._answer(x)
+
+    def logits(self, x: Array) -> Array:
+        return self.answer(x).logits
 
 
 @pytest.fixture(scope="module")

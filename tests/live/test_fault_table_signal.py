@@ -16,6 +16,7 @@ from rtbci.signal.live_timebase import LiveTimeBase
 from rtbci.signal.sample_index import IndexedRows
 from rtbci.types import Gap
 from tests.support.boxes_on_bus import (
+    FULL,
     RATE,
     Played,
     at_once,
@@ -25,7 +26,7 @@ from tests.support.boxes_on_bus import (
     lab,
     recorded,
     simulated,
-)
+)  # fmt: skip
 
 __all__ = ["bundle", "home"]
 
@@ -66,14 +67,14 @@ def played(home, tmp_path_factory) -> dict[str, Played]:
             return bus.finish(begun)
 
     steps = fault(8, "clock_step", by=3600.0) + fault(20, "clock_step", by=-3605.0)
-    return at_once({
+    return at_once({  # the longest first
+        "frozen": lambda: play(42, "", freezes=True, decode=SKIPPING, record=True),
         "away": lambda: play(90, fault(8, "kill", 60), speed=FAST),
         "stall": lambda: play(26, fault(8, "stall", 3)),
         "burst": lambda: play(26, fault(8, "burst", 3), decode=SKIPPING),
         "steps": lambda: play(36, steps),
         "jumps": lambda: play(20, code=JUMPING, record=True),
         "drop": lambda: play(26, fault(2, "drop", probability=0.02), record=True),
-        "frozen": lambda: play(42, "", freezes=True, decode=SKIPPING, record=True),
     })  # fmt: skip
 
 
@@ -104,10 +105,11 @@ def test_row_02_a_stream_gone_for_a_minute_comes_back_as_after_three_seconds(pla
     (gap,) = away.gaps
     assert gap.index + gap.missing >= 68 * RATE
     back_s = (gap.index + gap.missing) / RATE
-    assert (back_s - 68) / FAST < BACK_S
+    assert (back_s - 68) / FAST < BACK_S + away.more_s
     assert away.done["returns"] == 1
     found = away.as_offline(bundle)  # markers of the time between were never sent, or unheard
-    assert away.indices() >= found >= away.indices(until=8) | away.indices(since=back_s + 1)
+    heard_s = back_s + 1 + FAST * away.more_s
+    assert away.indices() >= found >= away.indices(until=8) | away.indices(since=heard_s)
     assert reasons(away, back_s + bundle.recipe.settle + 1) == {None}
 
 
@@ -211,7 +213,11 @@ def test_row_22_a_decoder_that_stood_still_skips_old_windows_and_is_fresh_at_onc
     assert fresh["at"] - thawed["at"] < FRESH_S
     old = SPEED * FROZEN_S / EVERY_S
     assert 0.5 * old < frozen.done["skipped"] <= old + 4
-    assert not any(code.startswith(("silent", "held-up")) for _, code in frozen.record.codes())
+    told = [e for e in frozen.record.all("alarm") if e["code"].startswith(("silent", "held-up"))]
+    assert not told or frozen.idle < FULL  # a full computer holds anybody up, but not so long
+    assert "red" not in [each["level"] for each in told]
+    held = [each["text"].partition("up for ")[2].split(" s")[0] for each in told]
+    assert max([float(each) for each in held if each], default=0.0) < FROZEN_S / 2
     eeg = recorded(frozen.xdf)
     index = np.round((eeg["time_stamps"] - eeg["time_stamps"][-1]) * RATE).astype(int)
     assert (np.diff(index) == 1).all()  # the recorder saw nothing of it

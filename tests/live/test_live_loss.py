@@ -11,7 +11,6 @@ pytestmark = [pytest.mark.lsl, pytest.mark.slow]
 GROWTH_MB = 20.0  # of each process
 
 
-@pytest.mark.timeout(240)
 def test_a_minute_of_122_channels_is_recorded_and_decoded_without_loss(tmp_path):
     found = run(tmp_path, 60.0)
     print(found)

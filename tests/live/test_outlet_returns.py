@@ -86,16 +86,20 @@ def test_row_01_a_stream_gone_for_3_s_is_alarmed_at_once_and_decoded_again_soon(
     assert held < len(PORTS) / 2  # whoever looks for a lost stream leaves ports for its return
     back = played.stream.until("back")["at"]
     (gap,), told = played.gaps, played.decode.until("gap")["at"]
-    assert 0 < told - back < BACK_S
+    assert 0 < told - back < BACK_S + played.more_s
     begin, end = gap.index / RATE, (gap.index + gap.missing) / RATE
     assert at - 0.5 < begin <= at
-    assert at + gone < end < at + gone + BACK_S * SPEED
+    assert at + gone < end < at + gone + (BACK_S + played.more_s) * SPEED
 
     t0 = played.stream.until("ready")["t0"]
     for each in played.decisions:  # right at once
         assert each["stamp"] == pytest.approx(t0 + each["index"] / RATE, abs=1e-6)
     found = played.as_offline(bundle)
-    assert played.indices() >= found >= played.indices(until=at) | played.indices(since=end + 1)
+    assert (
+        played.indices()
+        >= found
+        >= played.indices(until=at) | played.indices(since=end + 1 + played.more_s * SPEED)
+    )
     for each in played.events:
         window = each["index"] / RATE + first, each["index"] / RATE + last
         if window[0] < end + settle and window[1] > begin:
@@ -130,8 +134,8 @@ def resumes(played: Played, bundle: Bundle) -> None:
     """It is decoded as offline, and anew once it is back as it was and has settled."""
     found = played.as_offline(bundle)
     end = (played.gaps[-1].index + played.gaps[-1].missing) / RATE
-    assert end < ODD_UNTIL + CHANGED_SPEED * BACK_S
-    assert found >= played.indices(since=end + CHANGED_SPEED * MARKERS_S)
+    assert end < ODD_UNTIL + CHANGED_SPEED * (BACK_S + played.more_s)
+    assert found >= played.indices(since=end + CHANGED_SPEED * (MARKERS_S + played.more_s))
     later = [e for e in played.events if e["index"] / RATE > end + bundle.recipe.settle + 1]
     assert {each["rejected"] for each in later} == {None}
 

@@ -119,10 +119,10 @@ def test_electrodes_are_chosen_by_number_or_by_name():
 
 
 def test_eight_minutes_take_less_than_half_a_second():
-    classes, walls = ("1", "2", "3", "4"), list[float]()
-    for seed in range(3):
-        began = time.perf_counter()
+    classes, took = ("1", "2", "3", "4"), list[float]()
+    for seed in range(3):  # in time of this thread: others may use this machine
+        began = time.thread_time()
         recording = generate(seed, n_trials=320, classes=classes, channels=16, strength="none")
-        walls.append(time.perf_counter() - began)
+        took.append(time.thread_time() - began)
         assert recording.duration > 480
-    assert min(walls) < 0.5
+    assert min(took) < 0.5

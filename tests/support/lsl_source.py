@@ -4,14 +4,17 @@
 
 Channel 0 holds the number of the sample (0, 1, 2, ...), the others fractions of it, stamps are
 ``t0 + number / rate``. A line on stdout tells what was pushed: ``NUMBER STAMP`` of the last sample.
+Asked to end (SIGTERM) it pushes no more, says ``end`` and waits to be killed.
 """
 
 import argparse
+import signal
 import subprocess
 import sys
 import threading
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -35,11 +38,22 @@ class Sender(subprocess.Popen[str]):
     def __init__(self, words: list[str]) -> None:
         super().__init__(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         self.pushed = (-1, 0.0)
+        self._ended = threading.Event()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def stop(self) -> tuple[int, float]:
-        """Kill it; number and stamp of the last sample that it pushed. Twice is fine."""
+        """Kill it; number and stamp of the last sample that it pushed. Twice is fine.
+
+        Not between pushing a chunk and telling of it, nor before LSL's threads have sent it.
+        """
+        until = time.monotonic() + 10
+        if self.poll() is None:
+            self.terminate()
+        while self.poll() is None and not (self._ended.is_set() and _sleeps(self.pid)):
+            if time.monotonic() > until:
+                break
+            time.sleep(0.005)
         self.kill()
         self.wait(10)
         self._reader.join(10)
@@ -49,9 +63,20 @@ class Sender(subprocess.Popen[str]):
 
     def _read(self) -> None:  # a full pipe would stop the sender
         for line in self.stdout or ():
+            if line == "end\n":
+                self._ended.set()
             number, _, stamp = line.strip().partition(" ")
             if line.endswith("\n") and stamp:
                 self.pushed = int(number), float(stamp)
+
+
+def _sleeps(pid: int) -> bool:
+    """Whether all threads of a process wait for something: nothing is under way then."""
+    states = set[str]()
+    for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with suppress(OSError):
+            states.add(stat.read_text().rpartition(")")[2].split()[0])
+    return states <= {"S"}
 
 
 def source(session: str, **options: object) -> Sender:
@@ -77,6 +102,8 @@ def stop(sender: Sender) -> tuple[int, float]:
 
 def main() -> None:
     """Push until killed, or until ``--samples`` are out."""
+    asked = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: asked.set())
     parser = argparse.ArgumentParser()
     parser.add_argument("--session", required=True)
     parser.add_argument("--name", default="eeg")
@@ -108,6 +135,9 @@ def main() -> None:
     for first in range(0, args.samples, args.chunk):
         numbers = np.arange(first, first + args.chunk)
         due = t0 + (numbers[-1] + 1) / args.rate
+        if asked.is_set():
+            print("end", flush=True)
+            signal.pause()
         time.sleep(max(due - pylsl.local_clock(), 0))
         stamps = (t0 + numbers / args.rate).tolist()
         if args.format == "string":

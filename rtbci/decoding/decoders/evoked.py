@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from rtbci.decoding.decoders.riemann import oas, tangent
-from rtbci.types import Array
+from rtbci.types import Answer, Array
 
 CLIP = 30.0  # uV; every sample of every window, in training and live
 MEANS_RATE = 64.0  # Hz; the LDA sees means over 1 / 64 s
@@ -58,6 +58,15 @@ class EvokedDecoder:
             logits.append(self.xdawn_features(a) @ self.xdawn_coef.T + self.xdawn_bias)
         logits.append(self.mean_features(b) @ self.lda_coef.T + self.lda_bias)
         return np.stack(logits, axis=-2)
+
+    @property
+    def dimensions(self) -> int:
+        """0: a closed form has no text head."""
+        return 0
+
+    def answer(self, x: Array) -> Answer:
+        """Log-odds ``(classes,)`` of one window; a closed form has no embedding."""
+        return Answer(self.logits(x))
 
     def logits(self, x: Array) -> Array:
         """Log-odds ``(..., classes)``: the plain mean of the members'."""

@@ -13,7 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from rtbci.decoding.decoders.scaling import LIMIT
-from rtbci.types import Array, Samples
+from rtbci.types import Answer, Array, Samples
 
 Numbers = NDArray[np.floating]
 
@@ -79,16 +79,29 @@ class MontageNet:
         inverse = np.where(self.good > 0, 1 / self.scale, 0.0)[:, None].astype(np.float32)
         object.__setattr__(self, "_inverse", inverse)
 
+    @property
+    def dimensions(self) -> int:
+        """Numbers of a point of the text space; 0 without a text head."""
+        return len(self.text_head)
+
+    def answer(self, x: Samples | Array, mask: NDArray[np.bool_] | None = None) -> Answer:
+        """Log-odds ``(classes,)`` and point of the text space, from one forward pass.
+
+        ``mask`` (channels,) marks the electrodes that are good now.
+        """
+        output = self.backbone_output(x, mask)
+        logits = (self.class_head @ output + self.class_bias).astype(np.float64)
+        if not self.dimensions:
+            return Answer(logits)
+        point = (self.text_head @ output + self.text_bias).astype(np.float64)
+        return Answer(logits, point / max(float(np.linalg.norm(point)), 1e-12))
+
     def logits(self, x: Samples | Array, mask: NDArray[np.bool_] | None = None) -> Array:
-        """Log-odds ``(classes,)``; ``mask`` (channels,) says which electrodes are good now."""
-        return (self.class_head @ self.embedding(x, mask) + self.class_bias).astype(np.float64)
+        """Log-odds ``(classes,)``; ``mask`` (channels,) marks the electrodes that are good now."""
+        output = self.backbone_output(x, mask)
+        return (self.class_head @ output + self.class_bias).astype(np.float64)
 
-    def text(self, x: Samples | Array, mask: NDArray[np.bool_] | None = None) -> Array:
-        """Place in the text space ``(text,)``, of unit length; empty without a text head."""
-        point = (self.text_head @ self.embedding(x, mask) + self.text_bias).astype(np.float64)
-        return point / max(float(np.linalg.norm(point)), 1e-12)
-
-    def embedding(self, x: Samples | Array, mask: NDArray[np.bool_] | None = None) -> Numbers:
+    def backbone_output(self, x: Samples | Array, mask: NDArray[np.bool_] | None = None) -> Numbers:
         """The ``(d,)`` numbers that the heads see."""
         if x.ndim == 3:
             x = x[int(self.stream[0])]

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbci.types import Array
+from rtbci.types import Answer, Array
 
 RANK = 1e-9  # share of the largest eigenvalue below which a direction counts as missing
 
@@ -80,6 +80,15 @@ class OscillationDecoder:
     electrodes: NDArray[np.int64] | None = None  # (c,) those that are correlated, in stream 0
     references: Array | None = None  # (F, times, 2 H), orthonormal; None: no correlations
     correlation_weights: Array | None = None  # (K, F)
+
+    @property
+    def dimensions(self) -> int:
+        """0: a closed form has no text head."""
+        return 0
+
+    def answer(self, x: Array) -> Answer:
+        """Log-odds ``(classes,)`` of one window; a closed form has no embedding."""
+        return Answer(self.logits(x))
 
     def logits(self, x: Array) -> Array:
         """Log-odds (K,) of one window ``x`` (streams, channels, times), microvolts."""

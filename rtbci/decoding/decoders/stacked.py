@@ -13,7 +13,7 @@ import numpy as np
 
 from rtbci.decoding.decoders.evoked import STREAMS, EvokedDecoder
 from rtbci.decoding.decoders.montagenet import MontageNet
-from rtbci.types import Array
+from rtbci.types import Answer, Array
 
 # a member that needs torch lives with the networks, a floor above: loaded for bundles that hold one
 TORCH_DECODER = "rtbci.networks.torch_decoder"
@@ -27,12 +27,17 @@ class NetworkDecoder(Protocol):
         """Class names, in the order of the log-odds."""
         ...
 
-    def logits(self, x: Array) -> Array:
-        """Log-odds ``(classes,)`` of one window ``x`` (streams, channels, times), microvolts."""
+    @property
+    def dimensions(self) -> int:
+        """Numbers of an embedding; 0 without a text head."""
         ...
 
-    def text(self, x: Array) -> Array:
-        """Point of the window in the text space, of unit length; empty without a text head."""
+    def answer(self, x: Array) -> Answer:
+        """Log-odds and embedding of one window ``x`` (streams, channels, times), microvolts."""
+        ...
+
+    def logits(self, x: Array) -> Array:
+        """Log-odds ``(classes,)`` alone, of the same window."""
         ...
 
     def arrays(self) -> dict[str, Array]:
@@ -56,25 +61,45 @@ class StackedDecoder:
         if self.closed.classes != self.classes or self.net.classes != self.classes:
             raise ValueError("the members have other classes")
 
+    @property
+    def dimensions(self) -> int:
+        """Numbers of an embedding; 0 if the network has no text head."""
+        return self.net.dimensions
+
+    def answer(self, x: Array) -> Answer:
+        """Log-odds ``(classes,)`` of both members and the network's embedding.
+
+        The network's text head counts whatever the network's weight in the log-odds is.
+        """
+        b = self.spans[1].astype(int)
+        seen = x[:, :, b[0] : b[1]]
+        if self.dimensions:
+            net = self.net.answer(seen)
+        else:
+            net = Answer(self.net.logits(seen)) if self.weights[1] else None
+        members = (self._closed(x), net.logits if net is not None else None)
+        return Answer(self._weighed(members), net.embedding if net is not None else None)
+
     def logits(self, x: Array) -> Array:
-        """Log-odds ``(classes,)``."""
+        """Log-odds ``(classes,)`` alone; a member without weight is not computed."""
+        return self._weighed(self.members(x))
+
+    def members(self, x: Array) -> tuple[Array | None, Array | None]:
+        """Log-odds of each member; None for a member without weight."""
+        b = self.spans[1].astype(int)
+        net = self.net.logits(x[:, :, b[0] : b[1]]) if self.weights[1] else None
+        return self._closed(x), net
+
+    def _closed(self, x: Array) -> Array | None:
+        a = self.spans[0].astype(int)
+        return self.closed.logits(x[:STREAMS, :, a[0] : a[1]]) if self.weights[0] else None
+
+    def _weighed(self, members: tuple[Array | None, Array | None]) -> Array:
         found = np.zeros(len(self.classes))
-        for weight, logits in zip(self.weights, self.members(x), strict=True):
+        for weight, logits in zip(self.weights, members, strict=True):
             if weight and logits is not None:
                 found += weight * (logits - logits.mean())
         return found
-
-    def members(self, x: Array) -> tuple[Array | None, Array | None]:
-        """Log-odds of each member; None for one that does not count."""
-        a, b = self.spans.astype(int)
-        closed = self.closed.logits(x[:STREAMS, :, a[0] : a[1]]) if self.weights[0] else None
-        net = self.net.logits(x[:, :, b[0] : b[1]]) if self.weights[1] else None
-        return closed, net
-
-    def text(self, x: Array) -> Array:
-        """Place of the window in the text space, of unit length; empty where there is none."""
-        b = self.spans[1].astype(int)
-        return self.net.text(x[:, :, b[0] : b[1]])
 
     def arrays(self) -> dict[str, Array]:
         """Everything but the class names, for ``weights.safetensors``."""

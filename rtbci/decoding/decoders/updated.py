@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rtbci.decoding.decoders.evoked import STREAMS, EvokedDecoder
-from rtbci.types import Array, Decoder
+from rtbci.types import Answer, Array, Decoder
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,28 @@ class UpdatedDecoder:
         if self.old.classes != self.classes or self.fresh.classes != self.classes:
             raise ValueError("the members have other classes")
 
+    @property
+    def dimensions(self) -> int:
+        """Numbers of an embedding; 0 if the old decoder has no text head."""
+        return self.old.dimensions
+
+    def answer(self, x: Array) -> Answer:
+        """Log-odds ``(classes,)`` and the embedding of the old decoder.
+
+        An update trains no text head, so the old one keeps counting, whatever its weight.
+        """
+        if not self.dimensions:
+            return Answer(self.logits(x))
+        old = self.old.answer(x)
+        return Answer(self._weighed(x, old.logits), old.embedding)
+
     def logits(self, x: Array) -> Array:
-        """Log-odds ``(classes,)``."""
+        """Log-odds ``(classes,)`` alone."""
+        return self._weighed(x, self.old.logits(x) if self.weights[0] else None)
+
+    def _weighed(self, x: Array, old: Array | None) -> Array:
         found = self.bias.copy()
-        if self.weights[0]:
-            old = self.old.logits(x)
+        if old is not None and self.weights[0]:
             found += self.weights[0] * (old - old.mean())
         if self.weights[1]:
             a, b = self.span.astype(int)
