@@ -173,7 +173,8 @@ class Session:
             for name in supervisor.names()
         }
         return {
-            "event": "session", "id": self.entry.id, "folder": self.entry.folder, "boxes": processes,
+            "event": "session", "id": self.entry.id, "folder": self.entry.folder,
+            "boxes": processes,
             "decisions": len(self.collector.tally.decisions),
             "alarms": list(self.alarms.values()), "recordings": self.recordings(),
             "paused": self.paused,
