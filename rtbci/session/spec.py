@@ -91,7 +91,7 @@ class TakeOver:
 
 @dataclass(frozen=True)
 class SessionSpec:
-    """Everything that is decided about a session before it runs."""
+    """Everything that is decided about a session before it runs; its kind is in ``config``."""
 
     folder: Path  # its own, there already
     bus: Bus
@@ -101,16 +101,6 @@ class SessionSpec:
     config: SessionConfig
     window: bool = False  # whether to open the operator's window
     take_over: TakeOver | None = None  # the session began under another supervisor
-
-    @property
-    def kind(self) -> str:
-        """``live`` or ``replay``."""
-        return self.config.kind
-
-    @property
-    def subject(self) -> str:
-        """The person's pseudonym."""
-        return self.config.subject
 
 
 def read_config(folder: Path) -> SessionConfig:

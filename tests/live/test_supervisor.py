@@ -236,7 +236,7 @@ def test_one_that_will_be_started_again_is_restarting_until_then(supervisor):
 
 
 def test_an_adopted_process_is_replaced_when_it_dies_and_ended_when_asked(supervisor, heard):
-    sleeper = [sys.executable, "-c", "import time; time.sleep(60)"]
+    sleeper = [sys.executable, "-c", "import time; time.sleep(15)"]
     with subprocess.Popen(sleeper) as first, subprocess.Popen(sleeper) as second:
         for name, process in (("a", first), ("b", second)):
             created = psutil.Process(process.pid).create_time()
