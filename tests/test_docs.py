@@ -257,8 +257,8 @@ def test_the_page_of_streams_names_every_key_of_a_decision():
 
 def test_the_page_of_streams_names_every_field_of_a_replay():
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "sims").glob("*.py")]
-    (source,) = (text for text in sources if "def describe(recording" in text)
-    body = source.split("def describe(recording")[1].split("\ndef ")[0]
+    (source,) = (text for text in sources if "def describe(" in text)
+    body = source.split("def describe(")[1].split("\ndef ")[0]
     fields = set(re.findall(r'^        "(\w+)":|fields\["(\w+)"\]', body, re.MULTILINE))
     names = {one or other for one, other in fields}
     text = (ROOT / "docs" / "streams.md").read_text(encoding="utf-8")

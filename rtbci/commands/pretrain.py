@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rtbci.commands.option_types import count, seed, subject_id
 from rtbci.commands.options import check_out
-from rtbci.errors import BadInput
+from rtbci.errors import BadInput, Missing
 from rtbci.networks import NETWORKS, OTHERS
 from rtbci.terminal import progress_bar, say, stages
 
@@ -71,7 +71,9 @@ def run(args: argparse.Namespace) -> int:
     check_out(args.out)
     if args.head is not None and args.model != "electrode-transformer":
         raise BadInput(f"--head belongs to --model electrode-transformer, not to {args.model}")
-    pretrain, plan = _ready(args)
+    plan = settings_of(args)
+    from calibration.pretraining import pretrain
+
     with progress_bar() as bar:
         done = pretrain(plan, stages(bar))
     if not done.leads:
@@ -85,26 +87,22 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _ready(args: argparse.Namespace):
-    from importlib import import_module
-
-    from rtbci.errors import Missing
-
+def settings_of(args: argparse.Namespace) -> "PretrainingSettings":
+    """What the options ask for; raises ``Missing`` where torch is not installed."""
     try:
-        module = import_module("calibration.pretraining")
-        settings = import_module("calibration.pretraining.loop").Settings
+        from calibration.pretraining import PretrainingSettings
+        from calibration.pretraining.loop import TrainingSettings
     except ImportError as error:
         raise Missing(
             f"pretraining needs torch, which does not load ({error}); pip install 'rtbci[deep]'"
         ) from error
-    plan: PretrainingSettings = module.Plan(
+    return PretrainingSettings(
         data=args.data, out=args.out, model=args.model, sessions=args.sessions,
         subjects=args.subjects, leave_out=args.leave_out, teacher=args.teacher,
         text=not args.no_text, threads=args.threads,
-        settings=settings(epochs=args.epochs, batch=args.batch, seed=args.seed),
+        settings=TrainingSettings(epochs=args.epochs, batch=args.batch, seed=args.seed),
         options={} if args.head is None else {"head": args.head}, begin=args.weights,
     )  # fmt: skip
-    return module.pretrain, plan
 
 
 def result_json(done: "Pretrained") -> dict[str, object]:
