@@ -266,8 +266,8 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 from test_text import Letters
-from rtbci.text.cache import Cached
-cached = Cached(Letters(), Path(sys.argv[1]))
+from rtbci.text.cache import CachedTextSpace
+cached = CachedTextSpace(Letters(), Path(sys.argv[1]))
 start = int(sys.argv[2])
 print("ready", flush=True)
 for round in range(1_000_000):

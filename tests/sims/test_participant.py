@@ -27,9 +27,9 @@ from rtbci.lsl.config import configure
 configure({session!r}, "machine")
 from rtbci.lsl.outlet import clock, events
 from rtbci.lsl.inlet import Inlet
-from rtbci.lsl.resolve import Watch
+from rtbci.lsl.resolve import StreamDiscovery
 markers = events("experiment", "experiment-1")
-watch, found = Watch(), []
+watch, found = StreamDiscovery(), []
 while not found:
     found = [each for each in watch.found() if each.about.kind == "EEG"]
 inlet = Inlet(found[0])
