@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 from rtbci.errors import BadInput
 from rtbci.formats.source import clean
 from rtbci.formats.units import MICROVOLTS, named, type_of
+from rtbci.signal.liveness import StreamIdentity
 from rtbci.types import StreamInfo
 
 LARGEST_XML = 4 * 2**20  # characters
@@ -35,6 +36,11 @@ class Description:
     units: tuple[str, ...] = ()  # as stated, "" where nothing is
     fields: Mapping[str, str] = field(default_factory=dict)  # what stands directly under <desc>
     xml: str = ""
+
+    @property
+    def identity(self) -> StreamIdentity:
+        """The names by which the outlet is recognized."""
+        return StreamIdentity(self.name, self.kind, self.source_id, self.host, self.uid)
 
     @property
     def is_markers(self) -> bool:

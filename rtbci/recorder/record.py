@@ -19,6 +19,7 @@ from rtbci.recorder.disk import PendingChunk, Spool
 from rtbci.recorder.space import DiskSpace
 from rtbci.recorder.streams import Streams
 from rtbci.recorder.track import RecordedStream
+from rtbci.signal.liveness import SILENT_RED_S, silence_code, silence_level
 
 POLL_S = 0.025  # what a kill can cost, beside the sender's own chunk
 LOOK_S = 0.25  # between two looks at the list of streams
@@ -28,7 +29,6 @@ REMIND_S, REMIND_MOST_S = 5.0, 60.0  # between reminders of streams that are wai
 HELD_UP_S = 0.5  # a longer round means that the computer did not let us run
 LEAST_DRAIN_S, MOST_DRAIN_S = 0.1, 1.0  # at the end
 CLOSE_S = 1.0  # to leave all outlets
-RED_S = 1.5  # of silence
 AT_END_S = 60.0  # a full disk is asked for so long after the end
 
 
@@ -109,8 +109,7 @@ class Recorder:
                 f"{BUFFER_S} s, so nothing is lost",
             )  # fmt: skip
             for track in self._streams.tracks:  # silence begins anew
-                if track.arrived is not None:
-                    track.arrived += self._now - began
+                track.excuse(self._now - began)
         else:
             self._reporter.clear("held-up", "the recorder runs freely again")
 
@@ -135,17 +134,16 @@ class Recorder:
         if spool.error is not None:
             raise spool.error
         for track in self._streams.tracks:
-            age = track.age(self._now)
-            if not track.is_regular or age is None:
+            if not track.is_regular or track.liveness is None:
                 continue
-            code = f"silent {track.label}"
-            if age > track.patience:
-                late = max(RED_S, 2 * track.patience)
+            age, limit = track.liveness.age(self._now), track.liveness.limit
+            level, code = silence_level(age, limit), silence_code(track.label)
+            if level is not None:
                 self._reporter.alarm(
-                    "red" if age > late else "amber", code,
+                    level, code,
                     f"stream {track.label!r} has been silent for more than "
-                    f"{late if age > late else track.patience:.1f} s; is its amplifier on, its "
-                    "program running?",
+                    f"{max(limit, SILENT_RED_S) if level == 'red' else limit:.1f} s; is its "
+                    "amplifier on, its program running?",
                 )  # fmt: skip
                 track.silent_for = age
             elif code in self._reporter.alarms:

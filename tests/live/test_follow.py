@@ -47,7 +47,7 @@ def clock(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(Ears, "clock", clock, raising=False)
     monkeypatch.setattr(follow, "Inlet", Ears)
-    monkeypatch.setattr(follow, "Watch", object)
+    monkeypatch.setattr(follow, "StreamDiscovery", object)
     return clock
 
 
