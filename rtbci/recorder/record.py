@@ -28,6 +28,7 @@ BOUNDARY_S = 10.0
 REMIND_S, REMIND_MOST_S = 5.0, 60.0  # between reminders of streams that are waited for
 HELD_UP_S = 0.5  # a longer round means that the computer did not let us run
 LEAST_DRAIN_S, MOST_DRAIN_S = 0.1, 1.0  # at the end
+CONFIRM_DRAIN_S = 0.6  # at the end, for rows whose sender discovery has still to confirm
 CLOSE_S = 1.0  # to leave all outlets
 AT_END_S = 60.0  # a full disk is asked for so long after the end
 
@@ -218,8 +219,12 @@ class Recorder:
     def _drain(self) -> None:
         """Take what is under way: until two looks in a row bring nothing."""
         now, empty = time.monotonic(), 0
-        least, most = now + LEAST_DRAIN_S, now + MOST_DRAIN_S
-        while not self._is_due() and now < most and (empty < 2 or now < least):
+        least, confirm, most = (
+            now + seconds for seconds in (LEAST_DRAIN_S, CONFIRM_DRAIN_S, MOST_DRAIN_S)
+        )
+        while not self._is_due() and now < most:
+            if empty >= 2 and now >= (confirm if self._streams.is_holding else least):
+                break
             self._now = now
             empty = 0 if self._pull() else empty + 1
             time.sleep(0.2 * POLL_S)

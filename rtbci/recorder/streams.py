@@ -78,8 +78,6 @@ class Streams:
         for opened in self._pending:
             self._begin(opened, (), now)
         self._pending = []
-        for track in self.tracks:
-            track.held = None
 
     def pull(self, now: float, is_full: Callable[[], bool]) -> int:
         """Take what arrived, as long as there is room for it; how many samples."""
@@ -88,6 +86,11 @@ class Streams:
             if track.inlet is not None and not self._is_held(track, track.inlet, now):
                 count += self._take(track, track.inlet, now, is_full)
         return count
+
+    @property
+    def is_holding(self) -> bool:
+        """Whether rows wait unread until discovery has confirmed who sent them."""
+        return any(track.held is not None for track in self.tracks)
 
     def is_listed(self, track: RecordedStream) -> bool:
         """Whether LSL sees what the stream comes from."""
