@@ -37,7 +37,7 @@ VOLT = 1e-6  # of a microvolt: MNE counts in volts
 MARKER_WAIT_S = 0.5  # samples are kept back so long, for markers that come behind their data
 BUFFER_S = 0.1  # of signal that RtEpochs gets at once
 PULL_S = 0.05
-SILENT_S = 1.0  # without a sample; then the rest goes out in a shorter buffer
+REST_S = 1.0  # without a sample; then the rest goes out in a shorter buffer
 CLOSE_S = 5.0  # patience with the receiving thread
 
 
@@ -186,7 +186,7 @@ class Client:
         is_over = self._source.ended or self._source.refused is not None
         while self._queue and (is_over or self._queue[0][0] <= now - self._wait):
             self._take(self._queue.popleft()[1])
-        is_silent = not self._queue and now - self._newest > max(SILENT_S, self._wait)
+        is_silent = not self._queue and now - self._newest > max(REST_S, self._wait)
         # RtEpochs looks back into the buffer before: that must not be the shorter one
         is_long = self._head is not None and self._head - self._start >= self._size
         if self._head is not None and (is_over or (is_silent and is_long)):

@@ -16,6 +16,7 @@ import numpy as np
 
 from gui.operator.about import About
 from gui.operator.losses import Losses, Row
+from rtbci.signal.liveness import is_repeated_silence
 from rtbci.statistics.delays import KEYS
 
 RECENT_S = 60.0  # decisions and latencies that are shown
@@ -166,8 +167,7 @@ class SessionState:
 
     def banner(self) -> Alarm | None:
         """The alarm that a person should read next."""
-        same = ("record", f"silent {self._eeg}")  # its decoder says the same, and more
-        told = [each for each in self.alarms() if (each.box, each.code) != same]
+        told = [e for e in self.alarms() if not is_repeated_silence(e.box, e.code, self._eeg)]
         return next((e for e in told if e.level != "info" and e not in self._seen), None)
 
     def session_s(self) -> float | None:

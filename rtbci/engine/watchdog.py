@@ -4,9 +4,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from rtbci.process import Reporter
+from rtbci.signal.liveness import FIRST_ROW_S, silence_level
 
-RED_S = 1.5  # s without samples
-FIRST_S = 5.0  # s that the first sample may take: senders wait for readers, persons for programs
 OFF_NOMINAL = 0.01  # share by which the measured rate may miss the nominal one
 
 
@@ -62,9 +61,9 @@ class Watchdog:
 
     def _age(self) -> None:
         age, heard = self._watched.age, self._watched.heard
-        if age > (self._watched.limit if heard else FIRST_S):
+        level = silence_level(age, self._watched.limit if heard else FIRST_ROW_S)
+        if level is not None:
             self._worst = max(self._worst, age)
-            level = "red" if age > RED_S else "amber"
             if level == self._tell.alarms.get("stall", ("", ""))[0]:
                 return
             what = "nothing is decoded" if level == "red" else "waiting"

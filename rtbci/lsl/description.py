@@ -8,11 +8,19 @@ from xml.etree import ElementTree
 from rtbci.errors import BadInput
 from rtbci.formats.source import clean
 from rtbci.formats.units import MICROVOLTS, named, type_of
+from rtbci.signal.liveness import StreamIdentity
 from rtbci.types import StreamInfo
 
 LARGEST_XML = 4 * 2**20  # characters
 MOST_CHANNELS = 1024
 HIGHEST_RATE = 50_000.0  # Hz
+
+# Numbers under <desc> that lie beyond these are ignored, as if they had not been stated.
+FARTHEST_T0 = 1e10  # s from 0, which is further than the wall clock's seconds since 1970
+SPEEDS = (1e-6, 1e3)  # recording seconds per second
+RATE_OFF = 0.01  # share by which the rate under <desc> may differ from the nominal one
+HIGHEST_RESET = 2**53  # sample index
+
 FORMATS = ("float32", "double64", "string", "int8", "int16", "int32", "int64")
 
 
@@ -37,17 +45,46 @@ class Description:
     xml: str = ""
 
     @property
+    def identity(self) -> StreamIdentity:
+        """The names by which the outlet is recognized."""
+        return StreamIdentity(self.name, self.kind, self.source_id, self.host, self.uid)
+
+    @property
     def is_markers(self) -> bool:
         """Whether its samples are events: text, or one irregular number."""
         return self.format == "string" or (self.rate == 0 and self.count == 1)
 
-    def number(self, key: str) -> float | None:
-        """The number under ``key`` of the description, None where there is none."""
+    def number(self, key: str, low: float = -math.inf, high: float = math.inf) -> float | None:
+        """The finite number under ``key`` of the description, from ``low`` to ``high``; None for
+        anything else."""
         try:
             value = float(self.fields[key])
         except (KeyError, ValueError):
             return None
-        return value if math.isfinite(value) else None
+        return value if math.isfinite(value) and low <= value <= high else None
+
+    @property
+    def t0(self) -> float | None:
+        """The stamp of sample index 0, s."""
+        return self.number("t0", -FARTHEST_T0, FARTHEST_T0)
+
+    @property
+    def speed(self) -> float:
+        """Recording seconds per second; 1 unless a replay states another one."""
+        return self.number("speed", *SPEEDS) or 1.0
+
+    @property
+    def sample_rate(self) -> float:
+        """Hz as the description states it in full, else the nominal rate."""
+        low, high = self.rate * (1 - RATE_OFF), self.rate * (1 + RATE_OFF)
+        return self.number("rate", low, high) or self.rate
+
+    @property
+    def resets(self) -> list[int]:
+        """Sample indices at which the recording was reset, in order."""
+        words = (word.strip() for word in self.fields.get("resets", "").split(","))
+        found = (int(word) for word in words if word.isascii() and word.isdecimal())
+        return sorted(index for index in found if index <= HIGHEST_RESET)
 
     def same_layout(self, other: "Description") -> bool:
         """Whether rows of one can follow rows of the other."""

@@ -16,16 +16,16 @@ from rtbci.errors import Missing
 from rtbci.lsl.description import Description
 from rtbci.lsl.inlet import BUFFER_S, Inlet, clock
 from rtbci.lsl.resolve import DiscoveredStream, StreamDiscovery
+from rtbci.signal.liveness import (
+    OVERSLEPT_S,
+    Claimants,
+    Liveness,
+    claimants,
+    is_doubted,
+)
 from rtbci.types import Array
 
-SILENT_S = 0.5  # without a sample before anybody worries ...
-SILENT_INTERVALS = 3.0  # ... or so many of the usual arrival intervals, if that is more
-SLEPT_S = 0.1  # a pull that ends so much later than asked was this process's sleep
-SMOOTHING = 0.05  # of the usual arrival interval
 OPEN_S = 2.0  # a newcomer has so long to answer
-DOUBT_S = (
-    3.5  # that a stream is still asked for once it may be trusted: the dead are listed for 3 s
-)
 POLL_S = 0.02  # between two looks at what discovery found
 
 
@@ -44,10 +44,7 @@ class StreamFollower:
         self.about: Description = self.inlet.open()
         self.newcomer: Inlet | None = None
         self.twins: tuple[DiscoveredStream, ...] = ()
-        self.usual = 0.0  # s between arrivals, smoothed
-        self.arrived = now()  # when rows last came
-        self._slept = 0.0  # s of it that this process did not look
-        self._first = True  # nothing has come yet
+        self.liveness = Liveness(now())
         self._refused: set[str] = set()
         self._suspected = now()  # last
         self._watch: StreamDiscovery | None = (
@@ -56,18 +53,23 @@ class StreamFollower:
 
     @property
     def age(self) -> float:
-        """Seconds of silence: since something came, less those that this process slept through."""
-        return self._now() - self.arrived - self._slept
+        """Seconds of silence: since rows arrived last, without this process's own sleep."""
+        return self.liveness.age(self._now())
+
+    @property
+    def arrived(self) -> float:
+        """When rows arrived last, s of the follower's clock."""
+        return self.liveness.arrived
 
     @property
     def heard(self) -> bool:
-        """Whether anything ever came."""
-        return not self._first
+        """Whether a row ever arrived."""
+        return self.liveness.heard
 
     @property
     def limit(self) -> float:
         """Seconds without a sample that are normal, once the first is there."""
-        return max(SILENT_S, SILENT_INTERVALS * self.usual)
+        return self.liveness.limit
 
     @property
     def watch(self) -> StreamDiscovery | None:
@@ -76,21 +78,19 @@ class StreamFollower:
 
     def pull(self, timeout: float, at_most: int | None = None) -> tuple[NDArray, Array]:
         """As ``Inlet.pull``; no rows while it is not known whose rows they are."""
-        if self._watch is not None and not self._is_the_same():
-            with suppress(Missing):
-                self._look_for_another()
+        if self._watch is not None and not self._may_read(self._watch):
             if timeout:  # wait, but read nothing
                 time.sleep(min(timeout, POLL_S))
             return self.inlet.nothing
         asked = self._now()
         values, stamps = self.inlet.pull(timeout, at_most)
         if len(stamps):
-            self._arrived()
+            self.liveness, self._watch = self.liveness.after_rows(self._now()), None
             return values, stamps
         late = self._now() - asked - timeout
-        if late > SLEPT_S:  # frozen or starved: what was sent meanwhile is on its way
-            self._slept += late
-        if self.about.rate and self._watch is None and self._now() - self.arrived > self.limit:
+        if late > OVERSLEPT_S:  # frozen or starved: what was sent meanwhile is on its way
+            self.liveness = self.liveness.excuse(late)
+        if self.about.rate and self._watch is None and self.liveness.gap(self._now()) > self.limit:
             self._watch = StreamDiscovery()  # whoever slept does not know who is there now
         return values, stamps
 
@@ -101,7 +101,7 @@ class StreamFollower:
         self.inlet, self.newcomer = self.newcomer, None
         self.about = self.inlet.about
         self.found = self.inlet.found
-        self._watch, self.arrived, self._slept = None, self._now(), 0.0
+        self._watch, self.liveness = None, self.liveness.waiting_since(self._now())
         return self.about
 
     def refuse(self) -> None:
@@ -116,8 +116,10 @@ class StreamFollower:
         self._suspected, self._watch = self._now(), watch
 
     def trust(self) -> None:
-        """Stop asking soon, where the process that was read is still the one that answers."""
-        if self._now() - self._suspected > DOUBT_S and self._is_the_same():
+        """Stop asking once the doubt is over, if only the process that was read answers."""
+        if self._watch is None or is_doubted(self._suspected, self._now()):
+            return
+        if self._claimants(self._listed(self._watch)).is_alone:
             self._watch = None
 
     def close(self) -> None:
@@ -126,36 +128,23 @@ class StreamFollower:
         if self.newcomer is not None:
             self.newcomer.close()
 
-    def _arrived(self) -> None:
-        now = self._now()
-        interval = now - self.arrived
-        if not self._first and self._watch is None:
-            self.usual += SMOOTHING * (interval - self.usual) if self.usual else interval
-        self._first, self.arrived, self._slept, self._watch = False, now, 0.0, None
+    def _listed(self, watch: StreamDiscovery) -> dict[str, DiscoveredStream]:
+        """The outlets that answer now, by uid, without those that were refused."""
+        found = {each.about.uid: each for each in watch.found()}
+        return {uid: each for uid, each in found.items() if uid not in self._refused}
 
-    def _present(self) -> list[DiscoveredStream]:
-        """Streams that answer now and may be this source."""
-        assert self._watch is not None
-        mine = self.about
-        return [
-            each
-            for each in self._watch.found()
-            if each.about.uid not in self._refused
-            and (
-                each.about.source_id == mine.source_id
-                if mine.source_id
-                else (each.about.name, each.about.kind) == (mine.name, mine.kind)
-            )
-        ]
+    def _claimants(self, listed: dict[str, DiscoveredStream]) -> Claimants:
+        """The outlets of ``listed`` that answer as this source."""
+        return claimants(self.about.identity, [each.about.identity for each in listed.values()])
 
-    def _is_the_same(self) -> bool:
-        """Whether the process that was read is the only one that answers."""
-        return [each.about.uid for each in self._present()] == [self.about.uid]
-
-    def _look_for_another(self) -> None:
-        others = [each for each in self._present() if each.about.uid != self.about.uid]
-        self.twins = tuple(others) if len(others) > 1 else ()
-        if self.newcomer is None and len(others) == 1:
-            inlet = Inlet(others[0], self._buffer_s)
-            inlet.open(OPEN_S)
-            self.newcomer = inlet
+    def _may_read(self, watch: StreamDiscovery) -> bool:
+        """Whether only the process that was read answers. An heir is opened, twins are kept."""
+        listed = self._listed(watch)
+        present = self._claimants(listed)
+        self.twins = tuple(listed[each.uid] for each in present.twins)
+        if self.newcomer is None and present.heir is not None:
+            with suppress(Missing):
+                inlet = Inlet(listed[present.heir.uid], self._buffer_s)
+                inlet.open(OPEN_S)
+                self.newcomer = inlet
+        return present.is_alone

@@ -25,7 +25,7 @@ class MarkerStreams:
     """Markers of several streams. One thread, except ``offset_of``."""
 
     def __init__(self) -> None:
-        self._followers: dict[str, StreamFollower] = {}  # by source_id, or uid where there is none
+        self._followers: dict[tuple[str, ...], StreamFollower] = {}  # by source, or uid without it
 
     @property
     def names(self) -> list[str]:
@@ -39,7 +39,8 @@ class MarkerStreams:
 
     def add(self, found: DiscoveredStream) -> None:
         """Listen to one more; twice is fine. One that does not answer is left out."""
-        key = found.about.source_id or found.about.uid
+        about = found.about
+        key = about.identity.source if about.source_id else (about.uid,)
         if key not in self._followers:
             with suppress(Missing):
                 self._followers[key] = StreamFollower(found)

@@ -8,6 +8,7 @@ import pylsl
 
 from rtbci.errors import BadInput
 from rtbci.lsl.description import Description, parse
+from rtbci.signal.liveness import LISTED_S
 
 # One multicast answer hides those of other outlets on the same machine; liblsl asks their ports one
 # by one after 0.5 s, so that shorter rounds see one of them (measured: 1 of 40, against 40 of 40).
@@ -37,7 +38,7 @@ def look(seconds: float = 1.0, refused: dict[str, str] | None = None) -> list[Di
 class StreamDiscovery:
     """Streams that are there now, asked for in the background. ``found`` never blocks."""
 
-    def __init__(self, forget_after: float = 3.0) -> None:
+    def __init__(self, forget_after: float = LISTED_S) -> None:
         self._resolver = pylsl.ContinuousResolver(forget_after=forget_after)
 
     def found(self, refused: dict[str, str] | None = None) -> list[DiscoveredStream]:

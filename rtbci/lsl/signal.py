@@ -65,15 +65,15 @@ class SignalStream:
         self._begin()
 
     def _begin(self) -> None:
-        self.t0, self.speed = self.about.number("t0"), self.about.number("speed") or 1.0
+        self.t0, self.speed = self.about.t0, self.about.speed
         if self.about.fields.get("stamps", "regular") != "regular":
             self._stamps0 = None
         else:
             self._stamps0 = self.t0
-        self.rate = self.about.number("rate") or self.about.rate
+        self.rate = self.about.sample_rate
         self.base = LiveTimeBase(self.rate, self._stamps0)
         self._shift: int | None = 0 if self.t0 is None or self._stamps0 is not None else None
-        self._resets = deque(_whole(self.about.fields.get("resets", "")))
+        self._resets = deque(self.about.resets)
         self._held: deque[tuple[int, Samples]] = deque()  # first row, rows
         self._row = 0  # rows read so far
         self._sizes: list[int] = []
@@ -269,8 +269,3 @@ class SignalStream:
             return None
         where = {name: column for column, name in enumerate(info.channels)}
         return [where.get(name, 0) for name in self.info.channels]
-
-
-def _whole(text: str) -> list[int]:
-    """Whole numbers of a list with commas; what is none is left out."""
-    return sorted(int(word) for word in text.split(",") if word.strip().isdigit())

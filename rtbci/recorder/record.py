@@ -19,6 +19,7 @@ from rtbci.recorder.disk import PendingChunk, Spool
 from rtbci.recorder.space import DiskSpace
 from rtbci.recorder.streams import Streams
 from rtbci.recorder.track import RecordedStream
+from rtbci.signal.liveness import SILENT_RED_S, silence_code, silence_level
 
 POLL_S = 0.025  # what a kill can cost, beside the sender's own chunk
 LOOK_S = 0.25  # between two looks at the list of streams
@@ -27,8 +28,8 @@ BOUNDARY_S = 10.0
 REMIND_S, REMIND_MOST_S = 5.0, 60.0  # between reminders of streams that are waited for
 HELD_UP_S = 0.5  # a longer round means that the computer did not let us run
 LEAST_DRAIN_S, MOST_DRAIN_S = 0.1, 1.0  # at the end
+CONFIRM_DRAIN_S = 0.6  # at the end, for rows whose sender discovery has still to confirm
 CLOSE_S = 1.0  # to leave all outlets
-RED_S = 1.5  # of silence
 AT_END_S = 60.0  # a full disk is asked for so long after the end
 
 
@@ -109,8 +110,7 @@ class Recorder:
                 f"{BUFFER_S} s, so nothing is lost",
             )  # fmt: skip
             for track in self._streams.tracks:  # silence begins anew
-                if track.arrived is not None:
-                    track.arrived += self._now - began
+                track.excuse(self._now - began)
         else:
             self._reporter.clear("held-up", "the recorder runs freely again")
 
@@ -135,17 +135,16 @@ class Recorder:
         if spool.error is not None:
             raise spool.error
         for track in self._streams.tracks:
-            age = track.age(self._now)
-            if not track.is_regular or age is None:
+            if not track.is_regular or track.liveness is None:
                 continue
-            code = f"silent {track.label}"
-            if age > track.patience:
-                late = max(RED_S, 2 * track.patience)
+            age, limit = track.liveness.age(self._now), track.liveness.limit
+            level, code = silence_level(age, limit), silence_code(track.label)
+            if level is not None:
                 self._reporter.alarm(
-                    "red" if age > late else "amber", code,
+                    level, code,
                     f"stream {track.label!r} has been silent for more than "
-                    f"{late if age > late else track.patience:.1f} s; is its amplifier on, its "
-                    "program running?",
+                    f"{max(limit, SILENT_RED_S) if level == 'red' else limit:.1f} s; is its "
+                    "amplifier on, its program running?",
                 )  # fmt: skip
                 track.silent_for = age
             elif code in self._reporter.alarms:
@@ -220,8 +219,12 @@ class Recorder:
     def _drain(self) -> None:
         """Take what is under way: until two looks in a row bring nothing."""
         now, empty = time.monotonic(), 0
-        least, most = now + LEAST_DRAIN_S, now + MOST_DRAIN_S
-        while not self._is_due() and now < most and (empty < 2 or now < least):
+        least, confirm, most = (
+            now + seconds for seconds in (LEAST_DRAIN_S, CONFIRM_DRAIN_S, MOST_DRAIN_S)
+        )
+        while not self._is_due() and now < most:
+            if empty >= 2 and now >= (confirm if self._streams.is_holding else least):
+                break
             self._now = now
             empty = 0 if self._pull() else empty + 1
             time.sleep(0.2 * POLL_S)

@@ -18,11 +18,9 @@ from rtbci.process import Reporter
 from rtbci.recorder import xdf_pack
 from rtbci.recorder.disk import PendingChunk
 from rtbci.recorder.inlets import ClockOffsetReader, InletCloser, InletOpener, OpenedInlet
-from rtbci.recorder.track import SILENT_S, RecordedStream, difference, source
+from rtbci.recorder.track import RecordedStream, difference
+from rtbci.signal.liveness import LEFT_S, UNCONFIRMED_S, claimants, is_doubted
 
-DOUBT_S = 3.5  # LSL lists a dead outlet for 3 s; until then its double may be its successor
-HOLD_S = 5.0  # data behind a silence wait until LSL says who is there, but no longer than this
-GONE_S = 6.0  # what is still listed then is not dead
 MOST_PULLS = 1000  # of one stream in one round
 
 
@@ -52,7 +50,7 @@ class Streams:
         refused = dict[str, str]()
         found = self._watch.found(refused)
         self._seen = {each.about.uid: each for each in found}
-        self._gone = {uid: at for uid, at in self._gone.items() if now - at < GONE_S}
+        self._gone = {uid: at for uid, at in self._gone.items() if now - at < LEFT_S}
         for each in found:
             uid = each.about.uid
             if self._wanted and not any(matches(each, name) for name in self._wanted):
@@ -80,8 +78,6 @@ class Streams:
         for opened in self._pending:
             self._begin(opened, (), now)
         self._pending = []
-        for track in self.tracks:
-            track.held = None
 
     def pull(self, now: float, is_full: Callable[[], bool]) -> int:
         """Take what arrived, as long as there is room for it; how many samples."""
@@ -90,6 +86,11 @@ class Streams:
             if track.inlet is not None and not self._is_held(track, track.inlet, now):
                 count += self._take(track, track.inlet, now, is_full)
         return count
+
+    @property
+    def is_holding(self) -> bool:
+        """Whether rows wait unread until discovery has confirmed who sent them."""
+        return any(track.held is not None for track in self.tracks)
 
     def is_listed(self, track: RecordedStream) -> bool:
         """Whether LSL sees what the stream comes from."""
@@ -122,13 +123,14 @@ class Streams:
 
     def _place(self, opened: OpenedInlet, now: float) -> bool:
         """Continue a stream of the file or begin one; False while that is in doubt."""
-        rivals = [t for t in self.tracks if source(t.about) == source(opened.about)]
+        mine = opened.about.identity
+        rivals = [t for t in self.tracks if mine.is_source_of(t.about.identity)]
         for track in rivals:
             if self._is_away(track, now) and track.about.same_layout(opened.about):
                 self._continue(track, opened, now)
                 return True
         here = [track for track in rivals if not self._is_away(track, now)]
-        if here and now - opened.at < DOUBT_S:
+        if here and is_doubted(opened.at, now):
             return False
         self._begin(opened, rivals, now)
         for track in rivals:
@@ -140,12 +142,8 @@ class Streams:
 
     def _is_away(self, track: RecordedStream, now: float) -> bool:
         """Whether what the stream came from is gone."""
-        age = track.age(now)
         return (
-            track.inlet is None
-            or track.moved
-            or not self.is_listed(track)
-            or (track.is_regular and age is not None and age > SILENT_S)
+            track.inlet is None or track.moved or not self.is_listed(track) or track.is_silent(now)
         )
 
     def _begin(self, opened: OpenedInlet, rivals: Sequence[RecordedStream], now: float) -> None:
@@ -210,18 +208,19 @@ class Streams:
         """Whether it is open whose data these are: LSL may have gone over to another outlet."""
         if inlet.was_reset():
             rivals = (t for t in self.tracks if t is not track and t.inlet is not None)
-            if any(source(t.about) == source(track.about) for t in rivals):
+            if any(track.about.identity.is_source_of(t.about.identity) for t in rivals):
                 self._let_go(track, now)  # its twin, which is recorded already
                 return True
             track.moved = True
-        age = track.age(now)
-        if not track.is_regular or age is None or age <= SILENT_S or not inlet.waiting:
+        if not track.is_regular or track.liveness is None:
+            return False
+        if not track.liveness.may_have_moved(now) or not inlet.waiting:
             return False
         if track.held is None:
             track.held, self._doubts[track.number] = now, StreamDiscovery()
-        asked = self._doubts[track.number].found()
-        confirmed = any(each.about.uid == track.about.uid for each in asked)
-        return not confirmed and now - track.held < HOLD_S
+        listed = [each.about.identity for each in self._doubts[track.number].found()]
+        is_confirmed = claimants(track.about.identity, listed).answers
+        return not is_confirmed and now - track.held < UNCONFIRMED_S
 
     def _take(
         self, track: RecordedStream, inlet: Inlet, now: float, is_full: Callable[[], bool]

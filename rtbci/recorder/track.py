@@ -4,10 +4,9 @@ from dataclasses import dataclass
 
 from rtbci.lsl.description import Description
 from rtbci.lsl.inlet import Inlet
+from rtbci.signal.liveness import Liveness
 from rtbci.types import Array
 
-SILENT_S = 0.5  # a regular stream without data for longer is missed ...
-SILENT_TIMES = 3.0  # ... or for so many of its usual intervals
 JUMP_S = 0.05  # stamps may run ahead of their number by less without a loss
 
 
@@ -21,12 +20,11 @@ class RecordedStream:
     inlet: Inlet | None  # None while its outlet is away
     samples: int = 0
     last: float = 0.0  # stamp, s
-    arrived: float | None = None  # when data came last, s of the recorder's clock
+    liveness: Liveness | None = None  # by the recorder's clock; None before the first data
     silent_for: float = 0.0  # s, the last time
     held: float | None = None  # since when data wait behind a silence, unread
     doubles: bool = False  # its next rows may have been read already, through another inlet
     moved: bool = False  # LSL took its inlet to another outlet
-    every: float = 0.1  # usual time between arrivals, s
     _missing: float = 0.0
 
     @property
@@ -40,11 +38,6 @@ class RecordedStream:
         return max(round(self._missing), 0) if self.is_regular else None
 
     @property
-    def patience(self) -> float:
-        """A longer silence is a fault, s."""
-        return max(SILENT_S, SILENT_TIMES * self.every)
-
-    @property
     def bytes_a_second(self) -> float:
         """What it needs on disk; 0 where that cannot be foreseen."""
         width = {"double64": 8, "int64": 8, "int16": 2, "int8": 1}.get(self.about.format, 4)
@@ -53,26 +46,27 @@ class RecordedStream:
     def took(self, stamps: Array, now: float) -> None:
         """Count samples that arrived at ``now``."""
         n, rate = len(stamps), self.about.rate
-        if self.arrived is not None:
-            interval = now - self.arrived
-            if interval < self.patience:
-                self.every += 0.05 * (interval - self.every)
+        if self.liveness is not None:
             ahead = (float(stamps[-1]) - self.last) * rate - n
             if abs(ahead) > max(JUMP_S * rate, 3):
                 # a set clock tells nothing of losses; what came late evens out what was missed
                 self._missing = max(self._missing + ahead, 0.0) if abs(ahead) < 600 * rate else 0.0
         self.samples += n
-        self.last, self.arrived = float(stamps[-1]), now
+        self.last = float(stamps[-1])
+        self.liveness = (self.liveness or Liveness(now)).after_rows(now)
 
     def age(self, now: float) -> float | None:
-        """Time since data came last, s."""
-        return None if self.arrived is None else now - self.arrived
+        """Seconds of silence, without the recorder's own sleep; None before the first data."""
+        return None if self.liveness is None else self.liveness.age(now)
 
+    def is_silent(self, now: float) -> bool:
+        """Whether a regular stream has been silent for longer than is normal for it."""
+        return self.is_regular and self.liveness is not None and self.liveness.is_silent(now)
 
-def source(about: Description) -> tuple[str, ...]:
-    """What an outlet is known by after a restart."""
-    anonymous = () if about.source_id else (about.host,)
-    return (about.source_id, about.name, about.kind, *anonymous)
+    def excuse(self, seconds: float) -> None:
+        """Do not count ``seconds`` of silence in which the recorder itself did not look."""
+        if self.liveness is not None:
+            self.liveness = self.liveness.excuse(seconds)
 
 
 def difference(old: Description, new: Description) -> str:

@@ -23,6 +23,7 @@ from rtbci.session.folder import RECORDING, SessionFolder
 from rtbci.session.processes import Bus
 from rtbci.session.supervised import AdoptedProcess, Event, ProcessSpec
 from rtbci.session.supervisor import TICK, Supervisor
+from rtbci.signal.liveness import is_repeated_silence
 from rtbci.statistics.delays import KEYS, Delays
 
 FINISH_S = {"decode": 8.0, "record": 3.0, "stream": 1.0}  # s for what is still on its way, in order
@@ -209,8 +210,8 @@ class Session:
             if code not in self._shown:
                 return
         decoded = self.said.get(("decode", "ready"), {}).get("stream")
-        if code == ("record", f"silent {decoded}"):
-            return  # its decoder says the same, and more
+        if is_repeated_silence(*code, decoded):
+            return
         if not self.ending:
             self._shown.add(code)
             self.view.trouble(event)

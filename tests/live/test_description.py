@@ -72,6 +72,33 @@ def test_absurd_headers_are_refused_in_a_sentence(text, said):
         parse(text)
 
 
+@pytest.mark.parametrize("t0", ["1e300", "-1e11", "nan", "inf", "9" * 400, "now"])
+def test_a_first_stamp_that_no_clock_shows_is_ignored(t0):
+    assert parse(xml(desc=f"<t0>{t0}</t0>")).t0 is None
+
+
+@pytest.mark.parametrize("speed", ["-1", "0", "1e300", "1e-300", "nan", "fast"])
+def test_an_absurd_speed_of_a_replay_is_ignored(speed):
+    assert parse(xml(desc=f"<speed>{speed}</speed>")).speed == 1.0
+
+
+@pytest.mark.parametrize("rate", ["1e9", "-5", "0", "5", "500", "nan", "1e400"])
+def test_a_rate_that_contradicts_the_nominal_one_is_ignored(rate):
+    assert parse(xml(desc=f"<rate>{rate}</rate>")).sample_rate == 250.0
+
+
+def test_what_a_replay_states_is_read_in_full():
+    desc = "<t0>-12.5</t0><speed>8.0</speed><rate>249.98</rate><resets>7500, 250</resets>"
+    about = parse(xml(desc=desc))
+    assert (about.t0, about.speed, about.sample_rate) == (-12.5, 8.0, 249.98)
+    assert about.resets == [250, 7500]
+
+
+def test_resets_that_are_no_sample_index_are_left_out():
+    listed = "\u00b2,\u0663,250,-1,1.5," + "9" * 900
+    assert parse(xml(desc=f"<resets>{listed}</resets>")).resets == [250]
+
+
 def test_an_xml_bomb_is_refused_without_being_read():
     bomb = '<!DOCTYPE l [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]><info><name>&b;</name></info>'
     with pytest.raises(BadInput, match="document type"):
