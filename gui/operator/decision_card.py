@@ -76,7 +76,7 @@ class DecisionCard(QWidget):
         self._note.setVisible(False)
         self.setAccessibleName("Last decision")
 
-    def show(
+    def set_values(
         self,
         label: str | None = None,
         confidence: float | None = None,

@@ -62,7 +62,7 @@ class Header(QWidget):
         self.setSizePolicy(policy)
         self.setAccessibleName("Session")
 
-    def show(
+    def set_values(
         self,
         session: str = DASH,
         recording: str = "no recording",
@@ -113,9 +113,9 @@ class LossTable(QWidget):
             self._grid.addWidget(label("caption", title, side), 0, column)
         self._rows: list[tuple[QLabel, ...]] = []
         self.setAccessibleName("Lost samples")
-        self.show([(name, None, None) for name in LOSS_ROWS])
+        self.set_values([(name, None, None) for name in LOSS_ROWS])
 
-    def show(self, rows: Sequence[tuple[str, int | None, int | None]] = ()) -> None:
+    def set_values(self, rows: Sequence[tuple[str, int | None, int | None]] = ()) -> None:
         """Name, lost and expected of each row; None where it is not known."""
         while len(self._rows) < len(rows):
             cells = (label(), *(label("value", "", "right") for _ in range(3)))
@@ -169,7 +169,7 @@ class Lamps(QWidget):
         self.setSizePolicy(policy)
         self.setAccessibleName("Processes")
 
-    def show(self, states: Mapping[str, tuple[str, str]] | None = None) -> None:
+    def set_values(self, states: Mapping[str, tuple[str, str]] | None = None) -> None:
         """State and text of each process by its name."""
         self._states = dict(states or {})
         for name in [name for name in self._lamps if name not in self._states]:
@@ -213,9 +213,9 @@ class StatusLine(QWidget):
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
         self.setAccessibleName("Status")
-        self.show()
+        self.set_values()
 
-    def show(
+    def set_values(
         self,
         data_age_s: float | None = None,
         latencies: Mapping[str, tuple[float | None, float | None]] | None = None,

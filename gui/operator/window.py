@@ -226,18 +226,18 @@ class OperatorWindow(QMainWindow):
         if counts is not None:
             known.count(*counts)
         about = known.about
-        parts.header.show(
+        parts.header.set_values(
             self.feed.entry.id, known.recording(), known.file_mb(), known.growing(),
             known.session_s(), known.stream_s(), about.part, about.speed,
         )  # fmt: skip
         card = known.card()
-        parts.card.show(card.label, card.confidence, card.note, card.flags)
-        parts.losses.show(known.loss_rows())
+        parts.card.set_values(card.label, card.confidence, card.note, card.flags)
+        parts.losses.set_values(known.loss_rows())
         lamps = {**known.lamps(), "window": ("works", "works")}
-        parts.lamps.show(lamps)
+        parts.lamps.set_values(lamps)
         decimation = self.traces.decimation if self.traces is not None else 1
         display = f"{decimation}x min/max" if decimation > 1 else "every sample"
-        parts.status.show(
+        parts.status.set_values(
             signal.age(), known.latencies(), self.heart.fps(), self.heart.stall_ms(), display
         )
         if self._info is not None:
