@@ -76,10 +76,10 @@ def measure(window: OperatorWindow, path: Path) -> None:
     """Write figures from time to time, from when the window is at work."""
     timer = QTimer(window)
     timer.setInterval(round(1000 * FIGURES_S))
-    timer.timeout.connect(lambda: write_figures(path, window.heart.figures()))
+    timer.timeout.connect(lambda: write_figures(path, window.frame_timing.figures()))
 
     def begin() -> None:
-        window.heart.begin()
+        window.frame_timing.begin()
         timer.start()
 
     def wait() -> None:

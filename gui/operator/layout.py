@@ -20,10 +20,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from gui.operator.band_power import BandPower
+from gui.operator.banner import Banner
+from gui.operator.decision_card import DecisionCard
 from gui.operator.keys import KEYS
 from gui.operator.keys_page import KeysPage
-from gui.operator.panels import Banner, DecisionCard, Header, Lamps, LossTable, StatusLine
-from gui.operator.plots import BandPower, ProbabilityPlot
+from gui.operator.panels import Header, Lamps, LossTable, StatusLine
+from gui.operator.plots import ProbabilityPlot
 from gui.operator.trace_bar import TraceBar
 from gui.operator.traces import Traces
 from gui.widgets.headmap import HeadMap
@@ -105,7 +108,7 @@ class WindowLayout(QWidget):
         self.keys.show()
         self.keys.raise_()
 
-    def dress(self, theme: Theme, drawn: Iterable[QWidget | None]) -> None:
+    def recolour(self, theme: Theme, drawn: Iterable[QWidget | None]) -> None:
         """Another theme, for what does not read the style sheet."""
         own = (self.bands, self.header, self.lamps, self.banner, self.card, self.losses,
                self.status, self.keys)  # fmt: skip

@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
-from gui.operator.banner import Banner
-from gui.operator.decision_card import DecisionCard
 from gui.widgets.flow_layout import FlowLayout
 from gui.widgets.labels import (
     DASH,
@@ -25,8 +23,6 @@ from gui.widgets.labels import (
     tone,
 )  # fmt: skip
 from gui.widgets.palette import DARK, Theme
-
-__all__ = ["Banner", "DecisionCard", "Header", "Lamps", "LossTable", "StatusLine"]
 
 LAMPS = {"works": "circle", "late": "triangle", "gone": "cross", "off": "ring"}
 RECORDING = {"REC": ("circle", "bad"), "no recording": ("ring", "dim"), "lost": ("cross", "red")}

@@ -10,12 +10,9 @@ from PySide6.QtCore import QPointF, QRectF, QSize, QSizeF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from gui.operator.band_power import BandPower, amount
 from gui.widgets.curves import curves
 from gui.widgets.paint import CLASS_SHAPES, crisp, painting, shape, sized, stamp, write
 from gui.widgets.palette import Theme, hairline, mix
-
-__all__ = ["BandPower", "ProbabilityPlot", "amount"]
 
 Array = NDArray[np.float64]
 

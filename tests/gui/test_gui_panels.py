@@ -7,8 +7,10 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from gui.operator.banner import Banner
+from gui.operator.decision_card import DecisionCard
 from gui.operator.keys_page import KeysPage
-from gui.operator.panels import Banner, DecisionCard, Header, Lamps, LossTable, StatusLine
+from gui.operator.panels import Header, Lamps, LossTable, StatusLine
 from gui.widgets.labels import age, grouped, hours
 from gui.widgets.palette import DARK, LIGHT, Theme, stylesheet
 from tests.support.gui_fixtures import app, loud

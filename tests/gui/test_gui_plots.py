@@ -9,7 +9,8 @@ from PySide6.QtGui import QColor, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
-from gui.operator.plots import SPAN, BandPower, ProbabilityPlot, amount
+from gui.operator.band_power import BandPower, amount
+from gui.operator.plots import SPAN, ProbabilityPlot
 from gui.widgets.head_places import place, towards
 from gui.widgets.headmap import SIGNS, Electrode, HeadMap
 from gui.widgets.palette import DARK, LIGHT, mix, stylesheet

@@ -163,13 +163,13 @@ def test_a_note_has_the_time_at_which_n_was_pressed_and_keeps_its_letters(show: 
     press(window, "n", *"no", "Esc")
     assert len(feed.asked) == 1
     assert not window.note.isVisible()
-    assert window.looks.choices.theme == "dark"
+    assert window.view_settings.choices.theme == "dark"
 
 
 def test_keys_change_the_picture_and_the_next_window_looks_the_same(show: Open):
     window, _ = show()
     assert window.traces is not None
-    before = window.looks.choices
+    before = window.view_settings.choices
     assert before == Choices()
     press(window, "-", "-", "+", "]", "g", "t", "Ctrl++")
     assert (window.traces.scale_uv, window.traces.seconds) == (200, 20)
@@ -183,7 +183,7 @@ def test_keys_change_the_picture_and_the_next_window_looks_the_same(show: Open):
     press(window, "a")
     assert window.traces.scale_uv < 200
     again, _ = show()
-    assert again.looks.choices == window.looks.choices != before
+    assert again.view_settings.choices == window.view_settings.choices != before
     assert again.traces is not None
     assert (again.traces.seconds, again.traces.theme.name) == (5, "light")
 
@@ -322,8 +322,8 @@ def test_tab_goes_round_all_buttons_and_enter_presses_them(show: Open):
 @pytest.mark.parametrize("scale", [1.0, 2.0])
 def test_no_word_is_cut_at_1280_by_720(show: Open, scale: float):
     window, feed = show()
-    window.looks._choose(scale=scale)
-    window.looks.dress()
+    window.view_settings._choose(scale=scale)
+    window.view_settings.apply()
     feed.heard.append({"event": "alarm", "box": "decode", "level": "red", "code": "stall",
                        "text": "no samples from cap for 1.6 s; nothing is decoded until it is back "
                        "(is the amplifier on, is its program running?)"})  # fmt: skip

@@ -29,8 +29,8 @@ class Listener:
 
     def __init__(self) -> None:
         self.feed = SessionFeed(find(None, running()))
-        self.known = SessionState(self.feed.about)
-        self.known.begin(age_of(self.feed.entry))
+        self.state = SessionState(self.feed.about)
+        self.state.begin(age_of(self.feed.entry))
         self.items: list[Item] = []
         self._told_decision = False
 
@@ -42,24 +42,24 @@ class Listener:
 
     def hear(self, news: News) -> None:
         """One thing that came."""
-        known = self.known
+        state = self.state
         if isinstance(news, Status):
-            known.about = self.feed.about
-            known.answer(news.values)
+            state.about = self.feed.about
+            state.answer(news.values)
             tell("status")
         elif isinstance(news, Link):
-            if news.state != known.link:
+            if news.state != state.link:
                 tell("link", state=news.state)
-            known.link = news.state
+            state.link = news.state
         elif isinstance(news, Answer):
             tell("answer", do=news.do, error=news.error)
         elif isinstance(news, FileSize):
-            known.file(news.size)
+            state.file(news.size)
         elif isinstance(news, Mapping):
-            known.hear(news)
+            state.hear(news)
             if news.get("event") == "decision":
-                tell("decision", part=known.about.part, recording=known.recording(),
-                     lamps=known.lamps())  # fmt: skip
+                tell("decision", part=state.about.part, recording=state.recording(),
+                     lamps=state.lamps())  # fmt: skip
 
     def summary(self) -> None:
         """What the signal was like."""
@@ -72,7 +72,7 @@ class Listener:
             head=drawn[-1].index + len(drawn[-1].x) if drawn else None,
             marks=sum(isinstance(each, DrawnMarker) for each in self.items),
             judged=sum(isinstance(each, QualityUpdate) for each in self.items),
-            lost=self.known.loss_rows()[0][1],
+            lost=self.state.loss_rows()[0][1],
         )
 
 
@@ -81,7 +81,7 @@ def main() -> None:
     listener = Listener()
     listener.feed.start()
     threading.Thread(target=listener.obey, daemon=True).start()
-    while listener.known.link != "ended":
+    while listener.state.link != "ended":
         for news in listener.feed.news():
             listener.hear(news)
         listener.items.extend(listener.feed.signal.items())
