@@ -1,4 +1,4 @@
-"""From recordings to a subject bundle and the truth about it.
+"""Calibration: from recordings to a participant's bundle with cross-validated figures.
 
 Everything that is fitted or chosen sees training trials only. The figures are counted on blocks
 of time that nothing has seen, decoded by the same code as live.
@@ -38,7 +38,7 @@ Progress = Callable[[str, int, int], None]  # stage, done, of
 
 @dataclass(frozen=True)
 class Fitted:
-    """A decoder and all that was learnt beside it."""
+    """A fitted decoder with its template, features and interpolation."""
 
     decoder: Decoder
     template: Template | None
@@ -53,7 +53,7 @@ class Fitted:
 
 @dataclass(frozen=True)
 class Result:
-    """A bundle that is not saved yet, and what is known about it."""
+    """An unsaved bundle and its cross-validated results."""
 
     bundle: Bundle
     scores: Scores | None  # None where labels were not shuffled
@@ -65,7 +65,9 @@ class Result:
     refused: list[RefusedRecording]
     latency: list[dict[str, object]]  # file, lag_ms
     held_out: tuple[np.ndarray, Array]  # true class and probabilities of every test trial
-    pretrained: int = 0  # of these trials the backbone has learnt from: then nothing is a test
+    pretrained: int = (
+        0  # number of these trials the backbone was trained on; if any, there is no valid test
+    )
 
 
 def calibrate(
