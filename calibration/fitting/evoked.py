@@ -29,8 +29,7 @@ NAME = "mean of ERP covariances, xDAWN covariances and shrinkage LDA"
 
 
 def fit(x: Array, y: np.ndarray, classes: tuple[str, ...], rate: float) -> EvokedDecoder:
-    """Decoder for ``x`` (trials, 2, channels, times) in uV at ``rate`` Hz and classes ``y``
-    (trials,).
+    """Decoder for ``x`` (trials, 2, channels, times) uV at ``rate`` Hz and classes ``y`` (trials,).
 
     Every class needs two trials or more.
     """

@@ -1,4 +1,4 @@
-"""What a session's folder says of it: who, how, and how good the calibration was."""
+"""Facts about a session read from its folder: subject, kind, stream and calibration quality."""
 
 import json
 import math
@@ -13,7 +13,7 @@ ABOVE_CHANCE_P = 0.01  # permutation p of the calibration
 
 @dataclass(frozen=True)
 class About:
-    """What does not change while a session runs."""
+    """Facts that do not change while a session runs."""
 
     subject: str = ""
     kind: str = ""  # "replay" or "live"
@@ -31,7 +31,7 @@ class About:
 
 
 def read_about(folder: Path) -> About:
-    """From ``session.json`` and the bundle it names; what is missing there stays unknown."""
+    """Facts from ``session.json`` and the bundle it names; missing entries stay unknown."""
     config = _json(folder / CONFIG)
     options = _mapping(config.get("options"))
     bundle = _json(Path(str(config.get("bundle") or folder)) / "subject.json")

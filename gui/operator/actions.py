@@ -1,4 +1,4 @@
-"""Keys and buttons of the window, and what they ask of the session.
+"""Keys and buttons of the window and the session requests they trigger.
 
 One table (``gui.operator.keys``) says which key does what. Keys are taken before any widget sees
 them, so that Space pauses whatever was clicked last; only a line that is being written keeps its
@@ -50,11 +50,11 @@ class Actions(QObject):
         self._by_key = {_combination(key): each.action for each in KEYS for key in each.keys}
 
     def act(self, action: str) -> None:
-        """Do what a key or button stands for."""
+        """Run the action of a key or button."""
         self._actions[action]()
 
     def eventFilter(self, target: QObject, event: QEvent) -> bool:
-        """True for keys that did something."""
+        """Return True for keys that triggered an action."""
         kind = event.type()
         if kind not in (QEvent.Type.KeyPress, QEvent.Type.ShortcutOverride):
             return False
@@ -72,7 +72,7 @@ class Actions(QObject):
         return self._press(event, focus)
 
     def marker_waits(self) -> bool:
-        """Whether M was pressed and its digit is still to come."""
+        """Whether M was pressed and its digit has not been pressed yet."""
         return monotonic() < self._marker_until
 
     def _press(self, event: QKeyEvent, focus: QWidget | None) -> bool:
@@ -95,18 +95,18 @@ class Actions(QObject):
         return True
 
     def _cancel(self) -> bool:
-        """Esc first leaves what is open; True if something was."""
+        """Close the open prompt or page on Esc; True if one was open."""
         if self.marker_waits():
             self._marker_until = float("-inf")
             return True
         return self._hide_keys()
 
     def pause(self) -> None:
-        """Pause decisions, or let them go on."""
+        """Pause or resume decisions."""
         self._send("resume" if self._state.paused else "pause")
 
     def stop(self) -> None:
-        """The second time within two seconds: end the session safely."""
+        """End the session safely on the second press within two seconds."""
         if self._state.link == "ended":
             self._close()
         elif self.stop_twice(monotonic()):
@@ -114,17 +114,17 @@ class Actions(QObject):
             self._send("stop")
 
     def begin_marker(self) -> None:
-        """Wait for a digit."""
+        """Start waiting for the digit of a marker."""
         self._marker_until = monotonic() + MARKER_S
 
     def begin_note(self) -> None:
-        """Open the line; the note's time is now, not when it is written."""
+        """Open the note line; the note is stamped with the time of opening."""
         self._note_at = self._now()
         self._note.setVisible(True)
         self._note.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def end_note(self, text: str | None) -> None:
-        """Send what was written; None throws it away."""
+        """Send the note; None discards it."""
         if text and text.strip():
             self._send("note", text=text.strip(), **self._note_at)
         self._note.clear()
@@ -136,14 +136,14 @@ class Actions(QObject):
 
 
 def _combination(key: str) -> str:
-    """One spelling for a key: text for what is written, Qt's name for the rest."""
+    """Normalised spelling of a key: its text if it has one, otherwise Qt's name."""
     if len(key) == 1:
         return key.upper() if key.isalpha() else key
     return QKeySequence(key).toString()
 
 
 def _pressed(event: QKeyEvent) -> str:
-    """The same spelling of a key that was pressed, whatever the keyboard's layout."""
+    """Normalised spelling of a pressed key, independent of keyboard layout."""
     modifiers = event.modifiers() & ~_LOOSE
     text = event.text()
     if not modifiers and len(text) == 1 and text.isprintable() and not text.isspace():

@@ -1,4 +1,4 @@
-"""Two small plots beside the traces: what the decoder believed, and the power of the rhythms."""
+"""Plot of the class probabilities over the last minute."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -16,15 +16,16 @@ from gui.widgets.palette import Theme, hairline, mix
 
 Array = NDArray[np.float64]
 
-SPAN = 60.0  # s of the probabilities that are seen
-SILENCE = 10.0  # s without a decision after which lines are not joined
-MOST_CLASSES = 6  # lines; with more classes, the likeliest of the last decision
-MANY = 2000  # decisions that are kept
-DENSE = 0.1  # s; of decisions closer than that the newest stands for all: half a pixel
+SPAN = 60.0  # seconds of probabilities shown
+SILENCE = 10.0  # seconds without a decision after which lines are not joined
+MOST_CLASSES = 6  # lines; with more classes, the most probable of the last decision
+MANY = 2000  # decisions kept
+# Seconds, half a pixel; of decisions closer than this only the newest is kept.
+DENSE = 0.1
 
 
 class ProbabilityPlot(QWidget):
-    """Probability of each class over the last minute, and the line below which nothing is said."""
+    """Class probabilities over the last minute, with the decision threshold."""
 
     def __init__(
         self,
@@ -173,7 +174,7 @@ class ProbabilityPlot(QWidget):
             painter.drawLine(QPointF(plot.left(), y), QPointF(plot.right(), y))
 
     def _paint_threshold(self, painter: QPainter, plot: QRectF, line: int) -> None:
-        """What the dashed line means, on its own ground above the lines of the classes."""
+        """Label of the dashed threshold line, on its own background above the curves."""
         if self.sure is None or plot.height() < 4 * line:
             return
         text = f"no decision below {self.sure * 100:.0f} %"
@@ -190,7 +191,7 @@ class ProbabilityPlot(QWidget):
             write(painter, box.adjusted(4, 0, 0, 0), text, self.theme.amber)
 
     def _paint_rejected(self, painter: QPainter, plot: QRectF, line: int) -> None:
-        """A small cross at the bottom for each window that could not be decoded."""
+        """Draw a small cross at the bottom for each rejected window."""
         for seconds in [at for at, probabilities in self._points if probabilities is None]:
             spot = self._at(plot, seconds, 0) - QPointF(0, line * 0.3)
             if spot.x() >= plot.left():
@@ -199,7 +200,7 @@ class ProbabilityPlot(QWidget):
     def _paint_lines(
         self, painter: QPainter, plot: QRectF, names: Sequence[str], line: int
     ) -> None:
-        """Single trials are points, joined faintly; one that decides all the time is a line."""
+        """Draw sparse decisions as joined points and dense ones as a line."""
         if not names or not self._points:
             return
         x, ys = self._columns(plot, names)
@@ -225,7 +226,7 @@ class ProbabilityPlot(QWidget):
                         painter.drawImage(spot, sign)
 
     def _columns(self, plot: QRectF, names: Sequence[str]) -> tuple[Array, list[Array]]:
-        """Where the points lie in the plot, in points of the screen; NaN breaks a line."""
+        """Point positions in the plot, in logical pixels; NaN breaks a line."""
         seconds: list[float] = []
         rows: list[Mapping[str, float]] = []
         for at, shares in self._points:

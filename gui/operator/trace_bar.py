@@ -1,4 +1,4 @@
-"""The buttons above the traces: time, scale, electrodes, picture. Each has a key too."""
+"""Buttons above the traces: time base, scale, electrodes and freeze, each with a key."""
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QWidget
@@ -19,7 +19,7 @@ PARTS = (  # caption; action, text and what it does, of each button
 
 
 class TraceBar(QWidget):
-    """Emits ``acted`` with the name of an action of ``gui.operator.keys``."""
+    """Buttons of the traces; emits ``acted`` with an action name of ``gui.operator.keys``."""
 
     acted = Signal(str)
 
@@ -44,5 +44,5 @@ class TraceBar(QWidget):
         self.setSizePolicy(policy)
 
     def show_frozen(self, frozen: bool) -> None:
-        """Whether the picture stands still."""
+        """Show whether the traces are frozen."""
         self.buttons["freeze"].setChecked(frozen)

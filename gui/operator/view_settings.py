@@ -1,4 +1,4 @@
-"""How the window looks, and how a person changes that: scales, groups, theme, size of text."""
+"""View settings of the window: theme, text size, trace scale, time base and electrode group."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -37,18 +37,18 @@ class ViewSettings:
 
     @property
     def theme(self) -> Theme:
-        """The colours."""
+        """The chosen theme."""
         return THEMES[self.choices.theme]
 
     def begin(self, traces: Traces) -> None:
-        """The chosen scales, for traces that are new."""
+        """Apply the chosen scales to new traces."""
         self._traces = traces
         traces.set_seconds(self.choices.seconds)
         traces.set_scale(self.choices.scale_uv)
         traces.set_group(0, self.choices.group or None)
 
     def apply(self) -> None:
-        """Theme and size of all text."""
+        """Apply theme and text size to the application."""
         application = QApplication.instance()
         assert isinstance(application, QApplication)
         application.setStyleSheet(stylesheet(self.theme, self.choices.scale))

@@ -1,4 +1,4 @@
-"""The operator's window: puts the widgets together and shows what is state, thirty times a second.
+"""The operator's window: combines the widgets and updates them from the session's state.
 
 Nothing here waits: threads fill queues (``gui.operator.session_feed``), one timer empties them.
 What a second ago was true is shown as it is now, or as unknown ("-").
@@ -34,13 +34,14 @@ from rtbci.terminal import say
 from rtbci.types import Gap, StreamInfo
 
 FRAME_MS = 32
-SLOW_TICKS = 6  # words and lamps change so many pictures apart
-DRIFT_HZ = 0.5  # slower than that is not drawn: amplifiers have offsets of millivolts
-OPERATOR = "\u270e "  # before a person's marker
+SLOW_TICKS = 6  # frames between updates of texts and lamps
+# High-pass of the display: amplifiers have offsets of millivolts.
+DRIFT_HZ = 0.5
+OPERATOR = "\u270e "  # prefix of an operator's marker
 
 
 class OperatorWindow(QMainWindow):
-    """One session on the screen. ``send`` is how anything here asks something of it."""
+    """Window of one session; ``send`` passes requests to the session."""
 
     def __init__(self, feed: SessionFeed, remembered: Remembered, choices: Choices) -> None:
         super().__init__()
@@ -92,15 +93,15 @@ class OperatorWindow(QMainWindow):
             timer.start(ms)
 
     def send(self, do: str, **fields: object) -> None:
-        """Ask the session; a refusal comes as an ``Answer``."""
+        """Send a request to the session; a refusal arrives as an ``Answer``."""
         self.feed.ask(do, **fields)
 
     def now(self) -> dict[str, float | int]:
-        """Where in time a person's marker belongs."""
+        """Time stamp and sample index for an operator's marker."""
         return self.feed.signal.now()
 
     def understand(self) -> None:
-        """What the banner's button does."""
+        """Handle the banner's button."""
         alarm = self.state.banner()
         if self.key_actions.stop_twice.waits(monotonic()):
             self.key_actions.stop()
@@ -122,13 +123,13 @@ class OperatorWindow(QMainWindow):
         self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
 
     def hide_keys(self) -> bool:
-        """True if the page of keys was open."""
+        """Hide the page of keys; True if it was open."""
         was = self.parts.keys.isVisible()
         self.parts.keys.hide()
         return was
 
     def tick(self) -> None:
-        """One picture."""
+        """Update one frame."""
         for news in self.feed.news():
             self._hear(news)
         for item in self.feed.signal.items():
@@ -205,7 +206,7 @@ class OperatorWindow(QMainWindow):
                 self.traces.marker(item.index, item.label)
 
     def _open(self, opened: SignalOpened) -> None:
-        """A stream begins; the same electrodes keep their picture's settings."""
+        """Show a new stream; the same electrodes keep their view."""
         info = opened.info
         names = tuple(info.channels[column] for column in opened.columns)
         self.state.rate = info.rate
@@ -226,13 +227,13 @@ class OperatorWindow(QMainWindow):
         self.parts.put_signal(self.traces, self.head)
 
     def eventFilter(self, target: QObject, event: QEvent) -> bool:
-        """Count the pictures of the traces."""
+        """Count the frames of the traces."""
         if target is self.traces and event.type() == QEvent.Type.Paint:
             self.frame_timing.painted()
         return False
 
     def _slow(self) -> None:
-        """What a person reads: words, lamps, numbers."""
+        """Update texts, lamps and numbers."""
         state, parts, signal = self.state, self.parts, self.feed.signal
         counts = signal.counts()
         if counts is not None:
@@ -262,7 +263,7 @@ class OperatorWindow(QMainWindow):
         self._show_banner()
 
     def _show_banner(self) -> None:
-        """The one thing a person should read now."""
+        """Show the most urgent message."""
         state, banner, actions = self.state, self.parts.banner, self.key_actions
         alarm = state.banner()
         if actions.stop_twice.waits(monotonic()):
@@ -301,7 +302,7 @@ class OperatorWindow(QMainWindow):
     # coming and going
 
     def open(self, size: tuple[int, int] | None) -> None:
-        """Show it as it was last time, or with ``size``."""
+        """Show the window with its last geometry, or with ``size``."""
         geometry = self._remembered.layout("window")
         if size is not None or geometry is None or not self.restoreGeometry(geometry):
             self.resize(*(size or (1440, 900)))
@@ -314,7 +315,7 @@ class OperatorWindow(QMainWindow):
         self.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """The session is not told: it goes on."""
+        """Store the layout and close the window; the session continues."""
         self._remembered.keep_layout("window", self.saveGeometry())
         self._remembered.keep_layout("columns", self.parts.columns.saveState())
         self._timer.stop()
