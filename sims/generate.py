@@ -105,7 +105,7 @@ def balanced_order(n_trials: int, n_classes: int, rng: Rng) -> np.ndarray:
 
 
 def _background(n: int, places: Array, rate: float, peak: float, rng: Rng) -> Samples:
-    """(n, channels) of 1/f noise alike at near electrodes, waxing alpha, and sensor noise."""
+    """Background (n, channels): spatially correlated 1/f noise, waxing alpha and sensor noise."""
     size = 2 ** int(np.ceil(np.log2(n)))
     hertz = np.fft.rfftfreq(size, 1 / rate)
     pink = 1 / np.maximum(hertz, 0.3)
@@ -150,5 +150,5 @@ def _responses(places: Array, n_classes: int, rate: float, amplitude: float, own
 
 
 def _blob(places: Array, centre: tuple[float, float], width: float) -> Array:
-    """(channels,) how much of a source at ``centre`` reaches each electrode."""
+    """Spatial weight (channels,) of a source at ``centre`` on each electrode."""
     return np.exp(-((np.linalg.norm(places - centre, axis=1) / width) ** 2))

@@ -1,4 +1,4 @@
-"""A recording played as an amplifier plays: two outlets, absolute due times, every sample stamped.
+"""Playback of a recording like an amplifier: two outlets, absolute due times, stamped samples.
 
 Sample index i carries the stamp ``t0 + i / rate`` and leaves at ``t0 + (stamp - t0) / speed`` of
 this machine's LSL clock. Deadlines never build on each other: a process that was held up sends all
@@ -36,34 +36,34 @@ LATEST = 20_000  # pushes whose lateness is kept
 
 
 class PlayerListener(Protocol):
-    """Who hears what happens."""
+    """Callback for playback events."""
 
     def __call__(self, kind: str, /, **fields: object) -> None:
         """``kind``: ready, waiting, start, fault, back, status, end, part, done."""
 
 
 class Orders(Protocol):
-    """Who may say that it is enough."""
+    """Source of orders that may end playback."""
 
     parent_gone: bool
 
     def poll(self) -> list[dict[str, object]]:
-        """Orders since the last call."""
+        """Orders received since the last call."""
         ...
 
 
 class Stopped(Exception):
-    """Told to stop."""
+    """Playback was stopped by an order."""
 
 
 def check_orders(orders: Orders) -> None:
-    """Raises ``Stopped`` once an order or the end of the parent says so."""
+    """Raise ``Stopped`` if an order or the end of the parent process requires it."""
     if orders.parent_gone or any(each["do"] in ("finish", "stop") for each in orders.poll()):
         raise Stopped
 
 
 class Player:
-    """Plays a part of ``recording``, once. One thread; what ``tell`` does must not block."""
+    """Plays a part of ``recording`` once, in one thread; ``tell`` must not block."""
 
     def __init__(
         self, recording: Recording, settings: PlaybackSettings, faults: "tuple[Fault, ...]"
@@ -102,12 +102,12 @@ class Player:
         self._finish(part)
 
     def close(self) -> None:
-        """Take the outlets off the network. Twice is fine."""
+        """Close the outlets. Idempotent."""
         for outlet in self._outlets:
             outlet.close()
 
     def counts(self) -> dict[str, object]:
-        """What was pushed, and how late: p50 and p99, milliseconds."""
+        """Counts pushed, and lateness p50 and p99 in milliseconds."""
         late: list[float | None] = [None, None]
         if self._late:
             late = [round(1e3 * float(each), 3) for each in np.quantile(self._late, [0.5, 0.99])]
@@ -136,7 +136,7 @@ class Player:
         }  # fmt: skip
 
     def _begin(self) -> None:
-        """The lead-in, or what is left of it once enough readers are there."""
+        """Play the lead-in, or the rest of it once enough readers are connected."""
         chunk = self._settings.rows(self._recording.info.rate)
         speed, t0 = self._settings.speed, self._start.t0
         seconds = self._settings.lead_in
@@ -196,7 +196,7 @@ class Player:
             self._markers += 1
 
     def _finish(self, part: OutletLife) -> None:
-        """Behind the last push: wait to be killed, or linger for slow readers."""
+        """Wait to be killed after the last push, or linger for slow readers."""
         if part.until is not None:
             self._tell("part", **self.counts())
             self._until(math.inf)
@@ -204,7 +204,7 @@ class Player:
         self._until(clock() + self._settings.linger)
 
     def _until(self, deadline: float) -> None:
-        """Sleep; hear orders meanwhile, and at least every ``TICK_S`` when there is no time."""
+        """Sleep until a deadline while checking for orders at least every ``TICK_S``."""
         while True:
             now = clock()
             if now - self._heard >= TICK_S:

@@ -1,4 +1,4 @@
-"""Every number of the simulated people, with where it comes from.
+"""Constants of the simulated participants, with their sources.
 
 Sources, in brackets behind a number:
 
@@ -117,7 +117,7 @@ RESPONSE_MS = 900.0  # length of a response where signal is continuous [chosen]
 
 @dataclass(frozen=True)
 class Strength:
-    """How much a picture shows in the signal."""
+    """Size of the picture response in the signal."""
 
     effect: float  # uV, rms over pictures of a wave of size 1 at its best electrode; 0: nothing
     quiet: float = 1.0  # factor on the background: a calm person under a good cap
