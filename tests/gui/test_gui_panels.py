@@ -91,7 +91,7 @@ def test_no_text_is_cut(app: QApplication, width: int, scale: float, theme: Them
 
 
 @pytest.mark.usefixtures("app")
-def test_what_is_not_known_is_a_dash_and_never_a_zero():
+def test_unknown_values_are_a_dash_and_never_a_zero():
     header, card, losses, status = Header(), DecisionCard(), LossTable(), StatusLine()
     header.set_values()
     card.set_values()
@@ -114,7 +114,7 @@ def test_the_header_tells_session_recording_and_both_times():
 
 
 @pytest.mark.usefixtures("app")
-def test_a_recording_is_told_by_shape_and_word_too():
+def test_the_recording_state_has_a_shape_and_a_word():
     header = Header()
     kinds = set()
     for state in ("REC", "no recording", "lost"):
@@ -125,7 +125,7 @@ def test_a_recording_is_told_by_shape_and_word_too():
 
 
 @pytest.mark.usefixtures("app")
-def test_the_card_says_what_was_decided_or_why_nothing_was():
+def test_the_card_shows_the_decision_or_why_there_is_none():
     card = DecisionCard()
     card.set_values("face", 0.824, "", ("loud",))
     assert {"face", "82 %", "loud"} <= set(texts(card))
@@ -212,7 +212,7 @@ def test_saying_the_same_again_changes_nothing():
 
 
 @pytest.mark.usefixtures("app")
-def test_every_panel_says_what_it_is_to_a_screen_reader():
+def test_every_panel_has_a_name_for_screen_readers():
     for panel in filled(DARK):
         assert panel.accessibleName(), type(panel)
     card = DecisionCard()
@@ -247,7 +247,7 @@ def test_the_keys_page_holds_every_key_and_is_not_a_dialog(app: QApplication, sc
     assert "Ctrl 3: does the thing" in page.accessibleDescription()
 
 
-def test_numbers_are_written_as_people_read_them():
+def test_numbers_are_formatted_for_reading():
     assert [hours(s) for s in (None, 0, 59.9, 3661)] == ["-", "00:00:00", "00:00:59", "01:01:01"]
     assert [grouped(n) for n in (None, 0, 999, 1_234_567)] == [
         *("-", "0", "999", "1\u202f234\u202f567"),

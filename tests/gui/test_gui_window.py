@@ -254,7 +254,7 @@ def test_a_session_that_does_not_answer_is_red_until_it_does(show: Open):
     assert window.parts.banner.text == ""
 
 
-def test_the_end_of_a_session_is_told_and_escape_closes(show: Open):
+def test_the_end_of_a_session_is_shown_and_escape_closes(show: Open):
     window, feed = show()
     feed.heard.append(Link("ended"))
     turn(window)
@@ -264,7 +264,7 @@ def test_the_end_of_a_session_is_told_and_escape_closes(show: Open):
     assert not window.isVisible()
 
 
-def test_a_refusal_and_a_missing_signal_are_told(show: Open):
+def test_a_refusal_and_a_missing_signal_are_reported(show: Open):
     window, feed = show()
     feed.heard.append(Answer("marker", "session x: too busy"))
     turn(window)
@@ -289,7 +289,7 @@ def test_a_gap_and_a_marker_of_a_person_reach_the_picture(show: Open):
     assert [(hole.index, hole.missing) for hole in window.traces._live.holes] == [(500, 50)]
 
 
-def test_a_decoder_that_is_not_above_chance_says_so_in_the_window(show: Open):
+def test_the_window_shows_that_a_decoder_is_not_above_chance(show: Open):
     window, feed = show(above_chance=False)
     feed.heard.append({"event": "decision", "onset": 1.0, "label": "face", "rejected": None,
                        "probabilities": {"face": 0.99, "house": 0.01}, "flags": []})  # fmt: skip

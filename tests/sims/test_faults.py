@@ -267,7 +267,7 @@ def test_a_wrong_script_is_refused_in_a_sentence(tmp_path, text, said):
         ("fault = [1]", "fault 1 is no table"),
     ],
 )
-def test_what_is_no_script_is_refused(tmp_path, text, said):
+def test_an_invalid_script_is_refused(tmp_path, text, said):
     path = tmp_path / "script.toml"
     path.write_text(text)
     with pytest.raises(BadInput, match=said):
