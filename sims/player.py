@@ -152,7 +152,7 @@ class Player:
             self._push(item)
 
     def _wait_for_readers(self) -> None:
-        """Until enough readers of the EEG are there, and nobody else has come for a moment."""
+        """Wait until enough readers of the EEG are connected and no other has just connected."""
         wanted, told, said = self._settings.wait_for, 0.0, -1
         before: frozenset[object] = frozenset()
         known: frozenset[object] = frozenset()

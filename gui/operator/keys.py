@@ -1,23 +1,23 @@
-"""Every key of the window: what it does, and how the keys page names it. No Qt."""
+"""Table of all keys of the window, with their actions and descriptions. No Qt."""
 
 from dataclasses import dataclass
 
-MARKER_S = 3.0  # after M, a digit is waited for
-STOP_S = 2.0  # between the two Esc that stop a session
+MARKER_S = 3.0  # time for the digit after M
+STOP_S = 2.0  # between the two presses of Esc that stop a session
 
 
 @dataclass(frozen=True)
 class Key:
-    """``keys`` as Qt writes them, the first of them as it is shown."""
+    """One action and its ``keys`` in Qt's notation; the first one is displayed."""
 
     action: str
     keys: tuple[str, ...]
     what: str
-    shown: str = ""  # where the first key says it badly
+    shown: str = ""  # label if the first key reads badly
 
     @property
     def label(self) -> str:
-        """How the keys page shows it."""
+        """Label on the page of keys."""
         return self.shown or self.keys[0]
 
 
@@ -46,7 +46,7 @@ KEYS = (
 
 
 class DoublePress:
-    """True at the second of two calls within ``seconds``; the clock's seconds are given."""
+    """Detector of a second call within ``seconds``; the caller passes the clock's time."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds, self._first = seconds, float("-inf")
@@ -57,9 +57,9 @@ class DoublePress:
         return second
 
     def waits(self, now: float) -> bool:
-        """Whether the second may still come."""
+        """Whether a second call would count now."""
         return now - self._first <= self._seconds
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Reset to no first call."""
         self._first = float("-inf")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 SPANS = (("10 s", 10.0), ("1 min", 60.0), ("10 min", 600.0))
 KEPT_S = 620.0
 
-Row = tuple[str, int | None, int | None]  # name, lost, expected; None where nobody counted
+Row = tuple[str, int | None, int | None]  # name, lost, expected; None if not counted
 
 
 @dataclass(frozen=True)

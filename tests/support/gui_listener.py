@@ -1,4 +1,4 @@
-"""What a window would hear of the only running session, as JSON lines, without a window.
+"""Events that a window would receive from the only running session, as JSON lines.
 
     python -m tests.support.gui_listener
 
@@ -20,12 +20,12 @@ from rtbci.session.control import find, running
 
 
 def tell(event: str, **values: object) -> None:
-    """One line."""
+    """Print one line."""
     print(json.dumps({"event": event, **values}), flush=True)
 
 
 class Listener:
-    """Hears everything, and says what matters to a test."""
+    """Follows the session and prints events relevant to tests."""
 
     def __init__(self) -> None:
         self.feed = SessionFeed(find(None, running()))
@@ -35,13 +35,13 @@ class Listener:
         self._told_decision = False
 
     def obey(self) -> None:
-        """Orders of the test."""
+        """Execute orders of the test."""
         for line in sys.stdin:
             order = json.loads(line)
             self.feed.ask(order.pop("do"), **order, **self.feed.signal.now())
 
     def hear(self, news: News) -> None:
-        """One thing that came."""
+        """Process one item."""
         state = self.state
         if isinstance(news, Status):
             state.about = self.feed.about
@@ -62,7 +62,7 @@ class Listener:
                      lamps=state.lamps())  # fmt: skip
 
     def summary(self) -> None:
-        """What the signal was like."""
+        """Summary of the received signal."""
         drawn = [each for each in self.items if isinstance(each, DrawnSamples)]
         tell(
             "summary",
@@ -77,7 +77,7 @@ class Listener:
 
 
 def main() -> None:
-    """Until the session is over."""
+    """Listen until the session is over."""
     listener = Listener()
     listener.feed.start()
     threading.Thread(target=listener.obey, daemon=True).start()
