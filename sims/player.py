@@ -24,14 +24,16 @@ from sims.schedule import Item, Notice, SamplePush
 if TYPE_CHECKING:
     from sims.faults import Fault
 
-TICK_S = 0.1  # at least so often it hears orders
+TICK_S = 0.1  # longest time between two checks for orders
 STATUS_S = 1.0
-OPENING_S = 0.05  # until the outlets are there
-LOOK_S = 0.05  # between two looks at who is subscribed
-SETTLED_S = 0.3  # readers open one stream after the other: nobody came for so long ...
-SETTLE_AT_MOST_S = 3.0  # ... or so much time has passed
-LEFT_S = 0.5  # of lead-in behind the last reader's arrival
-TOLD_S = 3.0  # between two sentences about whom it waits for
+OPENING_S = 0.05  # until the outlets are open
+LOOK_S = 0.05  # between two checks of the subscribed readers
+# Readers open one stream after the other: playback starts once none has connected for this long.
+SETTLED_S = 0.3
+# Longest wait for readers to settle.
+SETTLE_AT_MOST_S = 3.0
+LEFT_S = 0.5  # lead-in left after the last reader has connected
+TOLD_S = 3.0  # between two messages about missing readers
 LATEST = 20_000  # pushes whose lateness is kept
 
 

@@ -61,9 +61,8 @@ class CalibrationSettings:
 def check_plan(plan: CalibrationSettings) -> None:
     """Check settings; raises ``BadInput`` for contradictory labels, windows or frequencies."""
     if len(plan.classes) < 2:
-        raise BadInput(
-            f"--labels names {len(plan.classes)} class; a decoder needs two, e.g. 1=house,2=face"
-        )
+        count = f"{len(plan.classes)} class{'' if len(plan.classes) == 1 else 'es'}"
+        raise BadInput(f"--labels names {count}; a decoder needs two, e.g. 1=house,2=face")
     if plan.frequencies and len(plan.frequencies) != len(plan.classes):
         n = len(plan.frequencies)
         raise BadInput(

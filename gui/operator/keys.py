@@ -22,26 +22,26 @@ class Key:
 
 
 KEYS = (
-    Key("pause", ("Space",), "pause or resume decisions; recording goes on"),
+    Key("pause", ("Space",), "pause or resume decisions; recording continues"),
     Key("stop", ("Esc",), "twice within 2 s: stop the session safely", "Esc Esc"),
     Key("marker", ("M",), "marker: M, then 1 to 9", "M 1...9"),
-    Key("note", ("N",), "note with the time of this moment; Enter saves it"),
-    Key("understood", ("Return", "Enter"), "the alarm's action, or the button in focus", "Enter"),
+    Key("note", ("N",), "note, stamped with the present time; Enter saves it"),
+    Key("understood", ("Return", "Enter"), "action of the alarm, or the focused button", "Enter"),
     Key("larger", ("+", "="), "larger traces", "+"),
     Key("smaller", ("-",), "smaller traces"),
     Key("autoscale", ("A",), "scale that fits the traces"),
-    Key("shorter", ("[",), "less time in the picture"),
-    Key("longer", ("]",), "more time in the picture"),
+    Key("shorter", ("[",), "shorter time base"),
+    Key("longer", ("]",), "longer time base"),
     Key("next", ("PgDown",), "next group of electrodes", "PgDn"),
-    Key("previous", ("PgUp",), "group before"),
+    Key("previous", ("PgUp",), "previous group of electrodes"),
     Key("group", ("G",), "groups of 16, 32, or all"),
-    Key("freeze", ("F",), "freeze the picture, and let it go on"),
+    Key("freeze", ("F",), "freeze or resume the traces"),
     Key("theme", ("T",), "dark or light"),
     Key("bigger", ("Ctrl++", "Ctrl+="), "larger text", "Ctrl +"),
     Key("tinier", ("Ctrl+-",), "smaller text", "Ctrl -"),
     Key("fullscreen", ("F11",), "full screen"),
     Key("keys", ("?", "F1"), "this page"),
-    Key("close", ("Ctrl+Q", "Ctrl+W"), "close the window; the session goes on", "Ctrl Q"),
+    Key("close", ("Ctrl+Q", "Ctrl+W"), "close the window; the session continues", "Ctrl Q"),
 )  # fmt: skip
 
 

@@ -35,7 +35,7 @@ class KeysPage(QFrame):
         self.setAccessibleName("Keys")
         self.setAccessibleDescription("; ".join(f"{key}: {what}" for key, what in entries))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        title, how = QLabel("Keys"), QLabel("? or Esc closes this page; the session goes on")
+        title, how = QLabel("Keys"), QLabel("? or Esc closes this page; the session continues")
         title.setProperty("role", "large")
         how.setProperty("role", "dim")
         self._page = QWidget()

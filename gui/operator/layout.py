@@ -190,7 +190,9 @@ class WindowLayout(QWidget):
 
     def _make_note(self) -> QLineEdit:
         note = QLineEdit()
-        note.setPlaceholderText("Note: Enter saves it with the time at which N was pressed; Esc")
+        note.setPlaceholderText(
+            "Note: Enter saves it with the time at which N was pressed; Esc discards it"
+        )
         note.setAccessibleName("note")
         note.setMaxLength(500)
         note.hide()

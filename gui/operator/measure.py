@@ -57,7 +57,7 @@ def _reading(
     name: str, whole: bool, swing: float, still: float, at_rail: float, rms: float, hum: float
 ) -> ElectrodeReading:
     if not whole:
-        return ElectrodeReading(name, "doubtful", None, "some samples are no numbers")
+        return ElectrodeReading(name, "doubtful", None, "some samples are not numbers")
     if swing < FLAT_UV or (still > STILL_SHARE and at_rail < 1 and swing < RAILED_UV):
         return ElectrodeReading(name, "flat", rms, "flat: no contact, or its cable is off")
     if at_rail > RAILED_SHARE and swing >= RAILED_UV:

@@ -33,7 +33,7 @@ REACH = 1.12  # head radii always in view, including the nose
 BIGGEST = 0.42  # radius of a sign in lines of text; shrinks until neighbours do not touch
 SMALLEST = 2.8  # px
 GRASP = 14  # px around a sign within which a click selects it
-HINT = "a click shows an electrode's trace"
+HINT = "click an electrode to show its trace"
 
 
 @dataclass(frozen=True)
