@@ -1,7 +1,7 @@
 """Fault scripts: TOML files with the faults of a stream and their times.
 
     [[fault]]
-    at = 5.0        # recording seconds behind the first sample
+    at = 5.0        # recording seconds after the first sample
     do = "kill"     # the outlet's process, without a farewell
     for = 3.0       # recording seconds until it is back
 

@@ -1,6 +1,6 @@
 """Schedule of a recording: pushes of samples and markers in the order an amplifier sends them.
 
-Pure: no clock, no network. All times are recording seconds behind sample index 0; whoever plays the
+Pure: no clock, no network. All times are recording seconds after sample index 0; whoever plays the
 schedule adds its ``t0`` and divides by its speed.
 """
 
@@ -60,8 +60,8 @@ class Timeline:
     """Stamps and due times of the rows of ``recording``, both (rows,).
 
     Regular: index / rate. With ``from_file`` the stamps are those of the file, and rows are due
-    when they say, bursts and all; nobody waits for a clock that was set. Raises ``BadInput`` for a
-    file that has none.
+    when they say, bursts and all; playback does not wait for a clock step. Raises ``BadInput`` for
+    a file that has none.
     """
 
     def __init__(self, recording: Recording, from_file: bool = False) -> None:

@@ -1,10 +1,9 @@
 """Fine-tuning of a pretrained network on one participant's trials.
 
-Alignment first: the network is mounted on the person's electrodes and whitened with the mean
-covariance of the training trials (no labels). Then heads: what people share is kept as log-odds
-that are there already, and a penalised logistic regression on the frozen embedding adds what is
-this person's own. ``calibration/fitting/gradient_tuning.py`` trains alignment and head by gradient
-instead.
+Alignment first: the network is mounted on the participant's electrodes and whitened with the mean
+covariance of the training trials (no labels). Then heads: the population's log-odds are kept as an
+offset, and a penalised logistic regression on the frozen embedding adds the participant's own part.
+``calibration/fitting/gradient_tuning.py`` trains alignment and head by gradient instead.
 """
 
 from dataclasses import dataclass, replace

@@ -1,8 +1,8 @@
 """Fine-tuning by gradient: participant alignment and head first, then the trunk at a low rate.
 
 Slower than the head of ``calibration/fitting/finetuning.py`` (some 6 s for 300 trials, and that for
-every inner block), and better where there are trials enough: of four simulated people with 300
-trials each, 12.1 % instead of 10.3 % of 20 classes, and 12.3 % with the trunk.
+every inner block), and better where there are trials enough: of four simulated participants
+with 300 trials each, 12.1 % instead of 10.3 % of 20 classes, and 12.3 % with the trunk.
 """
 
 import math

@@ -19,8 +19,8 @@ def fit_spare(
 ) -> Interpolation | None:
     """Interpolation fitted to trials ``x`` (streams, channels, times) as cut; uses no labels.
 
-    ``missing`` (channels,) of each trial says which electrodes carried nothing. None for montages
-    that are too small to spare any.
+    ``missing`` (channels,) marks the electrodes of each trial without a signal. None if the montage
+    is too small for interpolation.
     """
     n = len(recipe.channels)
     if n < FEWEST_ELECTRODES or not len(x):

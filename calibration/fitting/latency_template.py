@@ -76,7 +76,7 @@ def fit_template(
     """Matched filter of the mean of aligned trials, in time order.
 
     ``x`` cut windows (streams, channels, times), ``shifts`` the lag of each in samples. None for
-    fewer than 20 whole trials, and where parts of the calibration do not agree on any response.
+    fewer than 20 complete trials, or if parts of the calibration do not agree on any response.
     """
     tried = lags(recipe)
     bins = [
@@ -101,7 +101,7 @@ def repeats(x: Array, noise: Array) -> float:
     """Share (0 to 1) of the mean response's power that replicates across parts of the recording.
 
     ``x`` (trials, features) in time order, ``noise`` (features, features). Without a response the
-    mean of few trials still has power, but what one part holds the others do not.
+    mean of few trials still has power, but it does not replicate in other parts.
     """
     whitened = np.linalg.solve(np.linalg.cholesky(noise), x.T).T
     power = float((whitened.mean(axis=0) ** 2).sum())
@@ -140,8 +140,8 @@ def noise_covariance(residuals: Array) -> Array:
 def align(recipe: Recipe, recordings: list[list[Samples]], projection: Array) -> list[int]:
     """Shift of each recording's kept trials to the last recording's latency, in samples.
 
-    From the last one backwards, each is held against those behind it, which are aligned already:
-    neighbours in time differ least. The same rule as live, which leaves alone what is not sure.
+    From the last one backwards, each is compared with the later ones, which are aligned already:
+    neighbours in time differ least. The online rule is used; uncertain shifts stay at 0.
     """
     shifts = [0] * len(recordings)
     for number in range(len(recordings) - 2, -1, -1):

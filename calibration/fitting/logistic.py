@@ -28,7 +28,7 @@ def fit_logistic(
 
     ``train`` (trials, features), ``y`` (labellings, trials) class indices; classes weigh the
     same. ``strength`` is the penalty, 1 / C in scikit-learn's words. ``offset`` (trials, classes)
-    log-odds that are there already: what is found is to be added to them.
+    known log-odds, to which those of the fit are added.
     """
     mean = train.mean(axis=0)
     u, s, vt = np.linalg.svd(train - mean, full_matrices=False)

@@ -18,8 +18,7 @@ def inner_blocks(n: int) -> list[tuple[np.ndarray, np.ndarray]]:
 def inner_logits(x: Array, y: np.ndarray, classes: tuple[str, ...], rate: float) -> Array:
     """Out-of-block log-odds (trials, classes) of the closed-form decoder.
 
-    NaN for the trials of a block without which a class has less than two trials: nobody could be
-    asked about them.
+    NaN for the trials of a block without which a class has fewer than two training trials.
     """
     found = np.full((len(x), len(classes)), np.nan)
     for train, test in inner_blocks(len(x)):

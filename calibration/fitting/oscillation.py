@@ -3,7 +3,7 @@
 ``prepare`` needs no labels and does the slow part; ``Prepared.fit`` takes labels and is quick, so
 that a permutation test repeats only the second. Both see training trials alone. The choice between
 covariances and correlations is made inside ``Prepared.fit``, from contiguous blocks of the training
-trials, and is told in one sentence.
+trials, and is reported in one sentence.
 """
 
 import re
@@ -200,7 +200,7 @@ def prepare(
     Streams are those of ``filter_bank(band, frequencies)``, ``rate`` is the one of ``x`` in Hz
     (after decimation) and ``names`` are channel labels: of a whole cap (10-05 labels) the central
     electrodes, or the posterior ones for flicker, are decoded once more by themselves, because few
-    trials cannot tell where to look.
+    trials do not show which electrodes matter.
     """
     streams, channels, times = x.shape[1:]
     bank = filter_bank(band, frequencies)

@@ -1,12 +1,12 @@
 """Permutation test of balanced accuracy: labels are shuffled within blocks.
 
-A shuffle is only fair where nothing that stays fixed has seen the labels. (With class averages
+A shuffle is only fair if no fixed part was fitted with the true labels. (With class averages
 and xDAWN of the true labels frozen, refitted heads spread less than the decoder itself does on
 noise with four classes: 0.040 against 0.048, too many false alarms.) Refitting all covariances a
 thousand times would take many minutes. So the p-value of the evoked decoder is that of its heads
 on features without labels: the grand average and its xDAWN filters in the place of the classes',
 LDA with the covariance of all trials; true and shuffled labels are treated alike. A stacked
-network adds a head on its embedding, which saw other people only. The oscillation
+network adds a head on its embedding, which was trained on other participants only. The oscillation
 decoder's features need no labels: everything else is repeated, the choice between covariances
 and CCA included.
 """

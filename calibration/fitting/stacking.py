@@ -1,9 +1,9 @@
 """Stacked decoder of two members: the closed form and a fine-tuned network.
 
-The members are weighted by the log-loss of inner blocks of the training part; where the network
-does not make that smaller by more than two standard errors, the closed form stays alone. On a real
+The members are weighted by the log-loss of inner blocks of the training part; if the network does
+not reduce it by more than two standard errors, the closed form is used alone. On a real
 recording of four electrodes a network that made it smaller by 1.5 standard errors cost .034 of
-AUC; for simulated people with 122 electrodes it is 4 to 7.
+AUC; for simulated participants with 122 electrodes it is 4 to 7.
 """
 
 from collections.abc import Callable
@@ -75,7 +75,7 @@ def weigh(
     """Weights (2,) of the members' centred log-odds (trials, classes), and the reason.
 
     The second member counts only where the log-loss falls by more than ``SURE`` standard errors.
-    Trials of which a member says nothing (NaN) count for neither.
+    Trials without log-odds of a member (NaN) are ignored.
     """
     first, second = names
     seen = np.isfinite(closed).all(axis=1) & np.isfinite(net).all(axis=1)

@@ -1,7 +1,7 @@
 """Calibration: from recordings to a participant's bundle with cross-validated figures.
 
-Everything that is fitted or chosen sees training trials only. The figures are counted on blocks
-of time that nothing has seen, decoded by the same code as live.
+Everything is fitted and chosen on training trials only. The figures are counted on unseen blocks
+of time, decoded by the same code as live.
 """
 
 from collections.abc import Callable, Mapping
@@ -80,7 +80,7 @@ def calibrate(
     """Fit a decoder on ``recordings`` (in time order) and count how good it is.
 
     Without ``permute`` the p-value and the verdict, which take most of the time, are left out.
-    Raises ``BadInput`` for a plan that does not fit, ``NoUsableSignal`` where nothing is left.
+    Raises ``BadInput`` for settings that do not fit, ``NoUsableSignal`` if no trial is left.
     """
     check_plan(plan)
     recipe = plan_recipe(recordings, plan)

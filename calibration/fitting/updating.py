@@ -1,8 +1,8 @@
 """Update of an earlier bundle with a few minutes of fresh trials.
 
-The old decoder has seen none of the fresh trials, so its log-odds of them are honest as they are.
+The old decoder was not trained on the fresh trials, so its log-odds of them are unbiased.
 A closed form of the fresh trials alone is weighed against it by the log-loss of inner blocks; it
-counts where that is smaller by more than two standard errors. Biases and the size of the log-odds
+counts if the log-loss falls by more than two standard errors. Biases and the size of the log-odds
 follow the fresh trials in any case: they are what changes first from week to week.
 """
 

@@ -3,7 +3,7 @@
 Everything that decides them is in: the array (by size and time, it is large), the small files that
 speak of it (by content), rate, electrodes and unit that the dataset states, the recipe with its
 filters, and the bridge. Labels and pictures decide no window, but a label file that was corrected
-cuts its runs again all the same: that costs seconds, and nobody has to wonder.
+cuts its runs again all the same, which costs seconds.
 """
 
 import hashlib

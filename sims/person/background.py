@@ -1,6 +1,6 @@
 """EEG background of a simulated cap: brain, eyes, muscles, mains and bad contacts.
 
-What goes on from trial to trial (drifts, hum) is a function of the run's clock; the rest is drawn
+Continuous parts (drifts, hum) are functions of the run's clock; the rest is drawn
 for each piece of signal directly in the frequency domain, so that half a second costs half a
 second's work wherever in the run it lies.
 """

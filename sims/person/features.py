@@ -2,7 +2,7 @@
 
 A fixed projection, the same for everybody and always, takes the embedding of a picture's caption to
 ``MEANING`` numbers and its looks to ``LOOKS`` numbers, each with mean 0 and sd 1 over the picture
-set. Near captions and alike pictures get near numbers; so do categories that nobody has trained on.
+set. Near captions and alike pictures get near numbers; so do categories not used in training.
 """
 
 import hashlib
