@@ -5,7 +5,7 @@
 ``OUT/ds005589/sub-XX/ses-YY/`` holds three files a run, byte for byte in the conventions of the
 published ones: the array, the list of class numbers, the list of pictures. ``OUT/captions.txt`` and
 ``OUT/images/`` go with them, and ``OUT/sub-XX_ses-YY.npy`` with its ``.json`` is a session in one
-file. ``OUT/simulated.json`` says what was asked for and that nobody was measured.
+file. ``OUT/simulated.json`` records the settings and that the data are simulated.
 
 Runs are written as they are drawn. What is there already stays: a folder made with the same
 settings is completed, any other is refused.

@@ -6,7 +6,7 @@
     for = 3.0       # recording seconds until it is back
 
 ``sims.faults`` lists what can be done, each class its keys. ``channels``, ``order``, ``rate`` and
-``unit`` may also stand behind ``do``: a short kill, after which the stream comes back so.
+``unit`` may also follow ``do``: a short kill, after which the stream comes back so.
 """
 
 import tomllib
@@ -46,7 +46,7 @@ def check_script(faults: Iterable[Fault], info: StreamInfo, seconds: float, loop
     for fault in faults:
         what = f"the fault {fault.do!r} at {fault.at:g} s"
         if fault.at >= seconds and not loop:
-            raise BadInput(f"{what} lies behind the end of the recording ({seconds:g} s)")
+            raise BadInput(f"{what} lies after the end of the recording ({seconds:g} s)")
         if isinstance(fault, Kill):
             if fault.at < back:
                 raise BadInput(f"{what} falls into {last}, which lasts until {back:g} s")

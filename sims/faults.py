@@ -68,7 +68,7 @@ class Kill(Fault):
     kills = True
     lasts: Seconds | None = Field(AWAY_S, alias="for")
     rate: Annotated[float, Field(gt=0, le=50_000)] | None = None  # Hz
-    channels: Annotated[int, Field(ge=1)] | None = None  # the first so many are left
+    channels: Annotated[int, Field(ge=1)] | None = None  # number of channels that remain
     order: Literal["reverse", "shuffle"] | None = None
     unit: Literal["volts", "unknown"] | None = None  # values too, where it is known
     rename: dict[str, str] = Field(default_factory=dict)  # old name to new

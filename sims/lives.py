@@ -1,7 +1,7 @@
 """Outlets that are killed and return: each life is a separate process.
 
 All lives are forked before any thread is started, share the recording's memory and wait: a life is
-on the network milliseconds after it is told to go. The parent only imports LSL and never calls it.
+on the network milliseconds after the start signal. The parent only imports LSL and never calls it.
 """
 
 import io
@@ -25,7 +25,7 @@ from sims.player import Orders, Player, PlayerListener, Stopped, check_orders
 from sims.program import OutletLife, PlaybackSettings, Start
 
 TICK_S = 0.05
-LEAVE_S = 2.0  # a life that was told to stop has so long
+LEAVE_S = 2.0  # time for a life to stop when asked
 LAST_WORDS_S = 1.0  # to tell what it pushed, when its time has come
 
 
@@ -254,7 +254,7 @@ def _child(
         return 0
     except Stopped:
         return 0
-    except Exception as error:  # noqa: BLE001 - told to the parent, which raises it
+    except Exception as error:  # noqa: BLE001 - reported to the parent, which raises it
         tell("failed", text=f"the process that streams failed: {type(error).__name__}: {error}")
         return 1
 

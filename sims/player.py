@@ -73,7 +73,7 @@ class Player:
         self._recording, self._settings = recording, settings
         self._faults = tuple(fault for fault in faults if not fault.kills)
         self._samples = self._markers = 0  # pushed, from sample index 0 on
-        self._index, self._stamp = 0, float("nan")  # behind the last sample pushed; its stamp
+        self._index, self._stamp = 0, float("nan")  # index after the last sample pushed; its stamp
         self._late: deque[float] = deque(maxlen=LATEST)  # s
         self._heard = self._reported = 0.0
         self._outlets: tuple[Outlet, ...] = ()

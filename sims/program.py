@@ -36,9 +36,9 @@ class PlaybackSettings:
     loop: bool = False
     file_stamps: bool = False  # those of the file in place of t0 + index / rate
     wait_for: int = 0  # readers of the EEG before it starts
-    linger: float = 2.0  # behind the last sample, for slow readers
+    linger: float = 2.0  # after the last sample, for slow readers
     lead_in: float = 2.0
-    name: str | None = None  # of the EEG stream; the markers' has "-markers" behind it
+    name: str | None = None  # of the EEG stream; that of the markers ends in "-markers"
 
     def rows(self, rate: float) -> int:
         """Rows sent at once at ``rate`` Hz."""
@@ -89,7 +89,9 @@ def program(
     ahead = schedule.AHEAD_S if settings.speed > 1 else 0.0
     marks = schedule.events(timeline, ahead, since, until, settings.loop, spoil)
     end = math.inf if part.until is None else part.until
-    dead_from = part.kill.at if part.kill is not None else 0.0  # what began then is told now
+    dead_from = (
+        part.kill.at if part.kill is not None else 0.0
+    )  # faults that began then are reported now
     notices = [
         Notice(fault.at, {**fault.described(), "index": fault.first(info.rate)})
         for fault in faults

@@ -94,7 +94,7 @@ class Timeline:
             at = (marker.index + turn * self.period) / self.rate
             return at, at
         first, last, index = self._piece(marker.index)
-        row = first + marker.index - index  # behind the last one where it lies in a gap
+        row = first + marker.index - index  # past the last one if it lies in a gap
         near = round(NEARBY_S * self.rate)
         beside = np.arange(max(first, row - near), max(min(last, row + near), first + 1))
         beside = beside[beside < last] if (beside < last).any() else np.array([last - 1])

@@ -76,7 +76,7 @@ def _scorers(m: int) -> dict[str, Callable[[Array], Array]]:
 
 
 def _n_way(beaten: Array, m: int, n: int) -> Array:
-    """Chance that a candidate that beats so many of ``m - 1`` beats ``n - 1`` drawn from them."""
+    """Chance that a candidate beating ``beaten`` of ``m - 1`` beats ``n - 1`` drawn from them."""
     steps = np.arange(n - 1)
     return np.prod([np.clip(beaten - k, 0, None) / (m - 1 - k) for k in steps], axis=0)
 

@@ -29,7 +29,7 @@ class UnreadRun:
     run: int
     path: Path
     load: Callable[[], Recording]
-    names: tuple[str, ...] = ()  # class of each trial, where it is known before reading
+    names: tuple[str, ...] = ()  # class of each trial, if known before reading
     images: tuple[str, ...] = ()  # likewise
     captions: tuple[str | None, ...] = ()
 

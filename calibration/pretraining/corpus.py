@@ -101,7 +101,7 @@ def collect(
         row=row,
         site_subject=tuple(who for who, _ in sites),
         site_session=tuple(number for _, number in sites),
-        # what is validated or tested is prepared with what earlier sessions have left behind
+        # validation and test use the preparation left by earlier sessions
         prepared=tuple(
             prepared[s] if s in trained else future[who] for s, (who, _) in enumerate(sites)
         ),

@@ -20,7 +20,7 @@ class FrameTiming:
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
         self._last: float | None = None
-        self._late: deque[float] = deque(maxlen=MOST_BEATS)  # s behind the planned beat
+        self._late: deque[float] = deque(maxlen=MOST_BEATS)  # s after the planned beat
         self._recent: deque[tuple[float, float]] = deque()
         self._paints: deque[float] = deque()
         self._painted = 0

@@ -30,7 +30,7 @@ class Losses:
         self._base = (0, 0)  # received and lost in counters that are over
         self._last = (0, 0)
         self._stream: tuple[int, int] = (0, 0)
-        self._whole_since: int | None = None  # received when the newest loss was told
+        self._whole_since: int | None = None  # samples received at the latest loss
 
     def count(self, at: float, received: int, lost: int) -> None:
         """Add a reading of the counter at ``at`` s; both numbers are totals since its start."""

@@ -123,7 +123,7 @@ class SessionFeed:
                 self.signal.hear(event)
                 self._news.append(event)
         except RtbciError:
-            pass  # it is ending, or too busy: told below, and tried again
+            pass  # it is ending, or too busy: reported below, and retried
         self._news.append(Link("ended" if is_over(self.folder) else "looking"))
 
     def _tell_status(self) -> None:

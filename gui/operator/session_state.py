@@ -300,7 +300,7 @@ class SessionState:
         level, text = str(event.get("level")), str(event.get("text") or "")
         key = box, str(event.get("code"))
         if self.about.kind == "replay" and not self._plays and key[1].startswith(SILENCE):
-            return  # before a replay and behind it nothing is missed
+            return  # before and after a replay silence is normal
         alarm = Alarm(*key, level if level in LEVELS else "amber", text, self._clock())
         if self._alarms.get(key) != alarm:
             self._alarms[key] = alarm

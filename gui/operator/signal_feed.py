@@ -86,7 +86,7 @@ class SignalFeed:
         self._uid: str | None = None  # of the stream that the decoder reads
         self._signal: SignalStream | None = None
         self._thread = threading.Thread(target=self._run, name="signal", daemon=True)
-        self._late = 0.0  # s that a replay runs behind its due times
+        self._late = 0.0  # lateness of a replay, s
 
     def start(self) -> None:
         """Start the thread, which waits until the stream may be read."""
@@ -230,7 +230,7 @@ class ShownChannels:
         self._columns = list(columns)
         self._rate = info.rate
         self._ring = Ring(max(8, round(SPAN_S * info.rate)), (len(columns),))
-        self._from = 0  # first row in the ring behind the last gap
+        self._from = 0  # first row in the ring after the last gap
         self._judged = -1  # rows in the ring when electrodes were last judged
 
     def push(self, item: Chunk | Gap) -> DrawnSamples | Gap:

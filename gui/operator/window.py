@@ -1,7 +1,7 @@
 """The operator's window: combines the widgets and updates them from the session's state.
 
 Nothing here waits: threads fill queues (``gui.operator.session_feed``), one timer empties them.
-What a second ago was true is shown as it is now, or as unknown ("-").
+Values are current, or unknown ("-").
 """
 
 from dataclasses import asdict
@@ -67,7 +67,7 @@ class OperatorWindow(QMainWindow):
         self.parts.put_plot(self.plot)
         self.setCentralWidget(self.parts)
         self._info: StreamInfo | None = None
-        self._head = 0  # sample index behind the newest one shown
+        self._head = 0  # sample index after the newest one shown
         self._shown_alarm: Alarm | str | None = None
         self._rung: set[tuple[str, str]] = set()
         self._ticks, self._said_first = 0, False

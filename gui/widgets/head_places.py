@@ -6,7 +6,7 @@ from math import atan2, cos, hypot, inf, pi, sin
 from rtbci.signal.montage import position
 
 CENTRE, RADII = (0.0, -16.0, 0.0), (86.0, 102.0, 100.0)  # mm, of the head the positions belong to
-FAR = 60.0  # between electrodes, where there is only one
+FAR = 60.0  # distance returned for a single electrode
 
 Place = tuple[float, float]
 

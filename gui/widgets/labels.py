@@ -1,7 +1,7 @@
 """Labels, buttons, signs and cells of the windows, and number formats.
 
-What is not known is a dash, never a zero. Texts are set only when they change: a label that is told
-the same thing thirty times a second costs a layout each time.
+Unknown values are a dash, never a zero. Texts are set only when they change: setting the same text
+thirty times a second costs a layout each time.
 """
 
 from PySide6.QtCore import QPointF, QSize, Qt, SignalInstance

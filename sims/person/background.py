@@ -47,7 +47,7 @@ from sims.person.constants import (
 from sims.person.head import lead_field, outward, reach
 
 Rng = np.random.Generator
-FULL = 122  # electrodes, for which the rate of pops is told
+FULL = 122  # electrodes for which the rate of pops is given
 LONGEST_PERIOD_S = 2.0  # of what is drawn for each piece: 1 / SLOW_HZ
 
 

@@ -14,7 +14,7 @@ from sims.person.response import Response
 
 PIECE_S, FADE_S = 4.0, 1.0  # a piece without its fade, and the fade between two
 OFF_S = 0.1  # in which a response fades at its end
-AHEAD_S = 10.0  # responses may be put in so long before they are due
+AHEAD_S = 10.0  # longest time from adding a response until it is due
 
 
 class SimulatedSignal:

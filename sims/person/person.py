@@ -156,7 +156,7 @@ class SimulatedSession:
         """One whole run: pictures ``soa`` s apart, each up to ``jitter`` s early or late.
 
         Markers are the categories, with ``image``, ``caption`` and ``trial``. ``lead`` and ``tail``
-        seconds come before the first and behind the last picture.
+        seconds come before the first and after the last picture.
         """
         rng, rate = self.person.rng(8, self.number, run), self.person.rate
         n = len(pictures)

@@ -277,7 +277,7 @@ def test_an_invalid_script_is_refused(tmp_path, text, said):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("at=10\ndo='nan'", r"'nan' at 10 s lies behind the end of the recording \(10 s\)"),
+        ("at=10\ndo='nan'", r"'nan' at 10 s lies after the end of the recording \(10 s\)"),
         ("at=1\ndo='nan'\nchannels=['Pz']", r"names Pz; the recording has C3, Cz, C4, EOG1"),
         ("at=1\ndo='channels'\nchannels=5", r"keeps 5 channels; there are 4"),
         ("at=1\ndo='kill'\nrename={Oz='O'}", r"names Oz"),
