@@ -154,7 +154,7 @@ def calibrate(
 def check_trials(
     trials: Trials, refused: list[RefusedRecording], plan: CalibrationSettings
 ) -> None:
-    """Raises ``NoUsableSignal`` or ``BadInput`` where no honest decoder can come of the trials."""
+    """Check the trials; raises ``NoUsableSignal`` or ``BadInput`` if too few are usable."""
     said = "; ".join(f"{each.file} {each.reason}" for each in refused)
     if not len(trials):
         raise NoUsableSignal(said or "no trials at all")
@@ -174,7 +174,7 @@ def check_trials(
 
 
 def fit(trials: Trials, chosen: np.ndarray, recipe: Recipe, plan: CalibrationSettings) -> Fitted:
-    """A decoder from the trials ``chosen`` (numbers, in time order)."""
+    """Decoder fitted to the trials ``chosen`` (numbers, in time order)."""
     y = trials.y[chosen]
     spare = fit_spare(recipe, [trials.x[i] for i in chosen], [trials.missing[i] for i in chosen])
     cut = [mended(recipe, spare, trials, i) for i in chosen]
@@ -209,18 +209,18 @@ def fit(trials: Trials, chosen: np.ndarray, recipe: Recipe, plan: CalibrationSet
 
 
 def then(fitted: Fitted, plan: CalibrationSettings) -> Array | None:
-    """What recent trials are to be aligned to, where that is asked for."""
+    """Covariance reference for re-centring recent trials, if requested."""
     return reference(fitted.x) if plan.align else None
 
 
 def member_spans(recipe: Recipe, plan: CalibrationSettings) -> Array:
-    """What closed form and network see of the decoder's window, ``(2, 2)`` samples."""
+    """Samples ``(2, 2)`` of the decoder's window used by closed form and network."""
     assert plan.backbone is not None
     return stacking.spans(recipe, (recipe.look[0] + 0.1, recipe.look[1]), plan.backbone.window)
 
 
 def mended(recipe: Recipe, spare: Interpolation | None, trials: Trials, i: int) -> Samples:
-    """The window of trial ``i`` as cut, with bad electrodes estimated from the others."""
+    """Window of trial ``i`` as cut, with bad electrodes interpolated."""
     if spare is None:
         return trials.x[i]
     return whole(recipe, spare, trials.x[i], recipe.first, None, trials.missing[i])[0]
@@ -233,7 +233,7 @@ def test_blocks(
     plan: CalibrationSettings,
     progress: Progress,
 ) -> tuple[list[OuterPart], Array]:
-    """The outer parts with their decoders, and log-odds (trials, classes) of every trial."""
+    """Outer parts with their decoders, and out-of-block log-odds (trials, classes)."""
     logits = np.zeros((len(trials), len(plan.classes)))
     parts: list[OuterPart] = []
     outer = outer_parts(trials, blocks, recipe.last - recipe.first)
@@ -260,7 +260,7 @@ def test_blocks(
 
 
 def part_of(fitted: Fitted, train: np.ndarray, test: np.ndarray, x: Array) -> OuterPart:
-    """What the permutation test needs of one outer part; ``x`` the decoder windows of ``test``."""
+    """Input of the permutation test for one outer part; ``x`` the decoder windows of ``test``."""
     decoder, tuned = fitted.decoder, fitted.tuned
     if isinstance(decoder, UpdatedDecoder):
         a, b = decoder.span.astype(int)
@@ -277,7 +277,7 @@ def part_of(fitted: Fitted, train: np.ndarray, test: np.ndarray, x: Array) -> Ou
 
 
 def earlier(plan: CalibrationSettings) -> dict[str, object]:
-    """Runs of this person that what the plan builds on was trained on, so that none is a test."""
+    """Training runs of the bundle or backbone used, so that none of them is taken for a test."""
     found = learnt(plan.update.training) if plan.update else []
     if plan.backbone is not None:
         runs = plan.backbone.runs("training", "validation")
@@ -286,7 +286,7 @@ def earlier(plan: CalibrationSettings) -> dict[str, object]:
 
 
 def pretrained_on(own: list[str], plan: CalibrationSettings) -> int:
-    """How many of the marks ``own`` the backbone has learnt from, whoever it says they are."""
+    """Number of the trial hashes ``own`` that the backbone was trained on, for any subject."""
     if plan.backbone is None:
         return 0
     runs = plan.backbone.runs("training", "validation")
@@ -297,7 +297,7 @@ def pretrained_on(own: list[str], plan: CalibrationSettings) -> int:
 def _provenance(
     used: list[Recording], own: list[str], trials: Trials, scores: Scores | None, how: str
 ) -> dict[str, object]:
-    """What the bundle remembers of its training; file names without their folders."""
+    """Training record stored in the bundle; file names without their folders."""
     files = [
         {
             "name": Path(each.provenance.paths[0]).name,

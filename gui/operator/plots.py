@@ -46,7 +46,7 @@ class ProbabilityPlot(QWidget):
     def add(
         self, seconds: float, probabilities: Mapping[str, float] | None, label: str | None = None
     ) -> None:
-        """A decision at stream time ``seconds``; None where the window was rejected."""
+        """Add a decision at stream time ``seconds``; None if the window was rejected."""
         point = (seconds, dict(probabilities) if probabilities else None)
         self._now = max(self._now, seconds)
         if len(self._points) > 1 and 0 <= seconds - self._points[-2][0] < DENSE:
@@ -61,7 +61,7 @@ class ProbabilityPlot(QWidget):
             self.update()
 
     def advance(self, now_seconds: float) -> None:
-        """Move the time axis to the newest sample; repaints when that is a pixel's worth."""
+        """Move the time axis to the newest sample; repaints once it moves by a pixel."""
         stands = now_seconds == self._now
         self._now = now_seconds
         while self._points and self._points[0][0] < now_seconds - SPAN - SILENCE:
@@ -71,23 +71,23 @@ class ProbabilityPlot(QWidget):
             self.update()
 
     def set_theme(self, theme: Theme) -> None:
-        """Draw in other colours."""
+        """Draw in the colours of ``theme``."""
         self.theme = theme
         self.update()
 
     def set_classes(self, classes: Sequence[str], sure: float | None) -> None:
-        """Another decoder: its classes and its threshold."""
+        """Set the classes and threshold of another decoder."""
         if (tuple(classes), sure) != (self.classes, self.sure):
             self.classes, self.sure = tuple(classes), sure
             self.update()
 
     def sizeHint(self) -> QSize:
-        """What a window would like to give."""
+        """Preferred size."""
         line = self.fontMetrics().height()
         return QSize(18 * line, 13 * line)
 
     def minimumSizeHint(self) -> QSize:
-        """Names, and a plot of a few lines."""
+        """Minimum size: names, and a plot of a few lines."""
         line = self.fontMetrics().height()
         return QSize(11 * line, 9 * line)
 
@@ -100,7 +100,7 @@ class ProbabilityPlot(QWidget):
         return CLASS_SHAPES[self.classes.index(name) % len(CLASS_SHAPES)]
 
     def _last(self) -> Mapping[str, float]:
-        """The last decision that was not rejected, likeliest first."""
+        """Last decision that was not rejected, most probable class first."""
         last = next((p for _, p in reversed(self._points) if p), {})
         known = {name: last[name] for name in self.classes if name in last}
         return dict(sorted(known.items(), key=lambda item: -item[1]))
@@ -111,7 +111,7 @@ class ProbabilityPlot(QWidget):
         return list(self._last())[:MOST_CLASSES]
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Axis, threshold, lines, and the classes with their last probability."""
+        """Draw axis, threshold, lines, and the classes with their last probability."""
         with painting(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             self._drawn_at, self._dirty = self._now, False
@@ -132,7 +132,7 @@ class ProbabilityPlot(QWidget):
         return QPointF(x, plot.bottom() - share * plot.height())
 
     def _paint_names(self, painter: QPainter, names: Sequence[str], line: int) -> float:
-        """Sign, name and last probability of each class, in rows; returns their height."""
+        """Draw sign, name and last probability of each class; returns the height of the rows."""
         if not self.classes:
             write(painter, QRectF(0, 0, self.width(), line), "no decoder", self.theme.dim)
             return line

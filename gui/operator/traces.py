@@ -245,7 +245,7 @@ class Traces(QWidget):
     # words
 
     def _parts(self) -> list[str]:
-        """What the picture shows, most important first."""
+        """Summary of the picture, most important part first."""
         first, count = self.group
         total = len(self.channels)
         which = f"all {total}" if count == total else f"{first + 1} to {first + count} of {total}"

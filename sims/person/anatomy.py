@@ -120,7 +120,7 @@ def _template_common() -> Array:
 
 @cache
 def _template_information() -> Array:
-    """What makes the rms over pictures 1 uV at a wave's best electrode: (waves of INFORMATION,)."""
+    """Scale for an rms of 1 uV over pictures at the best electrode: (waves of INFORMATION,)."""
     cap, base = put_on(tuple(FULL_CAP.split())), template()
     found = []
     for wave, weights in zip(INFORMATION, base.maps, strict=True):
