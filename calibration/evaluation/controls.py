@@ -100,7 +100,9 @@ def before_words(recordings_are_bridged: bool) -> str:
     return BRIDGED if recordings_are_bridged else EARLIER
 
 
-def lying(true: NDArray[np.int64], blocks: np.ndarray, seed: int = SEED) -> NDArray[np.int64]:
+def shuffled_within_blocks(
+    true: NDArray[np.int64], blocks: np.ndarray, seed: int = SEED
+) -> NDArray[np.int64]:
     """Labels shuffled within blocks, for training a head that cannot learn anything."""
     from rtbci.statistics.predictions import shuffle_labels
 

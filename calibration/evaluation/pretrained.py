@@ -307,7 +307,7 @@ def _controls(
     people = f"; one run of each of {len(found.controlled)} people"
     noisy = "windows with the spectra of other trials, random phases and the true labels"
     before = controls.before_words(found.bridged)
-    lied = _lied(found.runs, clean)
+    lied = _shuffled_heads(found.runs, clean)
     control = controls.shuffled_labels(first.predictions())
     if lied is not None:
         taught = "test sessions, by heads that were refitted on shuffled labels"
@@ -320,7 +320,7 @@ def _controls(
     )
 
 
-def _lied(runs: Sequence[EmbeddedRun], clean: Sequence[EmbeddedRun]) -> TrialTable | None:
+def _shuffled_heads(runs: Sequence[EmbeddedRun], clean: Sequence[EmbeddedRun]) -> TrialTable | None:
     """Heads of each subject's training sessions with labels shuffled within runs."""
     tables = []
     for who in sorted({each.source.subject for each in clean}):
@@ -328,7 +328,7 @@ def _lied(runs: Sequence[EmbeddedRun], clean: Sequence[EmbeddedRun]) -> TrialTab
         if not taught:
             continue
         table = joined([table_of(each) for each in taught])
-        head = fit_head(taught, controls.lying(table.true, table.blocks))
+        head = fit_head(taught, controls.shuffled_within_blocks(table.true, table.blocks))
         if head is not None:
             held = [each for each in clean if each.source.subject == who]
             tables += [table_of(each, head(each.embedding)) for each in held]

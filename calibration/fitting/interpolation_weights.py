@@ -14,7 +14,7 @@ WHOLE_SHARE = 0.5
 STRIDE_S = 0.004  # seconds between the samples used
 
 
-def fit_spare(
+def fit_interpolation(
     recipe: Recipe, x: Sequence[Samples], missing: Sequence[np.ndarray | None]
 ) -> Interpolation | None:
     """Interpolation fitted to trials ``x`` (streams, channels, times) as cut; uses no labels.

@@ -58,7 +58,7 @@ class CalibrationSettings:
         return self.paradigm or ("oscillation" if self.frequencies or long else "evoked")
 
 
-def check_plan(plan: CalibrationSettings) -> None:
+def check_settings(plan: CalibrationSettings) -> None:
     """Check settings; raises ``BadInput`` for contradictory labels, windows or frequencies."""
     if len(plan.classes) < 2:
         count = f"{len(plan.classes)} class{'' if len(plan.classes) == 1 else 'es'}"

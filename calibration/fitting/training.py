@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from calibration.fitting import evoked, latency_template, oscillation, stacking, updating
-from calibration.fitting.interpolation_weights import fit_spare
+from calibration.fitting.interpolation_weights import fit_interpolation
 from calibration.fitting.permutation import OuterPart, permutation_test
-from calibration.fitting.settings import CalibrationSettings, check_plan, plan_recipe
+from calibration.fitting.settings import CalibrationSettings, check_settings, plan_recipe
 from calibration.fitting.trials import RefusedRecording, Trials, collect
 from calibration.fitting.validation import FEWEST_KEPT, fit_temperature, outer_parts, time_blocks
 from rtbci.decoding.bundle import Bundle
@@ -82,7 +82,7 @@ def calibrate(
     Without ``permute`` the p-value and the verdict, which take most of the time, are left out.
     Raises ``BadInput`` for settings that do not fit, ``NoUsableSignal`` if no trial is left.
     """
-    check_plan(plan)
+    check_settings(plan)
     recipe = plan_recipe(recordings, plan)
     progress("cutting trials", 0, 1)
     trials, used, refused = collect(
@@ -176,7 +176,9 @@ def check_trials(
 def fit(trials: Trials, chosen: np.ndarray, recipe: Recipe, plan: CalibrationSettings) -> Fitted:
     """Decoder fitted to the trials ``chosen`` (numbers, in time order)."""
     y = trials.y[chosen]
-    spare = fit_spare(recipe, [trials.x[i] for i in chosen], [trials.missing[i] for i in chosen])
+    spare = fit_interpolation(
+        recipe, [trials.x[i] for i in chosen], [trials.missing[i] for i in chosen]
+    )
     cut = [mended(recipe, spare, trials, i) for i in chosen]
     unshifted = np.stack([decoder_input(recipe, each, 0) for each in cut])
     if plan.kind == "oscillation":
