@@ -1,1 +1,1 @@
-"""What people look at: the operator's window. Qt lives here and nowhere else."""
+"""The operator's window and its widgets; the only package that imports Qt."""

@@ -1,1 +1,1 @@
-"""Everything that stands in for a person and an amplifier."""
+"""Simulated participants, recordings, amplifiers and faults."""

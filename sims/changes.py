@@ -1,4 +1,4 @@
-"""A stream that comes back as another one: other rate, channels, order, names or unit."""
+"""Streams that return changed: other rate, channels, order, names or unit."""
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ UNITS = {None: MICROVOLTS, "volts": ("volts", 1e-6), "unknown": ("", 1.0)}
 
 @dataclass(frozen=True)
 class Guise:
-    """What an outlet shows: a recording, the name of its unit ("" for none) and the factor."""
+    """Appearance of an outlet: a recording, its unit ("" for none) and the scale factor."""
 
     recording: Recording
     unit: str = MICROVOLTS[0]
@@ -25,7 +25,7 @@ class Guise:
 
 
 def guise(recording: Recording, kill: "Kill | None") -> Guise:
-    """``recording`` as its stream looks after ``kill``; as it is without one."""
+    """Appearance of ``recording`` after ``kill``, or unchanged without one."""
     if kill is None:
         return Guise(recording)
     names = recording.info.channels
@@ -46,7 +46,7 @@ def guise(recording: Recording, kill: "Kill | None") -> Guise:
 
 
 def at_rate(recording: Recording, rate: float) -> Recording:
-    """The same seconds in samples of another rate, each the row last seen: a device, no filter."""
+    """Recording resampled to another rate by repeating the last row, without a filter."""
     old = recording.info.rate
     signal, gaps, end = [], list[Gap](), 0
     for first, last, index in recording.segments:

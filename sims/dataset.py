@@ -1,11 +1,11 @@
-"""The 122-channel picture dataset, as it lies on disk, of people who do not exist.
+"""The 122-channel picture dataset of simulated participants, in its layout on disk.
 
     write(Path("sim"), subjects=13, sessions=5)
 
 ``OUT/ds005589/sub-XX/ses-YY/`` holds three files a run, byte for byte in the conventions of the
 published ones: the array, the list of class numbers, the list of pictures. ``OUT/captions.txt`` and
 ``OUT/images/`` go with them, and ``OUT/sub-XX_ses-YY.npy`` with its ``.json`` is a session in one
-file. ``OUT/simulated.json`` says what was asked for and that nobody was measured.
+file. ``OUT/simulated.json`` records the settings and that the data are simulated.
 
 Runs are written as they are drawn. What is there already stays: a folder made with the same
 settings is completed, any other is refused.
@@ -43,7 +43,7 @@ NOTE = (
 
 @dataclass(frozen=True)
 class DatasetSettings:
-    """What decides every byte."""
+    """Settings that determine every byte of the dataset."""
 
     subjects: int = 1
     sessions: int = 1
@@ -59,7 +59,7 @@ class DatasetSettings:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Subjects as their folders are called."""
+        """Folder names of the subjects."""
         numbers = list(SUBJECTS)
         following = (n for n in range(1, 10_000) if n not in SUBJECTS)
         numbers += [next(following) for _ in range(self.subjects - len(numbers))]
@@ -67,26 +67,26 @@ class DatasetSettings:
 
     @property
     def run_bytes(self) -> int:
-        """Bytes of the samples of one run."""
+        """Size of the samples of one run, bytes."""
         return self.trials * self.n_times * len(self.channels) * 4
 
     @property
     def n_times(self) -> int:
-        """Samples of an epoch."""
+        """Samples per epoch."""
         return round(EPOCH_MS / 1000 * self.rate)
 
     @property
     def is_published_layout(self) -> bool:
-        """Whether a reader of the real files needs no further word."""
+        """Whether the files need no sidecar to be read as the published ones."""
         return (len(self.channels), self.rate) == PUBLISHED
 
     def person(self, name: str) -> Person:
-        """The subject of that folder."""
+        """Simulated participant of a subject folder."""
         number = int(name.removeprefix("sub-"))
         return Person(self.seed, number, self.channels, self.rate, self.strength)
 
     def pictures(self, name: str) -> list[list[np.ndarray]]:
-        """What the subject sees: numbers of the picture set by session and run."""
+        """Picture numbers of a subject by session and run."""
         numbers = class_of_picture()
         by_class = [
             np.flatnonzero(numbers == stimuli.CATEGORIES.index(each)) for each in self.classes
@@ -97,7 +97,7 @@ class DatasetSettings:
 
 @dataclass(frozen=True)
 class WrittenDataset:
-    """What a call of ``write`` did."""
+    """Result of ``write``."""
 
     folder: Path
     settings: DatasetSettings
@@ -106,7 +106,7 @@ class WrittenDataset:
 
     @property
     def merged(self) -> list[Path]:
-        """The session files."""
+        """Paths of the session files."""
         settings = self.settings
         if not settings.merged:
             return []
@@ -166,7 +166,7 @@ def write(
 
 
 def check(settings: DatasetSettings) -> None:
-    """Raises ``BadInput`` for settings that nobody can be simulated with."""
+    """Check settings; raises ``BadInput`` for settings that cannot be simulated."""
     s = settings
     limits = (("subjects", s.subjects, MOST_SUBJECTS), ("sessions", s.sessions, MOST_RUNS),
               ("runs", s.runs, MOST_RUNS), ("trials", s.trials, MOST_TRIALS))  # fmt: skip
@@ -194,7 +194,7 @@ def check(settings: DatasetSettings) -> None:
 
 
 def begin(out: Path, settings: DatasetSettings) -> None:
-    """Make the folder say what it is; raises ``BadInput`` where it is something else."""
+    """Write the folder's description; raises ``BadInput`` if it holds something else."""
     about = json.loads(json.dumps(description(settings)))
     path = out / ABOUT
     if out.exists() and not out.is_dir():
@@ -227,26 +227,26 @@ def begin(out: Path, settings: DatasetSettings) -> None:
 
 
 def description(settings: DatasetSettings) -> dict[str, object]:
-    """What ``simulated.json`` holds."""
+    """Content of ``simulated.json``."""
     values = asdict(settings) | {"channels": list(settings.channels)}
     return {"simulated": True, "note": NOTE, "generator": "rtbci simulate",
             "version": __version__, "unit": "uV", **values}  # fmt: skip
 
 
 def brief(value: object) -> str:
-    """A value in a few words."""
+    """Short text of a value."""
     return f"{len(value)} of them" if isinstance(value, list) else repr(value)
 
 
 def captions() -> bytes:
-    """``captions.txt``: tabs, LF, no quotes, nothing behind the last row."""
+    """Content of ``captions.txt``: tabs, LF, no quotes, no text after the last row."""
     rows = ["dataset\tcategory\timage_name\tabstracted"]
     rows += [f"{CAPTIONS_FROM}\t{p.category}\t{p.name}\t{p.caption}" for p in stimuli.load()]
     return "\n".join(rows).encode()
 
 
 def write_session(task: tuple[Path, DatasetSettings, str, int]) -> int:
-    """Draw the runs of a session that are not there yet, and merge them; how many were drawn."""
+    """Draw the missing runs of a session and merge them; returns the number drawn."""
     out, settings, name, day = task
     session = settings.person(name).session(day + 1)
     folder = out / ROOT / name / f"ses-{day + 1:02d}"
@@ -286,7 +286,7 @@ def image_list(prefix: str, pictures: np.ndarray) -> bytes:
 def merge(
     base: Path, arrays: list[Path], plan: list[np.ndarray], settings: DatasetSettings
 ) -> None:
-    """A session in one array, a run at a time, with a sidecar that says all about it."""
+    """Write a session as one array with its sidecar, one run at a time."""
     pictures = [stimuli.load()[i] for run in plan for i in run]
     sidecar = {
         "simulated": True, "note": NOTE, "rate": settings.rate, "unit": "uV",
@@ -311,13 +311,13 @@ def merge(
 
 
 def write_image(task: tuple[Path, int]) -> None:
-    """One picture as JPEG."""
+    """Write one picture as JPEG."""
     out, number = task
     put(image_path(out, number), stimuli.jpeg(stimuli.load()[number]))
 
 
 def image_path(out: Path, number: int) -> Path:
-    """Where a picture lies."""
+    """Path of a picture."""
     return out / IMAGES / f"{stimuli.load()[number].name}.jpg"
 
 

@@ -1,4 +1,4 @@
-"""``make demo``: from a simulated person to decisions and a picture, with the real commands.
+"""``make demo``: from a simulated participant to decisions and a picture, with the real commands.
 
 Where there is a display, the last recording is replayed over the bus, in the operator's window.
 

@@ -1,12 +1,12 @@
-"""Fault scripts: TOML files that say what goes wrong with a stream, and when.
+"""Fault scripts: TOML files with the faults of a stream and their times.
 
     [[fault]]
-    at = 5.0        # recording seconds behind the first sample
+    at = 5.0        # recording seconds after the first sample
     do = "kill"     # the outlet's process, without a farewell
     for = 3.0       # recording seconds until it is back
 
 ``sims.faults`` lists what can be done, each class its keys. ``channels``, ``order``, ``rate`` and
-``unit`` may also stand behind ``do``: a short kill, after which the stream comes back so.
+``unit`` may also follow ``do``: a short kill, after which the stream comes back so.
 """
 
 import tomllib
@@ -41,12 +41,12 @@ def read_script(path: Path) -> tuple[Fault, ...]:
 
 
 def check_script(faults: Iterable[Fault], info: StreamInfo, seconds: float, loop: bool) -> None:
-    """Raises ``BadInput`` for a script that does not fit the recording: names, times, overlaps."""
+    """Check names, times and overlaps against the recording; raises ``BadInput``."""
     back, last = 0.0, ""
     for fault in faults:
         what = f"the fault {fault.do!r} at {fault.at:g} s"
         if fault.at >= seconds and not loop:
-            raise BadInput(f"{what} lies behind the end of the recording ({seconds:g} s)")
+            raise BadInput(f"{what} lies after the end of the recording ({seconds:g} s)")
         if isinstance(fault, Kill):
             if fault.at < back:
                 raise BadInput(f"{what} falls into {last}, which lasts until {back:g} s")
@@ -83,7 +83,7 @@ def _fault(table: object, where: str) -> Fault:
 
 
 def _said(error: ValidationError, kind: type[Fault]) -> str:
-    """The first complaint as the rest of a sentence."""
+    """First validation error, phrased as the rest of a sentence."""
     first = error.errors(include_url=False)[0]
     key = clean(".".join(str(part) for part in first["loc"]))
     if first["type"] == "missing":

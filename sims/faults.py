@@ -1,4 +1,4 @@
-"""What can be made to go wrong with a stream: each kind of fault, its keys, what it does to pushes.
+"""Stream faults: the keys of each kind and its effect on samples and markers.
 
 ``at`` and ``for`` count recording seconds, so that a fault hits the same samples at every speed;
 without ``for`` most last to the end. Every other key has a default: ``at`` and ``do`` are enough.
@@ -25,7 +25,7 @@ Labels = tuple[str, ...]
 
 
 class Fault(BaseModel):
-    """What all have in common. ``rows`` and ``events`` are called for every push."""
+    """Base of all faults; ``rows`` and ``events`` are called for every push."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
     do: ClassVar[str]
@@ -35,29 +35,29 @@ class Fault(BaseModel):
 
     @property
     def until(self) -> float:
-        """When it is over, recording seconds."""
+        """End of the fault, recording seconds."""
         return self.at + (self.lasts or FOREVER)
 
     def described(self) -> dict[str, object]:
-        """What a program is told when it begins."""
+        """Description reported when the fault begins."""
         given = self.model_dump(by_alias=True, exclude_unset=True)
         return {"do": self.do, **given, "for": self.lasts}
 
     def first(self, rate: float) -> int:
-        """The first sample it concerns."""
+        """First affected sample."""
         return _ceil(self.at * rate)
 
     def hit(self, indices: NDArray[np.int64], rate: float) -> NDArray[np.bool_]:
-        """Which samples lie within it."""
+        """Mask of the samples within the fault."""
         times = indices / rate
         return (times >= self.at) & (times < self.until)
 
     def rows(self, item: SamplePush, info: StreamInfo) -> Iterator[SamplePush]:
-        """The push as it goes out, whole, in pieces or not at all."""
+        """Pushes sent in place of ``item``: whole, in pieces or none."""
         yield item
 
     def events(self, found: list[MarkerPush], rate: float) -> list[MarkerPush]:
-        """The markers as they go out; every one of a pass at once."""
+        """Markers sent in place of the given ones."""
         return found
 
 
@@ -68,7 +68,7 @@ class Kill(Fault):
     kills = True
     lasts: Seconds | None = Field(AWAY_S, alias="for")
     rate: Annotated[float, Field(gt=0, le=50_000)] | None = None  # Hz
-    channels: Annotated[int, Field(ge=1)] | None = None  # the first so many are left
+    channels: Annotated[int, Field(ge=1)] | None = None  # number of channels that remain
     order: Literal["reverse", "shuffle"] | None = None
     unit: Literal["volts", "unknown"] | None = None  # values too, where it is known
     rename: dict[str, str] = Field(default_factory=dict)  # old name to new
@@ -80,7 +80,7 @@ class _Lasting(Fault):
 
 
 class Stall(_Lasting):
-    """The amplifier hangs, its outlet lives: samples are lost, markers are not."""
+    """The amplifier stalls while its outlet stays: samples are lost, markers are not."""
 
     do = "stall"
 
@@ -97,7 +97,7 @@ class Stall(_Lasting):
 
 
 class Burst(_Lasting):
-    """Nothing for ``for`` seconds, then everything at once: nothing is lost."""
+    """Nothing is sent for ``for`` seconds, then everything at once; no sample is lost."""
 
     do = "burst"
 
@@ -112,7 +112,7 @@ class Burst(_Lasting):
 
 
 class Drop(Fault):
-    """Whole pushes get lost, each with ``probability``."""
+    """Whole pushes are lost, each with ``probability``."""
 
     do = "drop"
     probability: Annotated[float, Field(gt=0, le=1)] = 1.0
@@ -127,7 +127,7 @@ class Drop(Fault):
 
 
 class _Values(Fault):
-    """Values of ``channels`` (all where none is named) change while it lasts."""
+    """Base of faults that change the values of ``channels`` (default all)."""
 
     channels: Labels | None = None
 
@@ -149,7 +149,7 @@ class _Values(Fault):
 
 
 class NaN(_Values):
-    """Not a number."""
+    """Samples are NaN."""
 
     do = "nan"
 
@@ -158,7 +158,7 @@ class NaN(_Values):
 
 
 class Flat(_Values):
-    """One value, ``level`` microvolts."""
+    """Constant signal at ``level`` microvolts."""
 
     do = "flat"
     level: Number = 0.0
@@ -168,7 +168,7 @@ class Flat(_Values):
 
 
 class Saturate(_Values):
-    """Clipped at +- ``limit`` microvolts, after ``gain``."""
+    """Signal clipped at +- ``limit`` microvolts, after ``gain``."""
 
     do = "saturate"
     limit: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 100.0
@@ -179,7 +179,7 @@ class Saturate(_Values):
 
 
 class Hum(_Values):
-    """Mains: a sine of ``frequency`` Hz and ``amplitude`` microvolts on top."""
+    """Mains hum: an added sine of ``frequency`` Hz and ``amplitude`` microvolts."""
 
     do = "hum"
     frequency: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 50.0
@@ -208,7 +208,7 @@ class ClockStep(Fault):
 
 
 class Drift(Fault):
-    """The sender's samples are ``ppm`` millionths too far apart while it lasts."""
+    """The sender's sampling clock is off by ``ppm`` millionths."""
 
     do = "drift"
     ppm: Annotated[float, Field(gt=-500_000, lt=500_000)] = 100.0
@@ -229,7 +229,7 @@ class Drift(Fault):
 
 
 class Delay(_Lasting):
-    """Samples come ``by`` s late, markers in time; stamps are right."""
+    """Samples arrive ``by`` s late while markers are on time; stamps are right."""
 
     do = "delay"
     by: Seconds = 0.5
@@ -240,7 +240,7 @@ class Delay(_Lasting):
 
 
 class _Markers(Fault):
-    """Of the markers within it, each ``every``-th is concerned."""
+    """Base of faults that affect every ``every``-th marker."""
 
     every: Annotated[int, Field(ge=1)] = 1
 
@@ -254,12 +254,12 @@ class _Markers(Fault):
         return out
 
     def instead(self, event: MarkerPush) -> Iterable[MarkerPush]:
-        """What goes out in place of ``event``."""
+        """Markers sent in place of ``event``."""
         raise NotImplementedError
 
 
 class Duplicate(_Markers):
-    """Sent twice, with one stamp."""
+    """Marker sent twice with the same stamp."""
 
     do = "duplicate"
 
@@ -268,7 +268,7 @@ class Duplicate(_Markers):
 
 
 class MissingMarker(_Markers):
-    """Never sent."""
+    """Marker not sent."""
 
     do = "missing"
 
@@ -277,7 +277,7 @@ class MissingMarker(_Markers):
 
 
 class Late(_Markers):
-    """Sent ``by`` s late, with the right stamp."""
+    """Marker sent ``by`` s late, with the right stamp."""
 
     do = "late"
     by: Seconds = 0.5
@@ -287,7 +287,7 @@ class Late(_Markers):
 
 
 class Early(_Markers):
-    """Sent ``by`` s early, with the right stamp."""
+    """Marker sent ``by`` s early, with the right stamp."""
 
     do = "early"
     by: Seconds = 0.5
@@ -310,5 +310,5 @@ def _indices(item: SamplePush) -> NDArray[np.int64]:
 
 
 def _ceil(x: float) -> int:
-    """As ``math.ceil``, but 2.9999999 and 3.0000001 are 3."""
+    """``math.ceil`` with a tolerance for rounding errors."""
     return int(np.ceil(x - 1e-6))

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and processes that write them."""
+"""Atomic file writing, and worker processes."""
 
 import os
 import signal
@@ -34,7 +34,7 @@ def put(path: Path, content: bytes) -> None:
 
 @contextmanager
 def whole(path: Path) -> Iterator[BinaryIO]:
-    """A file that has its name only once everything is in it."""
+    """Context manager for a file that is renamed into place once it is complete."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with draft.open("wb") as file:
@@ -59,5 +59,5 @@ def workers(jobs: int) -> Iterator[Callable]:
 
 
 def _leave_signals() -> None:
-    """ctrl-c is the parent's to handle."""
+    """Ignore SIGINT, which the parent process handles."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

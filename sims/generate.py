@@ -1,6 +1,6 @@
 """A small simulated recording in microvolts: background, rhythm, blinks, hum, evoked responses.
 
-Simulated through and through; ``sim-01`` is a seed and no person. Electrodes lie on a flat head,
+All of it is simulated; ``sim-01`` is a seed, not a person. Electrodes lie on a flat head,
 sources are blobs on it. It shows that the chain works, and nothing of how well people decode.
 """
 
@@ -34,7 +34,7 @@ SENSOR_UV = 0.7  # rms of what each electrode adds by itself
 HUM_UV = 1.0
 BLINK_UV, BLINK_EVERY_S = 140.0, 8.0  # at the eyes; two thirds of it at the forehead
 RESPONSE_S = 0.8  # length of an evoked response
-LEAD_S, TAIL_S = 4.0, 2.5  # before the first and behind the last onset
+LEAD_S, TAIL_S = 4.0, 2.5  # before the first and after the last onset
 
 
 def generate(
@@ -105,7 +105,7 @@ def balanced_order(n_trials: int, n_classes: int, rng: Rng) -> np.ndarray:
 
 
 def _background(n: int, places: Array, rate: float, peak: float, rng: Rng) -> Samples:
-    """(n, channels) of 1/f noise alike at near electrodes, waxing alpha, and sensor noise."""
+    """Background (n, channels): spatially correlated 1/f noise, waxing alpha and sensor noise."""
     size = 2 ** int(np.ceil(np.log2(n)))
     hertz = np.fft.rfftfreq(size, 1 / rate)
     pink = 1 / np.maximum(hertz, 0.3)
@@ -150,5 +150,5 @@ def _responses(places: Array, n_classes: int, rate: float, amplitude: float, own
 
 
 def _blob(places: Array, centre: tuple[float, float], width: float) -> Array:
-    """(channels,) how much of a source at ``centre`` reaches each electrode."""
+    """Spatial weight (channels,) of a source at ``centre`` on each electrode."""
     return np.exp(-((np.linalg.norm(places - centre, axis=1) / width) ** 2))

@@ -1,7 +1,7 @@
-"""Outlets that die and come back: every life is a process of its own, killed from outside.
+"""Outlets that are killed and return: each life is a separate process.
 
 All lives are forked before any thread is started, share the recording's memory and wait: a life is
-on the network milliseconds after it is told to go. The parent only imports LSL and never calls it.
+on the network milliseconds after the start signal. The parent only imports LSL and never calls it.
 """
 
 import io
@@ -25,13 +25,13 @@ from sims.player import Orders, Player, PlayerListener, Stopped, check_orders
 from sims.program import OutletLife, PlaybackSettings, Start
 
 TICK_S = 0.05
-LEAVE_S = 2.0  # a life that was told to stop has so long
+LEAVE_S = 2.0  # time for a life to stop when asked
 LAST_WORDS_S = 1.0  # to tell what it pushed, when its time has come
 
 
 @dataclass
 class Life:
-    """A process that waits for its time, or lives it."""
+    """A forked process that waits for its start, then runs the outlets."""
 
     part: OutletLife
     pid: int
@@ -42,7 +42,7 @@ class Life:
     has_told: bool = False  # what it pushed
 
     def hang_up(self) -> None:
-        """No more orders; the life takes it as the end. Twice is fine."""
+        """Close the command pipe, which ends the process. Idempotent."""
         if self.orders >= 0:
             os.close(self.orders)
             self.orders = -1
@@ -86,7 +86,7 @@ class Lives:
             self._lives.append(self._fork(part, live))
 
     def run(self, tell: PlayerListener, orders: Orders) -> None:
-        """Let them live one after the other. Raises ``Stopped``."""
+        """Run the lives one after the other; raises ``Stopped``."""
         for number, life in enumerate(self._lives):
             if self._start is not None:
                 self._wait(None, self._due(life.part.since), tell, orders)
@@ -110,11 +110,11 @@ class Lives:
             tell("fault", **kill.described(), index=life.part.samples(self._rate)[1])
 
     def counts(self) -> dict[str, object]:
-        """What all lives pushed; lateness of the last that told."""
+        """Totals pushed by all lives; lateness as last reported."""
         return self._counts
 
     def close(self) -> None:
-        """End all processes: with the ends of their pipes they leave by themselves."""
+        """End all processes by closing their pipes."""
         for life in self._lives:
             if not life.is_over:
                 life.hang_up()
@@ -127,14 +127,14 @@ class Lives:
                 self._bury(life)
 
     def _due(self, seconds: float) -> float:
-        """When a moment of the recording is due, on this process's monotonic clock."""
+        """Due time of a moment of the recording, on this process's monotonic clock."""
         assert self._start is not None
         return self._start.t0 + self._start.late + seconds / self._speed - self._ahead
 
     def _wait(
         self, life: Life | None, deadline: float, tell: PlayerListener, orders: Orders
     ) -> None:
-        """Until ``deadline`` (monotonic), or until ``life`` has left by itself."""
+        """Wait until ``deadline`` (monotonic) or until ``life`` has ended."""
         while (left := deadline - time.monotonic()) > 0:
             check_orders(orders)
             if life is None:
@@ -149,7 +149,7 @@ class Lives:
                 return
 
     def _hear(self, life: Life, timeout: float, tell: PlayerListener) -> None:
-        """Pass on what ``life`` tells within ``timeout`` s."""
+        """Forward events that ``life`` sends within ``timeout`` s."""
         if not select.select([life.events], [], [], timeout)[0]:
             return
         data = os.read(life.events, 65_536)
@@ -180,7 +180,7 @@ class Lives:
         tell(kind, **said)
 
     def _before(self, key: str) -> int:
-        """How much the lives before pushed."""
+        """Totals pushed by the earlier lives."""
         value = self._earlier[key]
         assert isinstance(value, int)
         return value
@@ -220,7 +220,7 @@ class Lives:
 
 
 def parts(faults: Sequence[Fault]) -> list[OutletLife]:
-    """What the outlets play between the kills among ``faults``, which are in order of time."""
+    """Parts played between the kills among ``faults``, which are in time order."""
     kills = [fault for fault in faults if isinstance(fault, Kill)]
     found: list[OutletLife] = []
     since, last = 0.0, None
@@ -233,7 +233,7 @@ def parts(faults: Sequence[Fault]) -> list[OutletLife]:
 def _child(
     from_parent: int, to_parent: int, live: Callable[[PlayerListener, Orders, Start | None], None]
 ) -> int:
-    """Wait for the word to go, then live; returns the exit code."""
+    """Wait for the start signal, then run the outlets; returns the exit code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-c reaches the group; the parent decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.dup2(from_parent, 0)
@@ -254,7 +254,7 @@ def _child(
         return 0
     except Stopped:
         return 0
-    except Exception as error:  # noqa: BLE001 - told to the parent, which raises it
+    except Exception as error:  # noqa: BLE001 - reported to the parent, which raises it
         tell("failed", text=f"the process that streams failed: {type(error).__name__}: {error}")
         return 1
 

@@ -1,4 +1,4 @@
-"""A simulated person at a live amplifier, who sees what the markers of any program say is shown.
+"""Simulated participant at a live amplifier who responds to the markers of any program.
 
 Two threads. The *ears* find marker streams, read them, and work out what each marker shows (which
 may take a sentence encoder some seconds to load the first time). The *amplifier* sends a block of
@@ -47,7 +47,7 @@ SENTENCES = {
 
 @dataclass(frozen=True)
 class ShownStimulus:
-    """A marker that was understood: when, by the clock of here, and what the brain makes of it."""
+    """A resolved marker: its local time and the features that it evokes."""
 
     stamp: float
     label: str
@@ -55,7 +55,7 @@ class ShownStimulus:
 
 
 class StimulusLookup:
-    """From a marker to what drives the response. What is drawn by lot depends on ``seed``."""
+    """Lookup from a marker to the features of the response; random choices depend on ``seed``."""
 
     def __init__(self, strength: str, tell: PlayerListener, seed: int = 0) -> None:
         self._strength, self._tell = strength, tell
@@ -91,7 +91,7 @@ class StimulusLookup:
         return self._unknown(caption if isinstance(caption, str) and caption.strip() else words[0])
 
     def _picture(self, words: list[str]) -> int | None:
-        """The picture that is meant, or any of the category that is."""
+        """Picture named by the marker, or a random one of its category."""
         for word in words:
             name = word.rsplit("/", 1)[-1].rsplit("\\", 1)[-1]
             name = name.removesuffix(".jpg").removesuffix("_resized")
@@ -105,7 +105,7 @@ class StimulusLookup:
         return None
 
     def _unknown(self, text: str) -> Array:
-        """What words evoke that name no picture: their meaning, else something of their own."""
+        """Features of words that name no picture: their meaning, else fixed random ones."""
         if text not in self._known:
             how = "it evokes what its words mean"
             if self._strength == "codes":
@@ -121,7 +121,7 @@ class StimulusLookup:
 
 
 def _meaning(text: str) -> Array:
-    """Features of a sentence that nobody has painted; raises ``Missing`` without an encoder."""
+    """Features of a sentence without a picture; raises ``Missing`` without an encoder."""
     from rtbci.text import text_space
 
     meaning = features.of_meaning(text_space().embed([text]))[0]
@@ -129,7 +129,7 @@ def _meaning(text: str) -> Array:
 
 
 class MarkerListener:
-    """Markers of all streams that hold any, understood, in ``heard``. A thread of its own."""
+    """Thread that reads all marker streams and collects resolved markers in ``heard``."""
 
     def __init__(
         self, eyes: StimulusLookup, tell: PlayerListener, wanted: tuple[str, ...] = ()
@@ -141,7 +141,7 @@ class MarkerListener:
         self._thread.start()
 
     def close(self) -> None:
-        """Listen no more. Twice is fine."""
+        """Stop listening. Idempotent."""
         self._stop.set()
         self._thread.join(3.0)
 
@@ -184,7 +184,7 @@ class MarkerListener:
 
 
 class Participant:
-    """Streams a session until told to stop. What ``tell`` does must not block."""
+    """Simulated participant that streams until stopped; ``tell`` must not block."""
 
     def __init__(self, session: SimulatedSession, run: int = 1, name: str | None = None) -> None:
         self.session, self._name = session, name
@@ -219,11 +219,11 @@ class Participant:
             ears.close()
 
     def counts(self) -> dict[str, object]:
-        """What was sent and answered."""
+        """Counts of sent samples and answered markers."""
         return {"samples": self._samples, "markers": self._markers, "late": self._late}
 
     def close(self) -> None:
-        """Leave the network. Twice is fine."""
+        """Close the outlets. Idempotent."""
         if self._outlet is not None:
             self._outlet.close()
 
@@ -248,7 +248,7 @@ class Participant:
         }  # fmt: skip
 
     def _listen(self, ears: MarkerListener, t0: float, tell: PlayerListener) -> None:
-        """Put in what was heard since the last time."""
+        """Add the responses to markers resolved since the last call."""
         rate = self.session.person.rate
         while not ears.heard.empty():
             heard = ears.heard.get()
@@ -266,7 +266,7 @@ class Participant:
             tell("evoked", label=heard.label, index=index, stamp=heard.stamp)
 
     def _send(self, t0: float) -> None:
-        """All samples that are due."""
+        """Send all samples that are due."""
         rate = self.session.person.rate
         due = int((clock() - DELAY_S - t0) * rate) - self._samples
         n = min(due, round(AT_MOST_S * rate))
@@ -279,7 +279,7 @@ class Participant:
 
 
 def sentence(kind: str, values: Mapping[str, object]) -> str | None:
-    """What a person is told; None for what only programs want to know."""
+    """Event as a sentence for people; None for events meant for programs."""
     text = SENTENCES.get(kind)
     return text.format(**values) if text else None
 

@@ -1,4 +1,4 @@
-"""A recording played as an amplifier plays: two outlets, absolute due times, every sample stamped.
+"""Playback of a recording like an amplifier: two outlets, absolute due times, stamped samples.
 
 Sample index i carries the stamp ``t0 + i / rate`` and leaves at ``t0 + (stamp - t0) / speed`` of
 this machine's LSL clock. Deadlines never build on each other: a process that was held up sends all
@@ -24,46 +24,48 @@ from sims.schedule import Item, Notice, SamplePush
 if TYPE_CHECKING:
     from sims.faults import Fault
 
-TICK_S = 0.1  # at least so often it hears orders
+TICK_S = 0.1  # longest time between two checks for orders
 STATUS_S = 1.0
-OPENING_S = 0.05  # until the outlets are there
-LOOK_S = 0.05  # between two looks at who is subscribed
-SETTLED_S = 0.3  # readers open one stream after the other: nobody came for so long ...
-SETTLE_AT_MOST_S = 3.0  # ... or so much time has passed
-LEFT_S = 0.5  # of lead-in behind the last reader's arrival
-TOLD_S = 3.0  # between two sentences about whom it waits for
+OPENING_S = 0.05  # until the outlets are open
+LOOK_S = 0.05  # between two checks of the subscribed readers
+# Readers open one stream after the other: playback starts once none has connected for this long.
+SETTLED_S = 0.3
+# Longest wait for readers to settle.
+SETTLE_AT_MOST_S = 3.0
+LEFT_S = 0.5  # lead-in left after the last reader has connected
+TOLD_S = 3.0  # between two messages about missing readers
 LATEST = 20_000  # pushes whose lateness is kept
 
 
 class PlayerListener(Protocol):
-    """Who hears what happens."""
+    """Callback for playback events."""
 
     def __call__(self, kind: str, /, **fields: object) -> None:
         """``kind``: ready, waiting, start, fault, back, status, end, part, done."""
 
 
 class Orders(Protocol):
-    """Who may say that it is enough."""
+    """Source of orders that may end playback."""
 
     parent_gone: bool
 
     def poll(self) -> list[dict[str, object]]:
-        """Orders since the last call."""
+        """Orders received since the last call."""
         ...
 
 
 class Stopped(Exception):
-    """Told to stop."""
+    """Playback was stopped by an order."""
 
 
 def check_orders(orders: Orders) -> None:
-    """Raises ``Stopped`` once an order or the end of the parent says so."""
+    """Raise ``Stopped`` if an order or the end of the parent process requires it."""
     if orders.parent_gone or any(each["do"] in ("finish", "stop") for each in orders.poll()):
         raise Stopped
 
 
 class Player:
-    """Plays a part of ``recording``, once. One thread; what ``tell`` does must not block."""
+    """Plays a part of ``recording`` once, in one thread; ``tell`` must not block."""
 
     def __init__(
         self, recording: Recording, settings: PlaybackSettings, faults: "tuple[Fault, ...]"
@@ -71,7 +73,7 @@ class Player:
         self._recording, self._settings = recording, settings
         self._faults = tuple(fault for fault in faults if not fault.kills)
         self._samples = self._markers = 0  # pushed, from sample index 0 on
-        self._index, self._stamp = 0, float("nan")  # behind the last sample pushed; its stamp
+        self._index, self._stamp = 0, float("nan")  # index after the last sample pushed; its stamp
         self._late: deque[float] = deque(maxlen=LATEST)  # s
         self._heard = self._reported = 0.0
         self._outlets: tuple[Outlet, ...] = ()
@@ -102,12 +104,12 @@ class Player:
         self._finish(part)
 
     def close(self) -> None:
-        """Take the outlets off the network. Twice is fine."""
+        """Close the outlets. Idempotent."""
         for outlet in self._outlets:
             outlet.close()
 
     def counts(self) -> dict[str, object]:
-        """What was pushed, and how late: p50 and p99, milliseconds."""
+        """Counts pushed, and lateness p50 and p99 in milliseconds."""
         late: list[float | None] = [None, None]
         if self._late:
             late = [round(1e3 * float(each), 3) for each in np.quantile(self._late, [0.5, 0.99])]
@@ -136,7 +138,7 @@ class Player:
         }  # fmt: skip
 
     def _begin(self) -> None:
-        """The lead-in, or what is left of it once enough readers are there."""
+        """Play the lead-in, or the rest of it once enough readers are connected."""
         chunk = self._settings.rows(self._recording.info.rate)
         speed, t0 = self._settings.speed, self._start.t0
         seconds = self._settings.lead_in
@@ -152,7 +154,7 @@ class Player:
             self._push(item)
 
     def _wait_for_readers(self) -> None:
-        """Until enough readers of the EEG are there, and nobody else has come for a moment."""
+        """Wait until enough readers of the EEG are connected and no other has just connected."""
         wanted, told, said = self._settings.wait_for, 0.0, -1
         before: frozenset[object] = frozenset()
         known: frozenset[object] = frozenset()
@@ -196,7 +198,7 @@ class Player:
             self._markers += 1
 
     def _finish(self, part: OutletLife) -> None:
-        """Behind the last push: wait to be killed, or linger for slow readers."""
+        """Wait to be killed after the last push, or linger for slow readers."""
         if part.until is not None:
             self._tell("part", **self.counts())
             self._until(math.inf)
@@ -204,7 +206,7 @@ class Player:
         self._until(clock() + self._settings.linger)
 
     def _until(self, deadline: float) -> None:
-        """Sleep; hear orders meanwhile, and at least every ``TICK_S`` when there is no time."""
+        """Sleep until a deadline while checking for orders at least every ``TICK_S``."""
         while True:
             now = clock()
             if now - self._heard >= TICK_S:

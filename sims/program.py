@@ -1,4 +1,4 @@
-"""What goes out during one life of the outlets, and what they say of themselves."""
+"""Content of one life of the outlets, and their stream descriptions."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -29,16 +29,16 @@ SENTENCES = {
 
 @dataclass(frozen=True)
 class PlaybackSettings:
-    """How to play; seconds are real ones unless said."""
+    """Playback settings; times in real seconds unless stated otherwise."""
 
     speed: float = 1.0  # recording seconds per second
     chunk: int | None = None  # rows sent at once; None: 20 ms of the recording
     loop: bool = False
     file_stamps: bool = False  # those of the file in place of t0 + index / rate
     wait_for: int = 0  # readers of the EEG before it starts
-    linger: float = 2.0  # behind the last sample, for slow readers
+    linger: float = 2.0  # after the last sample, for slow readers
     lead_in: float = 2.0
-    name: str | None = None  # of the EEG stream; the markers' has "-markers" behind it
+    name: str | None = None  # of the EEG stream; that of the markers ends in "-markers"
 
     def rows(self, rate: float) -> int:
         """Rows sent at once at ``rate`` Hz."""
@@ -62,7 +62,7 @@ class OutletLife:
     kill: "Kill | None" = None
 
     def samples(self, rate: float) -> tuple[int, int | None]:
-        """First sample index, and the one behind the last."""
+        """First sample index, and one past the last."""
         last = None if self.until is None else math.ceil(self.until * rate - 1e-6)
         return math.ceil(self.since * rate - 1e-6), last
 
@@ -70,7 +70,7 @@ class OutletLife:
 def program(
     recording: Recording, settings: PlaybackSettings, faults: "Sequence[Fault]", part: OutletLife
 ) -> Iterator[Item]:
-    """All that goes out during ``part``, in order, spoilt as ``faults`` say (kills left out)."""
+    """Everything sent during ``part``, in order, with ``faults`` applied (except kills)."""
     info = recording.info
     faults = [fault for fault in faults if not fault.kills]
     timeline = Timeline(recording, settings.file_stamps and recording.stamps is not None)
@@ -89,7 +89,9 @@ def program(
     ahead = schedule.AHEAD_S if settings.speed > 1 else 0.0
     marks = schedule.events(timeline, ahead, since, until, settings.loop, spoil)
     end = math.inf if part.until is None else part.until
-    dead_from = part.kill.at if part.kill is not None else 0.0  # what began then is told now
+    dead_from = (
+        part.kill.at if part.kill is not None else 0.0
+    )  # faults that began then are reported now
     notices = [
         Notice(fault.at, {**fault.described(), "index": fault.first(info.rate)})
         for fault in faults
@@ -100,7 +102,7 @@ def program(
 
 
 def names(name: str | None) -> tuple[tuple[str, str], tuple[str, str]]:
-    """Name and source_id of the EEG stream, and of its markers."""
+    """Names and source_ids of the EEG and marker streams."""
     if name is None:
         eeg, markers = "eeg", "markers"
         return (stream_name(eeg), source_id(eeg)), (stream_name(markers), source_id(markers))
@@ -110,7 +112,7 @@ def names(name: str | None) -> tuple[tuple[str, str], tuple[str, str]]:
 def describe(
     recording: Recording, look: Guise, settings: PlaybackSettings, start: Start
 ) -> dict[str, str]:
-    """What a reader needs to turn stamps into sample indices; docs/streams.md explains it."""
+    """Stream metadata for converting stamps into sample indices; see docs/streams.md."""
     rate = look.recording.info.rate
     fields = {
         "manufacturer": "rtbci stream",
@@ -139,7 +141,7 @@ def describe(
 
 
 def sentence(kind: str, fields: Mapping[str, object]) -> str | None:
-    """What a person is told; None for what only programs want to know."""
+    """Event as a sentence for people; None for events meant for programs."""
     if kind == "start" and not fields["late"]:
         return None
     text = SENTENCES.get(kind)

@@ -1,6 +1,6 @@
-"""What is sent when: a recording cut into pushes, in the order in which an amplifier sends them.
+"""Schedule of a recording: pushes of samples and markers in the order an amplifier sends them.
 
-Pure: no clock, no network. All times are recording seconds behind sample index 0; whoever plays the
+Pure: no clock, no network. All times are recording seconds after sample index 0; whoever plays the
 schedule adds its ``t0`` and divides by its speed.
 """
 
@@ -47,7 +47,7 @@ class MarkerPush:
 
 @dataclass(frozen=True)
 class Notice:
-    """Something to be told to whoever listens, at ``due``."""
+    """An event to be reported to listeners at ``due``."""
 
     due: float
     fields: Mapping[str, object]
@@ -60,8 +60,8 @@ class Timeline:
     """Stamps and due times of the rows of ``recording``, both (rows,).
 
     Regular: index / rate. With ``from_file`` the stamps are those of the file, and rows are due
-    when they say, bursts and all; nobody waits for a clock that was set. Raises ``BadInput`` for a
-    file that has none.
+    when they say, bursts and all; playback does not wait for a clock step. Raises ``BadInput`` for
+    a file that has none.
     """
 
     def __init__(self, recording: Recording, from_file: bool = False) -> None:
@@ -79,7 +79,7 @@ class Timeline:
         self._due = _without_resets(recording, self._stamps)
 
     def rows(self, row: int, stop: int, index: int, turn: int) -> tuple[Array, float]:
-        """Stamps of rows ``row`` to ``stop``, the first at ``index``; when they are due."""
+        """Stamps and due times of rows ``row`` to ``stop``, the first at sample index ``index``."""
         if not self.from_file:
             first = index + turn * self.period
             stamps = np.arange(first, first + stop - row) / self.rate
@@ -88,13 +88,13 @@ class Timeline:
         return self._stamps[row:stop] + shift, max(float(self._due[row:stop].max()), 0.0) + shift
 
     def event(self, marker: Marker, turn: int) -> tuple[float, float]:
-        """Stamp of a marker, and when it is due."""
+        """Stamp and due time of a marker."""
         shift = turn * self.period / self.rate
         if not self.from_file:
             at = (marker.index + turn * self.period) / self.rate
             return at, at
         first, last, index = self._piece(marker.index)
-        row = first + marker.index - index  # behind the last one where it lies in a gap
+        row = first + marker.index - index  # past the last one if it lies in a gap
         near = round(NEARBY_S * self.rate)
         beside = np.arange(max(first, row - near), max(min(last, row + near), first + 1))
         beside = beside[beside < last] if (beside < last).any() else np.array([last - 1])
@@ -159,7 +159,7 @@ def events(
 
 
 def merged(*streams: Iterable[Item]) -> Iterator[Item]:
-    """All of them in order of due time; rows come behind what is due with them."""
+    """All items in order of due time; rows come after other items due at the same time."""
     return heapq.merge(*streams, key=lambda item: (item.due, isinstance(item, SamplePush)))
 
 
@@ -176,12 +176,12 @@ def lead_in(recording: Recording, seconds: float, chunk: int) -> Iterator[Sample
 
 
 def resets(recording: Recording) -> list[int]:
-    """Sample indices at which the recording starts anew without a hole in its indices."""
+    """Sample indices at which the recording restarts without missing indices."""
     return [gap.index for gap in recording.gaps if gap.missing == 0]
 
 
 def in_order(items: Iterable[SamplePush]) -> Iterator[SamplePush]:
-    """No row is due before one that goes out earlier."""
+    """Due times made non-decreasing."""
     due = 0.0
     for item in items:
         due = max(due, item.due)
@@ -189,7 +189,7 @@ def in_order(items: Iterable[SamplePush]) -> Iterator[SamplePush]:
 
 
 def _without_resets(recording: Recording, stamps: Array) -> NDArray[np.float64]:
-    """Stamps as if no clock had been set: (rows,)."""
+    """Stamps (rows,) with clock resets removed."""
     due = stamps.copy()
     where = {index: row for row, _, index in recording.segments}
     for index in resets(recording):

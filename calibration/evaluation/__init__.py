@@ -1,4 +1,4 @@
-"""How good a model is on trials that it has never seen: figures, controls, one report.
+"""Evaluation of models on trials that they were not trained on: figures, controls and a report.
 
 values.py     what was predicted, as plain values
 figures.py    from predictions to figures, verdict and sentences

@@ -1,4 +1,4 @@
-"""A person's bundle on that person's runs, decoded by the code that decodes them live."""
+"""Evaluation of participants' bundles on their other runs, with the online decoding code."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -40,7 +40,7 @@ SOME = 5  # runs that controls are made on, or one of each person; more say the 
 
 @dataclass
 class BundleFindings:
-    """What was decoded so far, and what was not."""
+    """Runs decoded so far, and the runs that were left out."""
 
     tables: list[TrialTable] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
@@ -59,7 +59,7 @@ class BundleFindings:
 def evaluate_bundles(
     model: Path, data: Path, trial_s: float | None, made: str, progress: Progress
 ) -> Evaluation:
-    """Every bundle in ``model`` (the newest of each person) on that person's other runs.
+    """Evaluation of every bundle in ``model`` (newest per participant) on the other runs.
 
     Raises ``BadBundle`` where there is no bundle, ``BadInput`` where no run is a test, where a
     class is missing, and where the order of trials forms class blocks.
@@ -85,7 +85,7 @@ def evaluate_bundles(
 
 
 def bundles_in(model: Path) -> list[Bundle]:
-    """The bundle in a folder, or the newest of each person below it; classes must agree."""
+    """Bundle in a folder, or the newest per participant below it; classes must agree."""
     homes = sorted({each.parent.parent for each in model.glob("*/*/subject.json")})
     bundles = [load_bundle(home) for home in homes] or [load_bundle(model)]
     first = bundles[0].decoder.classes
@@ -99,7 +99,7 @@ def bundles_in(model: Path) -> list[Bundle]:
 
 
 def _run(bundle: Bundle, source: UnreadRun, found: BundleFindings) -> None:
-    """Decode one run, or say why it is left out."""
+    """Decode one run, or record the reason for leaving it out."""
     try:
         recording = source.recording()
     except BadInput as error:
@@ -143,7 +143,7 @@ def _run(bundle: Bundle, source: UnreadRun, found: BundleFindings) -> None:
 def _controls(
     bundle: Bundle, source: UnreadRun, recording: Recording, found: BundleFindings
 ) -> None:
-    """The same run as noise, and the time before its pictures."""
+    """Controls of the run: phase-randomised noise, and the time before its pictures."""
 
     def decoded(what: Recording) -> TrialTable:
         decisions = Pipeline(bundle, what.info).run(what.items(max(1, round(what.info.rate))))
@@ -156,7 +156,7 @@ def _controls(
 def table_of(
     decisions: Iterable[Decision], recording: Recording, source: UnreadRun, bundle: Bundle
 ) -> TrialTable:
-    """The decided trials of one run as rows."""
+    """Decided trials of one run as a table."""
     classes = bundle.decoder.classes
     order = {index: n for n, index in enumerate(sorted(m.index for m in recording.markers))}
     images = {each.index: str(each.fields.get("image") or "") for each in recording.markers}
@@ -241,7 +241,7 @@ def _controls_of(found: BundleFindings, table: TrialTable, k: int) -> tuple[Cont
 def _overlaps(
     data: Path, pairs: list[tuple[Bundle, UnreadRun]], trained: list[UnreadRun], table: TrialTable
 ) -> list[Overlap]:
-    """Pictures and captions that a person saw while the bundle was calibrated."""
+    """Pictures and captions that were shown during the bundle's calibration."""
     if not (table.image != "").any():
         return []
     seen = {(source.subject, name) for source in trained for name in source.images}

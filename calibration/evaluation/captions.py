@@ -1,4 +1,4 @@
-"""Which picture was it? Trials as points of the text space, held against the pictures' captions.
+"""Picture retrieval: embedded trials are compared with the captions of the test pictures.
 
 Every caption of the test pictures is a candidate, and the same words are one candidate. A picture
 that was shown often, or to many people, is still one picture: the null deals the captions to the
@@ -66,7 +66,7 @@ def retrieve(
 
 
 def _scorers(m: int) -> dict[str, Callable[[Array], Array]]:
-    """Each figure of one trial, from how many of ``m`` candidates every candidate beats."""
+    """Score of one trial for each figure, by the number of ``m`` candidates beaten."""
     return {
         "two_way": lambda beaten: _n_way(beaten, m, 2),
         "ten_way": lambda beaten: _n_way(beaten, m, 10),
@@ -76,7 +76,7 @@ def _scorers(m: int) -> dict[str, Callable[[Array], Array]]:
 
 
 def _n_way(beaten: Array, m: int, n: int) -> Array:
-    """Chance that a candidate that beats so many of ``m - 1`` beats ``n - 1`` drawn from them."""
+    """Chance that a candidate beating ``beaten`` of ``m - 1`` beats ``n - 1`` drawn from them."""
     steps = np.arange(n - 1)
     return np.prod([np.clip(beaten - k, 0, None) / (m - 1 - k) for k in steps], axis=0)
 
@@ -101,7 +101,7 @@ def _figure(name: str, won: Array, shown: NDArray[np.int64], dealt: NDArray[np.i
 
 
 def _interval(hits: Array, shown: NDArray[np.int64]) -> Interval:
-    """95 % interval of ``hits.sum() / shown.sum()``, pictures drawn with replacement."""
+    """95 % interval of ``hits.sum() / shown.sum()`` by a bootstrap over pictures."""
     hits, shown = hits[shown > 0], shown[shown > 0]
     m, value = len(hits), float(hits.sum() / shown.sum())
     drawn = np.random.default_rng(SEED).multinomial(m, np.full(m, 1 / m), RESAMPLES)

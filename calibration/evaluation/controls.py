@@ -1,4 +1,4 @@
-"""The same decoder where there is nothing to decode: noise, labels that lie, the time before.
+"""Negative controls of a decoder: noise, shuffled labels and the time before the onset.
 
 Each gives a ``ControlAnalysis`` with balanced accuracy, which must be at chance.
 """
@@ -25,7 +25,7 @@ EARLIER = "the window that ends where the picture appears"
 
 
 def control(name: str, how: str, table: TrialTable | None, k: int) -> ControlAnalysis:
-    """The control that these predictions make, or the reason why they make none."""
+    """Control made of these predictions, or the reason why there is none."""
     if table is None or len(table) < FEWEST:
         n = 0 if table is None else len(table)
         return ControlAnalysis(
@@ -37,7 +37,7 @@ def control(name: str, how: str, table: TrialTable | None, k: int) -> ControlAna
 
 
 def shuffled_labels(predictions: Predictions) -> ControlAnalysis:
-    """What luck gives: the predictions against labels shuffled within runs."""
+    """Control with labels shuffled within runs: the expected accuracy under chance."""
     diagonal = np.arange(predictions.k)
     there = predictions.there
     recalls = predictions.shuffled_tables[:, diagonal, diagonal][:, there]
@@ -53,7 +53,7 @@ def shuffled_labels(predictions: Predictions) -> ControlAnalysis:
 
 
 def noise(recording: Recording, seed: int = SEED) -> Recording:
-    """A recording with the same spectra and correlations of electrodes, and random phases.
+    """Phase-randomised surrogate with the same spectra and electrode correlations.
 
     Nothing in it is locked to a marker; markers and gaps stay (Prichard and Theiler 1994,
     doi 10.1103/PhysRevLett.73.951).
@@ -86,7 +86,7 @@ def noise_windows(x: Samples, seed: int = SEED) -> Samples:
 
 
 def earlier(recording: Recording, samples: int) -> Recording:
-    """The same recording with its markers ``samples`` earlier; those before its start are gone."""
+    """Recording with its markers ``samples`` earlier; those before its start are dropped."""
     markers = tuple(
         Marker(each.index - samples, each.label, each.fields)
         for each in recording.markers
@@ -96,12 +96,14 @@ def earlier(recording: Recording, samples: int) -> Recording:
 
 
 def before_words(recordings_are_bridged: bool) -> str:
-    """What the control before the onset was fed with."""
+    """Description of the control before the onset."""
     return BRIDGED if recordings_are_bridged else EARLIER
 
 
-def lying(true: NDArray[np.int64], blocks: np.ndarray, seed: int = SEED) -> NDArray[np.int64]:
-    """Labels for training a head that can have learnt nothing: shuffled within blocks."""
+def shuffled_within_blocks(
+    true: NDArray[np.int64], blocks: np.ndarray, seed: int = SEED
+) -> NDArray[np.int64]:
+    """Labels shuffled within blocks, for training a head that cannot learn anything."""
     from rtbci.statistics.predictions import shuffle_labels
 
     return shuffle_labels(true, blocks, 1, seed)[0].astype(np.int64)

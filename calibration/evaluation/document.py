@@ -1,4 +1,4 @@
-"""The report for programs, and both reports on disk; nothing is ever overwritten."""
+"""Machine-readable report of an evaluation, and writing of both reports; never overwrites."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -31,16 +31,16 @@ class Report:
     verdict: Verdict
 
     def values(self) -> dict[str, object]:
-        """As one JSON object."""
+        """The report as a JSON object."""
         return document(self.evaluation, self.measured, self.verdict)
 
     def html(self) -> str:
-        """As one HTML file."""
+        """The report as an HTML page."""
         return page(self.evaluation, self.measured, self.verdict)
 
 
 def report(evaluation: Evaluation) -> Report:
-    """Count everything."""
+    """Report with all figures computed."""
     measured = tuple(measure_part(part, evaluation.trial_s) for part in evaluation.parts)
     return Report(evaluation, measured, verdict(evaluation, measured[0]))
 
@@ -147,7 +147,7 @@ def _figure(figure: Figure | None) -> dict[str, object] | None:
 
 
 def write(folder: Path, found: Report) -> Path:
-    """``report.html`` and ``report.json`` in ``folder``, or in ``folder-02`` where it has some.
+    """Write ``report.html`` and ``report.json`` to ``folder``, or ``folder-02`` if it has some.
 
     Returns the folder. Raises ``BadInput`` where it cannot be written.
     """

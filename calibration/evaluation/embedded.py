@@ -1,4 +1,4 @@
-"""Runs as a frozen backbone sees them: embeddings and log-odds, a run at a time.
+"""Embeddings and log-odds of runs by a frozen backbone, one run at a time.
 
 Nothing is kept of a run but a few numbers a trial, so that a whole dataset fits in memory. Windows
 that pretraining left on disk are taken where they are of the same recording.
@@ -28,7 +28,7 @@ FEWEST_ELECTRODES = 0.5  # of those that the backbone was trained with
 
 @dataclass(frozen=True)
 class EmbeddedRun:
-    """One run through the backbone."""
+    """Embeddings and trial data of one run."""
 
     source: UnreadRun
     role: str  # what pretraining used it for: ``TRAINING``, ``VALIDATION``, or ``CLEAN``
@@ -43,12 +43,12 @@ class EmbeddedRun:
 
     @property
     def captions(self) -> list[str | None]:
-        """Caption of each trial's picture, where there is one."""
+        """Caption of each trial's picture, or None."""
         there = self.source.captions
         return [there[t] if t < len(there) else None for t in self.trial.tolist()]
 
     def where(self, rows: np.ndarray) -> Self:
-        """The trials chosen by a mask or by numbers."""
+        """Trials selected by a mask or by numbers."""
         arrays = ("trial", "true", "name", "image", "embedding", "logits")
         chosen = {each: getattr(self, each)[rows] for each in arrays}
         return replace(self, text=None if self.text is None else self.text[rows], **chosen)
@@ -56,7 +56,7 @@ class EmbeddedRun:
 
 @dataclass(frozen=True)
 class RunWindows:
-    """The windows of a run in the backbone's order of electrodes."""
+    """Windows of a run in the backbone's order of electrodes."""
 
     x: Samples  # (n, channels, times) uV; 0 for an electrode that is not there
     there: NDArray[np.bool_]  # (channels,)
@@ -79,11 +79,11 @@ class EmbeddingRuns:
         self._prepared: dict[Path, Preparation] = {}  # of each run of a new person
 
     def knows(self, subject: str) -> bool:
-        """Was the backbone trained on this person?"""
+        """Whether the backbone was trained on this participant."""
         return subject in self.backbone.dims.subjects
 
     def look(self, source: UnreadRun, cutout: RunWindows) -> EmbeddedRun:
-        """The run's embeddings; raises ``BadInput`` where it cannot be prepared or named."""
+        """Embeddings of a run; raises ``BadInput`` if it cannot be prepared or labelled."""
         prepared = self.prepared(source, cutout)
         answers = self._answers(source, cutout.x, prepared, cutout.there)
         classes = {name: k for k, name in enumerate(self.backbone.dims.classes)}
@@ -103,11 +103,11 @@ class EmbeddingRuns:
         )
 
     def logits(self, source: UnreadRun, cutout: RunWindows) -> Samples:
-        """Log-odds of other windows of a run that was looked at."""
+        """Log-odds of other windows of an embedded run."""
         return self._answers(source, cutout.x, self.prepared(source, cutout), cutout.there).logits
 
     def prepared(self, source: UnreadRun, cutout: RunWindows) -> Preparation:
-        """What is known about the scales of a person before this run."""
+        """Scaling known for a participant before this run."""
         known = self.backbone.preparations.get(source.subject)
         if known is not None:
             return known
@@ -130,7 +130,7 @@ class EmbeddingRuns:
 
 
 def cut_out(source: UnreadRun, backbone: PretrainedBackbone) -> RunWindows:
-    """The windows of a run, from disk where pretraining left them, else from the recording."""
+    """Windows of a run, from disk if pretraining stored them, else from the recording."""
     folder = backbone.path / "windows" if backbone.path is not None else None
     name = f"{source.subject}_ses-{source.session:02d}_run-{source.run:02d}"
     if folder is not None and (folder / f"{name}.json").exists():
@@ -146,7 +146,7 @@ def cut_out(source: UnreadRun, backbone: PretrainedBackbone) -> RunWindows:
 
 
 def cut_recording(recording: Recording, backbone: PretrainedBackbone) -> RunWindows:
-    """The windows of a continuous recording."""
+    """Windows of a continuous recording."""
     channels = recording.eeg_channels
     if not channels:
         raise BadInput("has no EEG channel")
@@ -157,13 +157,13 @@ def cut_recording(recording: Recording, backbone: PretrainedBackbone) -> RunWind
 
 
 def noise_of(cutout: RunWindows) -> RunWindows:
-    """The same windows with random phases."""
+    """Same windows with random phases."""
     x = controls.noise_windows(cutout.x)
     return RunWindows(x, cutout.there, cutout.trials, "", None)
 
 
 def before_onset(source: UnreadRun, cutout: RunWindows, backbone: PretrainedBackbone) -> RunWindows:
-    """Windows that end at the onset; the recording is read again where it came from disk."""
+    """Windows ending at stimulus onset; the recording is read again if needed."""
     recording = cutout.recording or source.recording()
     length = round((WINDOW[1] - WINDOW[0]) * recording.info.rate)
     moved = controls.earlier(recording, length)
@@ -173,7 +173,7 @@ def before_onset(source: UnreadRun, cutout: RunWindows, backbone: PretrainedBack
 
 
 def role_of(own: str, backbone: PretrainedBackbone) -> str:
-    """What pretraining did with a run, by the marks of its trials."""
+    """Role of a run in pretraining, by the hashes of its trials."""
     for part in (TRAINING, VALIDATION):
         if shared(own, backbone.runs(part)):
             return part
@@ -181,7 +181,7 @@ def role_of(own: str, backbone: PretrainedBackbone) -> str:
 
 
 class _NotThere(Exception):
-    """The windows on disk are of another recording."""
+    """The windows on disk belong to another recording."""
 
 
 def _not_there() -> Any:
@@ -189,7 +189,7 @@ def _not_there() -> Any:
 
 
 def _pace(recording: Recording | None) -> float | None:
-    """Seconds from onset to onset; None for epochs, which do not tell."""
+    """Seconds from onset to onset; None for epochs, whose timing is unknown."""
     if recording is None or recording.bridged is not None or len(recording.markers) < 2:
         return None
     onsets = np.array(sorted(marker.index for marker in recording.markers))
@@ -197,7 +197,7 @@ def _pace(recording: Recording | None) -> float | None:
 
 
 def _named(recording: Recording | None) -> tuple[str, ...]:
-    """Class of each trial, where only the markers say so."""
+    """Class of each trial if only the markers contain it."""
     if recording is None:
         return ()
     return tuple(m.label for m in sorted(recording.markers, key=lambda marker: marker.index))

@@ -1,4 +1,4 @@
-"""Pictures and captions on both sides of a split, and what they change.
+"""Pictures and captions on both sides of a split, and their effect on the figures.
 
 A picture is known by its bytes where the data hold it, else by its name: the same photograph may
 lie there under two names.
@@ -52,7 +52,7 @@ def overlaps_of(
 
 
 def contents_of(folder: Path, names: set[str]) -> dict[str, str]:
-    """Each name with what identifies the picture: its bytes' hash, or the name where none lies."""
+    """Identity of each picture by name: hash of its bytes, or the name if the file is missing."""
     files = {each.stem: each for each in folder.glob(f"{PICTURES}/*") if each.stem in names}
     return {
         name: hashlib.sha256(files[name].read_bytes()).hexdigest() if name in files else name

@@ -1,4 +1,4 @@
-"""A pretrained backbone: on the sessions that were kept back, on others, with other people's heads.
+"""Evaluation of a pretrained backbone: held-back sessions, other sessions, cross-subject heads.
 
 Every part says what the backbone has seen of the person in question. Heads are refitted in closed
 form (shrinkage LDA on the frozen embedding), so that nothing is chosen on the way.
@@ -45,7 +45,7 @@ FEWEST = 10  # test trials in all, and training trials a class of a refitted hea
 
 @dataclass
 class BackboneFindings:
-    """What was looked at so far."""
+    """Runs embedded so far, and the runs that were left out."""
 
     runs: list[EmbeddedRun] = field(default_factory=list)
     strange: list[EmbeddedRun] = field(
@@ -61,7 +61,7 @@ class BackboneFindings:
 def evaluate_backbone(
     model: Path, data: Path, trial_s: float | None, made: str, progress: Progress
 ) -> Evaluation:
-    """Every run of ``data`` that pretraining did not use, asked in three ways.
+    """Evaluation of every run of ``data`` that pretraining did not use, in three ways.
 
     Raises ``BadInput`` where there is none, where a class is missing, and where the order of
     trials forms class blocks.
@@ -118,7 +118,7 @@ def evaluate_backbone(
 
 
 def _run(eyes: EmbeddingRuns, source: UnreadRun, found: BackboneFindings) -> None:
-    """Look at one run; at noise and at the time before its onsets, once a person."""
+    """Embed one run, and once per participant its noise and pre-onset controls."""
     try:
         cutout = cut_out(source, eyes.backbone)
         seen = eyes.look(source, cutout)
@@ -151,7 +151,7 @@ def _run(eyes: EmbeddingRuns, source: UnreadRun, found: BackboneFindings) -> Non
 
 
 def _narrow(found: BackboneFindings, classes: tuple[str, ...]) -> tuple[str, ...]:
-    """The classes that occur anywhere in the data; a backbone may know names nobody ever saw."""
+    """Classes that occur in the data, of those that the backbone knows."""
     used = sorted({k for each in found.runs for k in np.unique(each.true).tolist()})
     if len(used) in (0, len(classes)):
         return classes
@@ -165,7 +165,7 @@ def _narrow(found: BackboneFindings, classes: tuple[str, ...]) -> tuple[str, ...
 
 
 def table_of(seen: EmbeddedRun, logits: Samples | Array | None = None) -> TrialTable:
-    """A run's trials as rows, with the log-odds given or those of its head."""
+    """Trials of a run as a table, with the given log-odds or those of its head."""
     odds = np.asarray(seen.logits if logits is None else logits, np.float64)
     n = len(seen.true)
     return TrialTable(
@@ -180,7 +180,7 @@ def table_of(seen: EmbeddedRun, logits: Samples | Array | None = None) -> TrialT
 
 
 def _parts(eyes: EmbeddingRuns, runs: Sequence[EmbeddedRun]) -> list[EvaluationPart]:
-    """The questions that these runs can answer, the plainest first."""
+    """Evaluation parts possible with these runs, the simplest first."""
     known = [each for each in runs if eyes.knows(each.source.subject)]
     new = [each for each in runs if not eyes.knows(each.source.subject)]
     tested = [each for each in known if each.role == CLEAN]
@@ -248,7 +248,7 @@ def _mixed(known: Sequence[EmbeddedRun], new: Sequence[EmbeddedRun]) -> str:
 
 
 def _cross_session(runs: Sequence[EmbeddedRun]) -> TrialTable | None:
-    """Heads of a person's other sessions on each session that the backbone was not trained on."""
+    """Heads of other sessions tested on each session that was not used in pretraining."""
     tables = []
     for subject, session in sorted({(r.source.subject, r.source.session) for r in runs}):
         mine = [each for each in runs if each.source.subject == subject]
@@ -263,7 +263,7 @@ def _cross_session(runs: Sequence[EmbeddedRun]) -> TrialTable | None:
 
 
 def _other_subjects(known: Sequence[EmbeddedRun]) -> TrialTable | None:
-    """Heads of everybody else's training sessions on a person's test sessions."""
+    """Heads of all other subjects' training sessions tested on a subject's test sessions."""
     people = sorted({each.source.subject for each in known})
     tables = []
     for who in people if len(people) > 1 else ():
@@ -303,11 +303,11 @@ def fit_head(
 def _controls(
     found: BackboneFindings, clean: Sequence[EmbeddedRun], first: TrialTable, k: int
 ) -> tuple[ControlAnalysis, ...]:
-    """Noise, the time before the onset, and heads that were taught nonsense."""
+    """Controls: noise, the time before the onset, and heads trained on shuffled labels."""
     people = f"; one run of each of {len(found.controlled)} people"
     noisy = "windows with the spectra of other trials, random phases and the true labels"
     before = controls.before_words(found.bridged)
-    lied = _lied(found.runs, clean)
+    lied = _shuffled_heads(found.runs, clean)
     control = controls.shuffled_labels(first.predictions())
     if lied is not None:
         taught = "test sessions, by heads that were refitted on shuffled labels"
@@ -320,15 +320,15 @@ def _controls(
     )
 
 
-def _lied(runs: Sequence[EmbeddedRun], clean: Sequence[EmbeddedRun]) -> TrialTable | None:
-    """Heads of each person's training sessions, their labels shuffled within runs."""
+def _shuffled_heads(runs: Sequence[EmbeddedRun], clean: Sequence[EmbeddedRun]) -> TrialTable | None:
+    """Heads of each subject's training sessions with labels shuffled within runs."""
     tables = []
     for who in sorted({each.source.subject for each in clean}):
         taught = [r for r in runs if r.source.subject == who and r.role != CLEAN]
         if not taught:
             continue
         table = joined([table_of(each) for each in taught])
-        head = fit_head(taught, controls.lying(table.true, table.blocks))
+        head = fit_head(taught, controls.shuffled_within_blocks(table.true, table.blocks))
         if head is not None:
             held = [each for each in clean if each.source.subject == who]
             tables += [table_of(each, head(each.embedding)) for each in held]

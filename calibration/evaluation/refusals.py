@@ -1,4 +1,4 @@
-"""What makes every figure dishonest, and is therefore refused in a sentence with its evidence.
+"""Designs that make every figure invalid; they are refused with the evidence.
 
 A decoder of trials whose classes come in blocks may learn the time instead of the class: electrodes
 dry, people tire, filters drift (Li et al. 2021, doi 10.1109/TPAMI.2020.2973153).
@@ -18,7 +18,7 @@ TOLD = 0.25  # share of the class's entropy that the quarter of a run may tell b
 
 
 def check_classes(true: np.ndarray, classes: Sequence[str], where: str) -> None:
-    """Raises ``BadInput`` where a class has no trial: chance and accuracy would be others."""
+    """Check that every class has trials; raises ``BadInput`` because chance would change."""
     counts = np.bincount(true, minlength=len(classes))
     missing = [name for name, count in zip(classes, counts, strict=True) if not count]
     if missing:
@@ -30,7 +30,7 @@ def check_classes(true: np.ndarray, classes: Sequence[str], where: str) -> None:
 
 
 def check_order(true: np.ndarray, run: np.ndarray, k: int, where: str) -> None:
-    """Raises ``BadInput`` where the order of trials tells the class.
+    """Check the order of trials; raises ``BadInput`` if it predicts the class.
 
     ``true`` (n,) in order of presentation inside every ``run`` (n,) of ``where``.
     """
@@ -53,13 +53,13 @@ def check_order(true: np.ndarray, run: np.ndarray, k: int, where: str) -> None:
 
 
 def run_length(true: np.ndarray, run: np.ndarray) -> float:
-    """How often the same class comes in a row, on average."""
+    """Mean number of consecutive trials of the same class."""
     changes = (true[1:] != true[:-1]) | (run[1:] != run[:-1])
     return len(true) / (1 + int(changes.sum()))
 
 
 def told_by_time(true: np.ndarray, run: np.ndarray, k: int) -> float:
-    """Share of the class's entropy that the quarter of the run tells, beyond shuffled labels.
+    """Share of class entropy explained by the quarter of the run, beyond shuffled labels.
 
     0 (also where luck may tell as much) to 1. It finds classes that keep to a part of the run
     without coming in a row.
@@ -93,6 +93,6 @@ def _information(true: np.ndarray, part: np.ndarray, k: int) -> float:
 
 
 def _expected_length(true: np.ndarray, k: int) -> float:
-    """Length of a stretch of one class where every trial is drawn by itself."""
+    """Expected run length if every trial is drawn independently."""
     shares = np.bincount(true, minlength=k) / len(true)
     return float(1 / max(1e-9, 1 - (shares**2).sum()))

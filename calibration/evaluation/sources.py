@@ -1,4 +1,4 @@
-"""The runs of a folder, whatever layout it has, each read when it is its turn.
+"""Runs of a folder in any supported layout, each read when needed.
 
 The 122-channel dataset's layout is found by its own reader; any other folder is searched for
 recordings whose path names a person (``sub-02_ses-01_run-2.xdf``, ``sub-02/...``).
@@ -22,24 +22,24 @@ DATASET_TRIAL = 3.8  # s from onset to onset, mean of 400 runs (dataset_format.m
 
 @dataclass(frozen=True)
 class UnreadRun:
-    """One run that nobody has read yet."""
+    """A run that has not been read yet."""
 
     subject: str
     session: int
     run: int
     path: Path
     load: Callable[[], Recording]
-    names: tuple[str, ...] = ()  # class of each trial, where it is known before reading
+    names: tuple[str, ...] = ()  # class of each trial, if known before reading
     images: tuple[str, ...] = ()  # likewise
     captions: tuple[str | None, ...] = ()
 
     @property
     def name(self) -> str:
-        """Its file."""
+        """File name of the run."""
         return self.path.name
 
     def recording(self) -> Recording:
-        """The run as one continuous signal; epochs are bridged."""
+        """Run as one continuous signal; gaps between epochs are bridged."""
         return bridge(self.load())
 
 
@@ -78,7 +78,7 @@ def _dataset(folder: Path) -> list[UnreadRun]:
 
 
 def _recordings(folder: Path) -> list[UnreadRun]:
-    """Files that name a person; runs without a number are counted by name in their session."""
+    """Recordings whose path names a subject; unnumbered runs are counted per session."""
     files = sorted(each for each in folder.rglob("*") if each.suffix.lower() in SUFFIXES)
     found: list[UnreadRun] = []
     counted: dict[tuple[str, int], int] = {}
@@ -94,11 +94,11 @@ def _recordings(folder: Path) -> list[UnreadRun]:
 
 
 def number_in(text: str, what: str) -> int | None:
-    """3 of ``ses-03`` or ``run3``; None where ``text`` does not say."""
+    """Number in ``text``, such as 3 in ``ses-03`` or ``run3``; None if there is none."""
     found = re.findall(rf"(?<![a-z]){what}(?:sion)?[-_]?(\d+)", text.lower())
     return int(found[-1]) if found else None
 
 
 def is_simulated(data: Path, subject: str = "") -> bool:
-    """Do the data say that nobody was measured?"""
+    """Whether the data state that they are simulated."""
     return (data / "simulated.json").exists() or subject.startswith("sim-")

@@ -1,4 +1,4 @@
-"""What an evaluation found, as plain values: the report needs nothing else.
+"""Results of an evaluation as plain values, which are all that the report needs.
 
 An ``Evaluation`` can be made from any predictions, also invented ones; nothing here knows models,
 files or plots.
@@ -18,7 +18,7 @@ from rtbci.types import Array, Samples
 
 @dataclass(frozen=True)
 class TrialTable:
-    """Decoded test trials, a row each."""
+    """Decoded test trials, one row each."""
 
     subject: NDArray[np.str_]  # (n,) pseudonyms
     session: NDArray[np.int64]  # (n,)
@@ -32,15 +32,15 @@ class TrialTable:
         return len(self.true)
 
     def where(self, rows: np.ndarray) -> Self:
-        """The rows chosen by a mask or by numbers."""
+        """Rows selected by a mask or by numbers."""
         return replace(self, **{each.name: getattr(self, each.name)[rows] for each in fields(self)})
 
     def with_logits(self, logits: Samples | Array) -> Self:
-        """The same trials with the probabilities of log-odds (n, classes)."""
+        """Same trials with probabilities from log-odds (n, classes)."""
         return replace(self, probabilities=softmax(np.asarray(logits, np.float64)))
 
     def narrowed(self, classes: list[int]) -> Self:
-        """Only ``classes``, which hold all true ones; probabilities again add up to 1."""
+        """Same trials over ``classes`` only, with probabilities rescaled to sum to 1."""
         p = self.probabilities[:, classes]
         total = np.maximum(p.sum(axis=1, keepdims=True), 1e-30)
         return replace(self, true=np.searchsorted(classes, self.true), probabilities=p / total)
@@ -59,11 +59,11 @@ class TrialTable:
         return sorted(set(self.subject.tolist()))
 
     def sessions(self, subject: str) -> list[int]:
-        """Session numbers of one person."""
+        """Session numbers of one subject."""
         return sorted(set(self.session[self.subject == subject].tolist()))
 
     def predictions(self, trial_s: float | None = None, shuffles: int = SHUFFLES) -> Predictions:
-        """As metrics take them."""
+        """Predictions in the form taken by the metrics."""
         return Predictions(self.true, self.probabilities, self.blocks, trial_s, shuffles)
 
 
@@ -75,7 +75,7 @@ def joined(tables: list[TrialTable]) -> TrialTable:
 
 @dataclass(frozen=True)
 class EvaluationPart:
-    """One question that was asked of the model, and its predictions."""
+    """One evaluation question and its predictions."""
 
     name: str  # for programs, e.g. "test_sessions"
     title: str  # for people
@@ -97,7 +97,7 @@ class Retrieval:
 
 @dataclass(frozen=True)
 class ControlAnalysis:
-    """The same decoder where there is nothing to decode: a figure at chance, or a reason."""
+    """A negative control: a figure expected at chance, or the reason why it is missing."""
 
     name: str
     how: str  # what was fed to it
@@ -107,7 +107,7 @@ class ControlAnalysis:
 
 @dataclass(frozen=True)
 class Overlap:
-    """Test trials whose picture or caption the person, or anybody, saw in training too."""
+    """Test trials whose picture or caption was also shown in training."""
 
     what: str  # "the same picture, the same person", ...
     n: int  # test trials
@@ -118,7 +118,7 @@ class Overlap:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All of it; the first part is the one that the headline speaks of."""
+    """Complete evaluation; its first part supplies the headline."""
 
     model: str  # what was evaluated, in words
     data: str  # on what, in words

@@ -1,4 +1,4 @@
-"""What the text head of a backbone says: the class by its name, and the picture by its caption.
+"""Evaluation of a backbone's text head: naming of classes and retrieval of captions.
 
 The head turns a trial into a point of the text space that pretraining saw captions in. The nearest
 class name is its answer, so that it can be asked for categories that were never in training: that,
@@ -29,7 +29,7 @@ MOST_EXACT = 6  # categories whose names are dealt in every way: 720
 
 
 def named_part(tested: Sequence[EmbeddedRun], classes: tuple[str, ...]) -> EvaluationPart:
-    """Test trials named by their nearest class name, of classes that were in training."""
+    """Test trials classified by the nearest class name, for classes used in training."""
     return EvaluationPart(
         "class_names",
         "Named in words",
@@ -41,7 +41,7 @@ def named_part(tested: Sequence[EmbeddedRun], classes: tuple[str, ...]) -> Evalu
 
 
 def zero_shot_part(strange: Sequence[EmbeddedRun]) -> EvaluationPart | None:
-    """Trials of categories that the backbone was never taught, told apart by their names alone.
+    """Trials of untrained categories, classified by their names alone.
 
     None where there are fewer than two such categories, or too few trials. Raises ``BadInput``
     where their order forms class blocks.
@@ -67,7 +67,7 @@ def zero_shot_part(strange: Sequence[EmbeddedRun]) -> EvaluationPart | None:
 
 
 def names_p(table: TrialTable) -> float:
-    """p of balanced accuracy where the names are dealt to the categories in every other way.
+    """p of balanced accuracy under permutations of the category names.
 
     All ways of up to six categories, of more as many as there are shuffles of labels.
     """
@@ -84,7 +84,7 @@ def names_p(table: TrialTable) -> float:
 
 
 def strange_words(strange: Sequence[EmbeddedRun]) -> tuple[str, ...]:
-    """What to know about trials of classes that the backbone was never taught, in a sentence."""
+    """Sentence on trials of classes that the backbone was not trained on."""
     if not strange:
         return ()
     names = sorted({name for each in strange for name in each.name.tolist()})
@@ -159,7 +159,7 @@ def of_words(
     runs: Sequence[EmbeddedRun],
     classes: tuple[str, ...],
 ) -> tuple[list[EvaluationPart], Retrieval | None, tuple[str, ...]]:
-    """Parts and figures of the text head, and notes where it could not be asked.
+    """Parts and figures of the text head, and notes if it could not be evaluated.
 
     ``tested`` are the test runs of taught classes, ``strange`` the trials of others. Nothing where
     the backbone has no text head.

@@ -1,1 +1,1 @@
-"""From trials to a bundle: everything that is fitted to one person."""
+"""Fitting of a participant's decoder: from labelled trials to a bundle."""

@@ -1,4 +1,4 @@
-"""Fit the evoked decoder with scikit-learn and pyriemann; what they learn is stored as arrays.
+"""Fits the evoked-response decoder with scikit-learn and pyRiemann and stores it as plain arrays.
 
 The three members and their settings are the measured mix (see
 ``rtbci/decoding/decoders/evoked.py``): nothing is chosen, so nothing can be chosen by luck.
@@ -18,15 +18,18 @@ from rtbci.decoding.decoders.evoked import CLIP, MEANS_RATE, EvokedDecoder, besi
 from rtbci.decoding.decoders.riemann import inverse_root, oas
 from rtbci.types import Array
 
-COMPONENTS = 24  # electrodes beyond this are reduced to so many principal components
+# Montages with more electrodes than this are reduced to this many principal components.
+COMPONENTS = 24
 XDAWN_PER_CLASS = 2
-XDAWN_CLASSES = 5  # tangent spaces grow with the square of the classes: no xDAWN beyond
-LARGE = 32  # rows of a covariance, above which its mean is the log-Euclidean one
+# xDAWN is not used for more classes: its tangent space grows with their square.
+XDAWN_CLASSES = 5
+# Covariances with more rows than this are averaged with the log-Euclidean mean.
+LARGE = 32
 NAME = "mean of ERP covariances, xDAWN covariances and shrinkage LDA"
 
 
 def fit(x: Array, y: np.ndarray, classes: tuple[str, ...], rate: float) -> EvokedDecoder:
-    """``x`` (trials, 2, channels, times) microvolts, ``y`` (trials,) class indices, rate in Hz.
+    """Decoder for ``x`` (trials, 2, channels, times) uV at ``rate`` Hz and classes ``y`` (trials,).
 
     Every class needs two trials or more.
     """
@@ -54,7 +57,7 @@ def fit(x: Array, y: np.ndarray, classes: tuple[str, ...], rate: float) -> Evoke
 def embed(
     x: Array, y: np.ndarray, classes: tuple[str, ...], rate: float, xdawn: int
 ) -> EvokedDecoder:
-    """The decoder without its heads: projection, averages, filters, tangent points, z-scores.
+    """Decoder without its heads: projection, averages, filters, tangent points and z-scores.
 
     ``xdawn`` filters are fitted for each class in ``y``. With one class in ``y`` for all trials
     nothing depends on labels.
@@ -98,7 +101,7 @@ def embed(
 
 
 def fit_projection(a: Array) -> Array:
-    """``(components, channels)``: the identity, or principal components of many electrodes.
+    """Spatial projection (components, channels): identity, or PCA for large montages.
 
     ``a`` (trials, channels, times).
     """

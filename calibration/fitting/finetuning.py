@@ -1,10 +1,9 @@
-"""Fine-tune a pretrained network on one person's trials.
+"""Fine-tuning of a pretrained network on one participant's trials.
 
-Alignment first: the network is mounted on the person's electrodes and whitened with the mean
-covariance of the training trials (no labels). Then heads: what people share is kept as log-odds
-that are there already, and a penalised logistic regression on the frozen embedding adds what is
-this person's own. ``calibration/fitting/gradient_tuning.py`` trains alignment and head by gradient
-instead.
+Alignment first: the network is mounted on the participant's electrodes and whitened with the mean
+covariance of the training trials (no labels). Then heads: the population's log-odds are kept as an
+offset, and a penalised logistic regression on the frozen embedding adds the participant's own part.
+``calibration/fitting/gradient_tuning.py`` trains alignment and head by gradient instead.
 """
 
 from dataclasses import dataclass, replace
@@ -26,9 +25,12 @@ if TYPE_CHECKING:
 
 Member = MontageNet | TorchDecoder
 
-STRENGTHS = (3.0, 30.0, 300.0)  # penalties of the person's own head, features of unit rms
-SHARED = (0.0, 0.5, 1.0)  # how much of the log-odds that people share is kept
-TUNINGS = {  # what is fitted to a person, besides the label-free whitening
+# Candidate penalties of the participant's own head, for features of unit rms.
+STRENGTHS = (3.0, 30.0, 300.0)
+# Candidate shares of the population's log-odds.
+SHARED = (0.0, 0.5, 1.0)
+# Parts that are fitted to a participant, in addition to the label-free whitening.
+TUNINGS = {
     "quick": "head on the frozen embedding",
     "heads": "alignment and head by gradient",
     "trunk": "alignment and head by gradient, and the trunk at a tenth of the rate",
@@ -38,13 +40,13 @@ SEED = 5
 
 @dataclass(frozen=True)
 class Tuned:
-    """A network with a person's head."""
+    """A pretrained network with a head fitted to one participant."""
 
     net: MontageNet | TorchDecoder
-    frozen: MontageNet | TorchDecoder  # before it saw a label of this person
-    shared: tuple[Array, Array]  # weights (classes, d) and biases of what people share
-    known: tuple[Array, Array]  # of the training trials, as ``look`` gives them
-    inner: Array  # (trials, classes) of heads that had not seen the trial's block
+    frozen: MontageNet | TorchDecoder  # before it was trained on labels of this participant
+    shared: tuple[Array, Array]  # population weights (classes, d) and biases
+    known: tuple[Array, Array]  # embedding and shared log-odds of the training trials
+    inner: Array  # (trials, classes) log-odds from heads fitted without the trial's block
     said: str
 
     def look(self, x: Array) -> tuple[Array, Array]:
@@ -61,7 +63,7 @@ def tune(
     backbone: "PretrainedBackbone",
     how: str = "quick",
 ) -> Tuned:
-    """The network's alignment and head for windows ``x`` (trials, channels, times), uV.
+    """Fine-tuned network for windows ``x`` (trials, channels, times) in microvolts.
 
     ``how`` a key of ``TUNINGS``.
     """
@@ -111,7 +113,7 @@ def as_member(
     recipe: Recipe,
     stream: int,
 ) -> Member:
-    """The trained ``model`` as a member of a decoder; ``who`` has the own parts (None: nobody).
+    """Decoder member made of the trained ``model``, with the heads of ``who`` (None: shared only).
 
     ``head`` weights and biases replace the model's.
     """
@@ -146,7 +148,7 @@ def as_member(
 
 
 def _quick_head(tuned: Tuned, y: np.ndarray, prior: Array | None) -> Tuned:
-    """A head on the frozen embedding, added to as much of ``prior`` as helps."""
+    """Tuned network whose head on the frozen embedding adds to the best share of ``prior``."""
     embedding, (shared, bias), k = tuned.known[0], tuned.shared, tuned.net.class_head.shape[0]
     middle, level = embedding.mean(axis=0), float(embedding.std()) or 1.0
     z = (embedding - middle) / level
@@ -165,7 +167,7 @@ def _quick_head(tuned: Tuned, y: np.ndarray, prior: Array | None) -> Tuned:
 def shared_head(
     backbone: "PretrainedBackbone", classes: tuple[str, ...]
 ) -> tuple[Array, Array, bool]:
-    """What people have in common for ``classes``: weights (K, d), biases (K,), and if known.
+    """Population head for ``classes``: weights (K, d), biases (K,), and whether it is known.
 
     The shared head plus the mean of all subjects' own; zeros where the backbone was trained on
     other classes.
@@ -184,13 +186,13 @@ def shared_head(
 
 
 def _linear(head: "SubjectHead") -> tuple[Array, Array]:
-    """Weights and biases of a head's classes, in numpy."""
+    """Class weights and biases of a head as numpy arrays."""
     layer = head.classes
     return layer.weight.detach().numpy().astype(float), layer.bias.detach().numpy().astype(float)
 
 
 def choose_head(z: Array, y: np.ndarray, k: int, prior: Array | None) -> tuple[float, float, Array]:
-    """Share of the prior, penalty, and log-odds of inner blocks, by the smallest log-loss."""
+    """Share of the prior, penalty and inner-block log-odds with the smallest log-loss."""
     best: tuple[float, float, float, Array] | None = None
     for keep in SHARED if prior is not None else (0.0,):
         offset = keep * prior if prior is not None else np.zeros((len(z), k))

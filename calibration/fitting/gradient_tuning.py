@@ -1,8 +1,8 @@
-"""Fine-tuning by gradient: a person's alignment and head first, then the trunk at a low rate.
+"""Fine-tuning by gradient: participant alignment and head first, then the trunk at a low rate.
 
 Slower than the head of ``calibration/fitting/finetuning.py`` (some 6 s for 300 trials, and that for
-every inner block), and better where there are trials enough: of four simulated people with 300
-trials each, 12.1 % instead of 10.3 % of 20 classes, and 12.3 % with the trunk.
+every inner block), and better where there are trials enough: of four simulated participants
+with 300 trials each, 12.1 % instead of 10.3 % of 20 classes, and 12.3 % with the trunk.
 """
 
 import math
@@ -39,7 +39,7 @@ def tuned_model(
     trunk: bool,
     seed: int,
 ) -> Model:
-    """The network after training on ``x`` (trials, channels, times) uV with classes ``y``.
+    """Network fine-tuned on ``x`` (trials, channels, times) in microvolts with classes ``y``.
 
     ``shared`` weights (classes, d) and biases that its head begins with; with ``trunk`` the rest
     of the network moves as well, ten times slower. Repeatable for a seed on one thread.
@@ -85,7 +85,7 @@ def _train(
 
 
 def _other_classes(model: Model, shared: tuple[Array, Array]) -> None:
-    """Heads for the classes of the calibration instead of those of pretraining."""
+    """Replace the heads of pretraining by heads for the classes of the calibration."""
     weight, bias = (torch.tensor(each, dtype=torch.float32) for each in shared)
     head = model.own(WHO)
     assert head is not None

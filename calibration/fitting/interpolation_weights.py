@@ -1,4 +1,4 @@
-"""What the electrodes tell of each other, learnt from trials, so that some can be spared."""
+"""Fits electrode interpolation: covariance and amplitude of each electrode from training trials."""
 
 from collections.abc import Sequence
 
@@ -9,17 +9,18 @@ from rtbci.decoding.scorer import swings
 from rtbci.signal.recipe import Recipe
 from rtbci.types import Array, Samples
 
-WHOLE_SHARE = 0.5  # of the trials, with which covariances are taken from whole trials only
-STRIDE_S = 0.004  # s between the samples that are looked at
+# With at least this share of complete trials, covariances use complete trials only.
+WHOLE_SHARE = 0.5
+STRIDE_S = 0.004  # seconds between the samples used
 
 
-def fit_spare(
+def fit_interpolation(
     recipe: Recipe, x: Sequence[Samples], missing: Sequence[np.ndarray | None]
 ) -> Interpolation | None:
-    """Covariances and swings of trials ``x`` (streams, channels, times) as cut; no labels.
+    """Interpolation fitted to trials ``x`` (streams, channels, times) as cut; uses no labels.
 
-    ``missing`` (channels,) of each trial says which electrodes carried nothing. None for montages
-    that are too small to spare any.
+    ``missing`` (channels,) marks the electrodes of each trial without a signal. None if the montage
+    is too small for interpolation.
     """
     n = len(recipe.channels)
     if n < FEWEST_ELECTRODES or not len(x):
@@ -50,13 +51,13 @@ def fit_spare(
 
 
 def _centred(x: Samples) -> Array:
-    """``x`` (streams, channels, times) without margins that are not there, each row around 0."""
+    """Finite samples of ``x`` (streams, channels, times), each row with zero mean."""
     there = np.isfinite(x[0, 0])
     signal = x[:, :, there].astype(np.float64)
     return signal - signal.mean(axis=2, keepdims=True)
 
 
 def _positive(covariance: Array) -> Array:
-    """The nearest matrix without negative eigenvalues."""
+    """Nearest positive semidefinite matrix."""
     values, vectors = np.linalg.eigh(covariance)
     return (vectors * np.maximum(values, 0)) @ vectors.T

@@ -1,4 +1,4 @@
-"""Template of the latency gate, and the alignment of calibration recordings to the last one."""
+"""Response template of the latency gate, and latency alignment of calibration recordings."""
 
 import numpy as np
 
@@ -10,15 +10,18 @@ from rtbci.signal.recipe import Recipe
 from rtbci.types import Array, Samples
 
 RIDGE = 1e-3  # of the mean variance, added to the noise
-FEWEST_TRIALS = 20  # of a template, and of a recording that is aligned
-PARTS = 5  # stretches of time that must agree on the mean response
-AGREEMENT = 0.5  # of its power that must return, or it is more noise than response: no template
+# Fewest trials of a template, and of a recording to be aligned.
+FEWEST_TRIALS = 20
+# Contiguous parts of the recording in which the mean response must replicate.
+PARTS = 5
+# Smallest replicated share of the response's power; below it no template is made.
+AGREEMENT = 0.5
 
 
 def aligned(
     trials: Trials, chosen: np.ndarray, cut: list[Samples], unshifted: Array, recipe: Recipe
 ) -> tuple[Array, Template | None, dict[int, int]]:
-    """Decoder windows with every recording shifted to the last one's latency, and its template."""
+    """Decoder windows with every recording shifted to the last one's latency, and the template."""
     if recipe.lag == 0:
         return unshifted, None, {}
     projection = evoked.fit_projection(np.clip(unshifted[:, 0], -evoked.CLIP, evoked.CLIP))
@@ -47,7 +50,7 @@ def as_before(
 
 
 def by_run(trials: Trials, chosen: np.ndarray, cut: list[Samples]) -> dict[int, list[Samples]]:
-    """The windows ``cut`` of the trials ``chosen``, by recording."""
+    """Windows ``cut`` of the trials ``chosen``, grouped by recording."""
     runs: dict[int, list[Samples]] = {}
     for x, i in zip(cut, chosen, strict=True):
         runs.setdefault(int(trials.run[i]), []).append(x)
@@ -62,7 +65,7 @@ def at_lags(recipe: Recipe, cut: list[Samples], lags: list[int], unshifted: Arra
 
 
 def shifted(recipe: Recipe, x: np.ndarray, lag: int) -> Array:
-    """The decoder window at ``lag`` samples, or at 0 where the margin is not there."""
+    """Decoder window at ``lag`` samples, or at 0 if the margin is incomplete."""
     window = decoder_input(recipe, x, lag)
     return window if np.isfinite(window).all() else decoder_input(recipe, x, 0)
 
@@ -73,7 +76,7 @@ def fit_template(
     """Matched filter of the mean of aligned trials, in time order.
 
     ``x`` cut windows (streams, channels, times), ``shifts`` the lag of each in samples. None for
-    fewer than 20 whole trials, and where parts of the calibration do not agree on any response.
+    fewer than 20 complete trials, or if parts of the calibration do not agree on any response.
     """
     tried = lags(recipe)
     bins = [
@@ -95,10 +98,10 @@ def fit_template(
 
 
 def repeats(x: Array, noise: Array) -> float:
-    """How much of the mean response's power (0 to 1) returns in a part that it was not made of.
+    """Share (0 to 1) of the mean response's power that replicates across parts of the recording.
 
     ``x`` (trials, features) in time order, ``noise`` (features, features). Without a response the
-    mean of few trials still has power, but what one part holds the others do not.
+    mean of few trials still has power, but it does not replicate in other parts.
     """
     whitened = np.linalg.solve(np.linalg.cholesky(noise), x.T).T
     power = float((whitened.mean(axis=0) ** 2).sum())
@@ -113,7 +116,7 @@ def repeats(x: Array, noise: Array) -> float:
 
 
 def noise_covariance(residuals: Array) -> Array:
-    """``(components * bins,) * 2`` of residuals (trials, components, bins).
+    """Noise covariance ``(components * bins,) * 2`` of residuals (trials, components, bins).
 
     Stationary noise: block-Toeplitz over time, lags tapered linearly (the biased estimate, which
     is positive definite).
@@ -135,10 +138,10 @@ def noise_covariance(residuals: Array) -> Array:
 
 
 def align(recipe: Recipe, recordings: list[list[Samples]], projection: Array) -> list[int]:
-    """Shift of each recording's kept trials towards the last recording's, in samples.
+    """Shift of each recording's kept trials to the last recording's latency, in samples.
 
-    From the last one backwards, each is held against those behind it, which are aligned already:
-    neighbours in time differ least. The same rule as live, which leaves alone what is not sure.
+    From the last one backwards, each is compared with the later ones, which are aligned already:
+    neighbours in time differ least. The online rule is used; uncertain shifts stay at 0.
     """
     shifts = [0] * len(recordings)
     for number in range(len(recordings) - 2, -1, -1):
@@ -153,7 +156,7 @@ def align(recipe: Recipe, recordings: list[list[Samples]], projection: Array) ->
 
 
 def shift_towards(recipe: Recipe, x: list[Samples], template: Template) -> int:
-    """Shift in samples of one recording's kept trials towards a template, by the rule of live."""
+    """Shift of one recording's kept trials to a template in samples, by the online rule."""
     gate = LatencyGate(recipe, template)
     for trial in x:
         gate.after(trial)

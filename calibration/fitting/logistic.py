@@ -11,7 +11,8 @@ import numpy as np
 from rtbci.types import Array
 
 ROUNDS = 60  # accelerated gradient steps
-RANK = 1e-9  # share of the largest singular value below which an axis counts as missing
+# Axes below this share of the largest singular value count as missing.
+RANK = 1e-9
 
 
 def fit_logistic(
@@ -27,7 +28,7 @@ def fit_logistic(
 
     ``train`` (trials, features), ``y`` (labellings, trials) class indices; classes weigh the
     same. ``strength`` is the penalty, 1 / C in scikit-learn's words. ``offset`` (trials, classes)
-    log-odds that are there already: what is found is to be added to them.
+    known log-odds, to which those of the fit are added.
     """
     mean = train.mean(axis=0)
     u, s, vt = np.linalg.svd(train - mean, full_matrices=False)
@@ -50,7 +51,7 @@ def refit_logistic(train: Array, y: np.ndarray, test: Array, k: int) -> Array:
 
 
 def refit_least_squares(train: Array, y: np.ndarray, test: Array, k: int) -> Array:
-    """As ``refit_logistic``, with balanced ridge regression on the classes: one product for all.
+    """Same as ``refit_logistic``, by balanced ridge regression on class indicators.
 
     For many classes, where a thousand logistic regressions take minutes. The ridge is the one
     that shrinks the mean principal axis by half.
@@ -66,7 +67,7 @@ def refit_least_squares(train: Array, y: np.ndarray, test: Array, k: int) -> Arr
 
 
 def _targets(y: np.ndarray, k: int) -> Array:
-    """``(classes, trials, labellings)`` of ones where a trial has the class."""
+    """Class indicators ``(classes, trials, labellings)``."""
     return (np.arange(k)[:, None, None] == y.T).astype(np.float64)
 
 

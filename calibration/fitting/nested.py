@@ -1,4 +1,4 @@
-"""Choices within the training part: blocks of time that a member has not seen, and their loss."""
+"""Inner cross-validation within the training part: blocks, out-of-block log-odds and log-loss."""
 
 import numpy as np
 
@@ -16,10 +16,9 @@ def inner_blocks(n: int) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def inner_logits(x: Array, y: np.ndarray, classes: tuple[str, ...], rate: float) -> Array:
-    """Log-odds (trials, classes) of closed forms that had not seen the trial's block.
+    """Out-of-block log-odds (trials, classes) of the closed-form decoder.
 
-    NaN for the trials of a block without which a class has less than two trials: nobody could be
-    asked about them.
+    NaN for the trials of a block without which a class has fewer than two training trials.
     """
     found = np.full((len(x), len(classes)), np.nan)
     for train, test in inner_blocks(len(x)):
@@ -30,7 +29,7 @@ def inner_logits(x: Array, y: np.ndarray, classes: tuple[str, ...], rate: float)
 
 
 def losses(logits: Array, y: np.ndarray) -> Array:
-    """Log-loss of each trial (trials,), so weighted that classes count the same."""
+    """Log-loss of each trial (trials,), weighted so that classes count the same."""
     weights = 1 / np.bincount(y, minlength=logits.shape[1])[y]
     p = softmax(logits)[np.arange(len(y)), y]
     return -np.log(np.maximum(p, 1e-12)) * weights * len(y) / weights.sum()

@@ -1,9 +1,9 @@
-"""Fit the oscillation decoder: label-free features once, then one small head per kind of evidence.
+"""Fits the oscillation decoder: label-free features once, then a small head for each feature kind.
 
 ``prepare`` needs no labels and does the slow part; ``Prepared.fit`` takes labels and is quick, so
 that a permutation test repeats only the second. Both see training trials alone. The choice between
 covariances and correlations is made inside ``Prepared.fit``, from contiguous blocks of the training
-trials, and is told in one sentence.
+trials, and is reported in one sentence.
 """
 
 import re
@@ -24,27 +24,28 @@ from rtbci.decoding.decoders.oscillation import (
 from rtbci.errors import BadInput
 from rtbci.types import Array
 
-HALF_WIDTH = 1.0  # Hz around a flicker frequency, whose response is a line; narrower rings longer
-SUBBANDS_PER_OCTAVE = 1.5  # alpha, low beta and high beta come apart
+HALF_WIDTH = 1.0  # Hz on each side of a flicker frequency; narrower filters ring longer
+SUBBANDS_PER_OCTAVE = 1.5  # separates alpha, low beta and high beta
 MAX_SUBBANDS = 5
 MIN_SUBBAND = 2.0  # Hz; a narrower filter rings for most of a window
-MAX_HARMONICS = 3  # of a flicker frequency; above, the brain hardly follows
-MAX_FLICKER_BANDS = 8  # second harmonics get a band of their own up to this many bands
-PIECE = 1.0  # s; covariances of such pieces are averaged as logarithms
-RIDGE = 0.03  # of a channel's variance; below it lies what a single electrode adds as noise
-AVERAGE_REFERENCE_FROM = 16  # electrodes; the mean of fewer is no reference
-REGION_FROM = 8  # electrodes that a region needs to be decoded by itself as well
+MAX_HARMONICS = 3  # of a flicker frequency; the brain hardly follows higher ones
+MAX_FLICKER_BANDS = 8  # second harmonics get their own band up to this many bands
+PIECE = 1.0  # s; covariances of pieces this long are averaged as logarithms
+# Share of a channel's variance, about the sensor noise of a single electrode.
+RIDGE = 0.03
+AVERAGE_REFERENCE_FROM = 16  # electrodes; the mean of fewer is a poor reference
+REGION_FROM = 8  # fewest electrodes of a region that is also decoded on its own
 # Where the rhythm is likely to be found: sensorimotor cortex, and visual cortex for flicker.
 CENTRAL = re.compile(r"(FC|CP|C)(Z|[1-6])$")
 POSTERIOR = re.compile(r"(PO|P|O)(Z|\d{1,2})$")
-BLOCKS = 3  # contiguous parts of the training trials that judge the members
-SURE = 2.0  # standard errors by which a member must be better to decide alone
+BLOCKS = 3  # contiguous parts of the training trials used to compare the members
+SURE = 2.0  # standard errors by which a member must be better to be used alone
 
 
 def filter_bank(
     band: tuple[float, float], frequencies: tuple[float, ...] = ()
 ) -> list[tuple[float, float]]:
-    """Pass bands in Hz, one stream each; the first is ``band`` itself.
+    """Pass bands in Hz, one for each stream; the first is ``band`` itself.
 
     With flicker ``frequencies`` one narrow band around each (and around its double, where that
     fits), otherwise sub-bands of equal ratio.
@@ -73,7 +74,7 @@ def filter_bank(
 
 
 def harmonics(band: tuple[float, float], frequencies: tuple[float, ...]) -> int:
-    """Harmonics per frequency, the fundamental included.
+    """Number of harmonics per frequency, including the fundamental.
 
     The same number for all, below the top of ``band``: more sines correlate better with anything.
     """
@@ -93,7 +94,7 @@ def references(frequencies: tuple[float, ...], number: int, times: int, rate: fl
 
 
 def region(names: tuple[str, ...], pattern: re.Pattern[str]) -> list[int]:
-    """Columns whose label matches, or [] where they are too few or nearly all."""
+    """Columns of the electrodes matching ``pattern``; [] if they are too few or nearly all."""
     labels = [name.strip(". ").upper() for name in names]
     columns = [column for column, label in enumerate(labels) if pattern.match(label)]
     return columns if REGION_FROM <= len(columns) <= 2 / 3 * len(names) else []
@@ -101,7 +102,7 @@ def region(names: tuple[str, ...], pattern: re.Pattern[str]) -> list[int]:
 
 @dataclass(frozen=True)
 class Features:
-    """Centred and scaled features of the training trials, and the way back to raw ones."""
+    """Centred and scaled features of the training trials, with their mean and scale."""
 
     z: Array  # (trials, features)
     mean: Array  # (features,)
@@ -110,7 +111,7 @@ class Features:
 
 @dataclass(frozen=True)
 class EvidenceHead:
-    """Logits are ``raw @ weights.T + bias``."""
+    """Linear head: logits are ``raw @ weights.T + bias``."""
 
     weights: Array  # (K, features), for raw features
     bias: Array  # (K,)
@@ -126,7 +127,7 @@ class Prepared:
     flicker: Features | None
 
     def evidence(self, x: Array) -> tuple[list[Array], Array | None]:
-        """Label-free evidence of windows ``x`` (trials, streams, channels, times), for ``weigh``.
+        """Label-free features of windows ``x`` (trials, streams, channels, times) for ``weigh``.
 
         Logarithms (trials, c, c) of every view, and correlations (trials, F).
         """
@@ -139,7 +140,7 @@ class Prepared:
         return logs, np.stack([each for _, each in found if each is not None])
 
     def fit(self, y: NDArray[np.integer]) -> tuple[OscillationDecoder, str]:
-        """The decoder for class indices ``y`` (trials,) in chronological order, and its reason."""
+        """Decoder for class indices ``y`` (trials,) in time order, and the reason for its parts."""
         y = np.asarray(y)
         count = len(self.decoder.classes)
         for number, name in enumerate(self.decoder.classes):
@@ -164,7 +165,7 @@ class Prepared:
     def _join(
         self, heads: list[EvidenceHead], slope: float, cca: EvidenceHead | None, share: float
     ) -> OscillationDecoder:
-        """One decoder of the mean of ``heads`` times ``slope`` and ``cca``."""
+        """Decoder that combines the mean of ``heads`` times ``slope`` with ``cca``."""
         bias, views = np.zeros(len(self.decoder.classes)), []
         if share > 0:
             factor = share * slope / len(heads)
@@ -194,12 +195,12 @@ def prepare(
     frequencies: tuple[float, ...] = (),
     names: tuple[str, ...] = (),
 ) -> Prepared:
-    """Features of training trials ``x`` (trials, streams, channels, times).
+    """Label-free features of training trials ``x`` (trials, streams, channels, times).
 
     Streams are those of ``filter_bank(band, frequencies)``, ``rate`` is the one of ``x`` in Hz
     (after decimation) and ``names`` are channel labels: of a whole cap (10-05 labels) the central
     electrodes, or the posterior ones for flicker, are decoded once more by themselves, because few
-    trials cannot tell where to look.
+    trials do not show which electrodes matter.
     """
     streams, channels, times = x.shape[1:]
     bank = filter_bank(band, frequencies)
@@ -242,7 +243,7 @@ def fit(
 
 
 def whiten(x: Array, stream: int, columns: list[int], pieces: int) -> tuple[BandView, Array]:
-    """Whitening by the mean of ``x`` (trials, c, times), and tangent vectors (trials, d)."""
+    """Whitening by the mean covariance of ``x`` (trials, c, times); tangent vectors (trials, d)."""
     count = len(columns)
     spatial = np.eye(count)
     if count >= AVERAGE_REFERENCE_FROM:
@@ -288,7 +289,7 @@ def standard(raw: Array, share: float, each: bool) -> Features:
 
 
 def together(blocks: list[Features]) -> Features:
-    """Features side by side."""
+    """Concatenated features."""
     return Features(
         np.hstack([block.z for block in blocks]),
         np.concatenate([block.mean for block in blocks]),
@@ -297,7 +298,7 @@ def together(blocks: list[Features]) -> Features:
 
 
 def head(features: Features, y: NDArray[np.integer], count: int) -> EvidenceHead:
-    """Logistic regression with balanced classes, and its logits of unseen blocks.
+    """Logistic regression with balanced classes, and its out-of-block logits.
 
     With fewer trials than features it is fitted in the space that the trials span, which gives
     the same solution sooner.
@@ -344,19 +345,19 @@ def losses(scores: Array, y: NDArray[np.integer]) -> Array:
 
 
 def balance(y: NDArray[np.integer]) -> Array:
-    """Weights (trials,) that give every class the same say; their sum is 1."""
+    """Weights (trials,) that give every class the same total; their sum is 1."""
     weights = 1 / np.bincount(y)[y]
     return weights / weights.sum()
 
 
 def temper(scores: Array, y: NDArray[np.integer]) -> float:
-    """The factor on ``scores`` with the lowest balanced log-loss, so that members compare."""
+    """Factor on ``scores`` with the lowest balanced log-loss, which makes members comparable."""
     factors = np.geomspace(0.1, 30, 51)
     return float(min(factors, key=lambda factor: balance(y) @ losses(scores * factor, y)))
 
 
 def choose(covariances: Array, cca: Array, y: NDArray[np.integer]) -> tuple[float, str]:
-    """Share of the covariances (1, 0.5 or 0) from both members' losses (trials,), and why."""
+    """Share of the covariances (1, 0.5 or 0) by both members' losses (trials,), and the reason."""
     weights, gap = balance(y), cca - covariances
     mean = float(weights @ gap)
     error = float(np.sqrt(np.sum(weights**2 * (gap - mean) ** 2)))

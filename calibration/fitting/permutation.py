@@ -1,12 +1,12 @@
-"""What chance would have given: the null of balanced accuracy, labels shuffled within blocks.
+"""Permutation test of balanced accuracy: labels are shuffled within blocks.
 
-A shuffle is only fair where nothing that stays fixed has seen the labels. (With class averages
+A shuffle is only fair if no fixed part was fitted with the true labels. (With class averages
 and xDAWN of the true labels frozen, refitted heads spread less than the decoder itself does on
 noise with four classes: 0.040 against 0.048, too many false alarms.) Refitting all covariances a
 thousand times would take many minutes. So the p-value of the evoked decoder is that of its heads
 on features without labels: the grand average and its xDAWN filters in the place of the classes',
 LDA with the covariance of all trials; true and shuffled labels are treated alike. A stacked
-network adds a head on its embedding, which saw other people only. The oscillation
+network adds a head on its embedding, which was trained on other participants only. The oscillation
 decoder's features need no labels: everything else is repeated, the choice between covariances
 and CCA included.
 """
@@ -32,7 +32,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class OuterPart:
-    """One outer part: decoder fitted on ``train``, to be tested on ``test`` (trial numbers)."""
+    """One outer fold: a decoder fitted on ``train``, to be tested on ``test`` (trial numbers)."""
 
     train: np.ndarray
     test: np.ndarray
@@ -48,7 +48,7 @@ class OuterPart:
 def permutation_test(
     parts: list[OuterPart], y: np.ndarray, blocks: np.ndarray, rate: float, progress: Progress
 ) -> tuple[float, Array, str]:
-    """p, balanced accuracies under shuffled labels (shuffles,), and how they were made.
+    """p-value, balanced accuracies of the null (shuffles,), and a description of the test.
 
     ``rate`` of the decoder windows in Hz.
     """
@@ -101,7 +101,7 @@ def _heads(
     rate: float,
     step: Callable[[float], None],
 ) -> np.ndarray:
-    """Predicted classes (labellings, test trials) of heads on features that saw no labels."""
+    """Predicted classes (labellings, test trials) of heads on label-free features."""
     k = len(classes)
     nothing = np.zeros(len(part.train), int)
     filters = evoked.XDAWN_PER_CLASS * min(k, evoked.XDAWN_CLASSES)
@@ -127,7 +127,7 @@ def _heads(
 
 
 def _alike(logits: Array) -> Array:
-    """Log-odds (labellings, trials, classes), centred and of unit size, for a plain sum."""
+    """Log-odds (labellings, trials, classes), centred and of unit variance, ready to be summed."""
     centred = logits - logits.mean(axis=2, keepdims=True)
     return centred / np.maximum(centred.std(axis=(1, 2), keepdims=True), 1e-12)
 

@@ -1,4 +1,4 @@
-"""What a person asks of a calibration, and the recipe that follows from it."""
+"""Settings of a calibration, and the signal recipe derived from them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from rtbci.signal.recording import Recording
 if TYPE_CHECKING:
     from calibration.pretraining.folder import PretrainedBackbone
 
-LONG_WINDOW = 1.5  # s, from which a window is taken to hold an oscillation
+LONG_WINDOW = 1.5  # s; windows at least this long are taken to hold an oscillation
 OSCILLATION_WINDOW = (0.15, 3.0)  # s
 OSCILLATION_BAND, FLICKER_BAND = (8.0, 30.0), (6.0, 55.0)  # Hz
 EARLIEST, LATEST = -5.0, 30.0  # s, of any window
@@ -25,7 +25,7 @@ SHORTEST = {"evoked": 0.05, "oscillation": 0.25}  # s
 
 @dataclass(frozen=True)
 class CalibrationSettings:
-    """What a person asked for; None where the default is to be taken."""
+    """Settings requested for a calibration; None selects the default."""
 
     subject: str
     labels: Mapping[str, str]  # marker text to class, in the order given
@@ -41,8 +41,8 @@ class CalibrationSettings:
         None  # a pretrained network, to be fine-tuned and stacked
     )
     tune: str = "quick"  # a key of calibration.fitting.finetuning.TUNINGS
-    align: bool = False  # bring recent trials back to how the calibration's electrodes moved
-    update: Bundle | None = None  # an earlier calibration of this person, to be brought up to date
+    align: bool = False  # undo electrode drift with recent trials by Riemannian re-centring
+    update: Bundle | None = None  # earlier calibration of this participant to be updated
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -53,17 +53,16 @@ class CalibrationSettings:
 
     @property
     def kind(self) -> str:
-        """The paradigm: as asked, else an oscillation for flicker and for long windows."""
+        """Paradigm: as requested, otherwise oscillation for flicker and long windows."""
         long = self.window is not None and self.window[1] - self.window[0] >= LONG_WINDOW
         return self.paradigm or ("oscillation" if self.frequencies or long else "evoked")
 
 
-def check_plan(plan: CalibrationSettings) -> None:
-    """Raises ``BadInput`` for labels, windows or frequencies that contradict each other."""
+def check_settings(plan: CalibrationSettings) -> None:
+    """Check settings; raises ``BadInput`` for contradictory labels, windows or frequencies."""
     if len(plan.classes) < 2:
-        raise BadInput(
-            f"--labels names {len(plan.classes)} class; a decoder needs two, e.g. 1=house,2=face"
-        )
+        count = f"{len(plan.classes)} class{'' if len(plan.classes) == 1 else 'es'}"
+        raise BadInput(f"--labels names {count}; a decoder needs two, e.g. 1=house,2=face")
     if plan.frequencies and len(plan.frequencies) != len(plan.classes):
         n = len(plan.frequencies)
         raise BadInput(
@@ -89,7 +88,7 @@ def check_plan(plan: CalibrationSettings) -> None:
 
 
 def plan_recipe(recordings: list[Recording], plan: CalibrationSettings) -> Recipe:
-    """The label-free recipe for a plan; raises ``BadInput`` where recordings differ too much."""
+    """Label-free signal recipe; raises ``BadInput`` if the recordings differ too much."""
     if not recordings:
         raise BadInput("no recording given; name one or more with --from")
     if plan.update is not None:

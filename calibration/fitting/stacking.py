@@ -1,9 +1,9 @@
-"""A decoder of two members: the closed form, and a network that was fine-tuned on the person.
+"""Stacked decoder of two members: the closed form and a fine-tuned network.
 
-The members are weighted by the log-loss of inner blocks of the training part; where the network
-does not make that smaller by more than two standard errors, the closed form stays alone. On a real
+The members are weighted by the log-loss of inner blocks of the training part; if the network does
+not reduce it by more than two standard errors, the closed form is used alone. On a real
 recording of four electrodes a network that made it smaller by 1.5 standard errors cost .034 of
-AUC; for simulated people with 122 electrodes it is 4 to 7.
+AUC; for simulated participants with 122 electrodes it is 4 to 7.
 """
 
 from collections.abc import Callable
@@ -23,12 +23,13 @@ from rtbci.types import Array
 if TYPE_CHECKING:
     from calibration.pretraining.folder import PretrainedBackbone
 
-SURE = 2.0  # standard errors: weights and head are chosen on the same blocks, which flatters
+# Standard errors; weights and head are chosen on the same blocks, which is optimistic.
+SURE = 2.0
 
 
 @dataclass(frozen=True)
 class Stacked:
-    """A stacked decoder and how it came about."""
+    """A stacked decoder, its network, and the reason for the weights."""
 
     decoder: StackedDecoder
     tuned: Tuned
@@ -44,7 +45,7 @@ def fit_stacked(
     members: Array,
     how: str = "quick",
 ) -> Stacked:
-    """A decoder of windows ``x`` (trials, streams, channels, times) in time order.
+    """Stacked decoder for windows ``x`` (trials, streams, channels, times) in time order.
 
     The network's stream is the decoder's last, ``members`` are its ``spans``; ``how`` a key of
     ``TUNINGS``.
@@ -60,7 +61,7 @@ def fit_stacked(
 
 
 def spans(recipe: Recipe, closed: tuple[float, float], net: tuple[float, float]) -> Array:
-    """``(2, 2)`` samples of the decoder's window that closed form and network see.
+    """First and last samples (2, 2) of the decoder's window used by closed form and network.
 
     ``closed`` and ``net`` in seconds after the onset, inside ``recipe.window``.
     """
@@ -71,10 +72,10 @@ def spans(recipe: Recipe, closed: tuple[float, float], net: tuple[float, float])
 def weigh(
     closed: Array, net: Array, y: np.ndarray, names: tuple[str, str] = ("closed form", "network")
 ) -> tuple[Array, str]:
-    """Weights (2,) of the members' centred log-odds (trials, classes), and why these.
+    """Weights (2,) of the members' centred log-odds (trials, classes), and the reason.
 
     The second member counts only where the log-loss falls by more than ``SURE`` standard errors.
-    Trials of which a member says nothing (NaN) count for neither.
+    Trials without log-odds of a member (NaN) are ignored.
     """
     first, second = names
     seen = np.isfinite(closed).all(axis=1) & np.isfinite(net).all(axis=1)
@@ -97,7 +98,7 @@ def weigh(
 
 
 def smallest(loss: Callable[[Array], Array], start: Array) -> Array:
-    """The weights, none below 0, with the smallest mean loss."""
+    """Non-negative weights with the smallest mean loss."""
     from scipy.optimize import minimize
 
     bounds = [(0.0, 20.0)] * len(start)

@@ -1,7 +1,7 @@
-"""From recordings to a subject bundle and the truth about it.
+"""Calibration: from recordings to a participant's bundle with cross-validated figures.
 
-Everything that is fitted or chosen sees training trials only. The figures are counted on blocks
-of time that nothing has seen, decoded by the same code as live.
+Everything is fitted and chosen on training trials only. The figures are counted on unseen blocks
+of time, decoded by the same code as live.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from calibration.fitting import evoked, latency_template, oscillation, stacking, updating
-from calibration.fitting.interpolation_weights import fit_spare
+from calibration.fitting.interpolation_weights import fit_interpolation
 from calibration.fitting.permutation import OuterPart, permutation_test
-from calibration.fitting.settings import CalibrationSettings, check_plan, plan_recipe
+from calibration.fitting.settings import CalibrationSettings, check_settings, plan_recipe
 from calibration.fitting.trials import RefusedRecording, Trials, collect
 from calibration.fitting.validation import FEWEST_KEPT, fit_temperature, outer_parts, time_blocks
 from rtbci.decoding.bundle import Bundle
@@ -38,7 +38,7 @@ Progress = Callable[[str, int, int], None]  # stage, done, of
 
 @dataclass(frozen=True)
 class Fitted:
-    """A decoder and all that was learnt beside it."""
+    """A fitted decoder with its template, features and interpolation."""
 
     decoder: Decoder
     template: Template | None
@@ -53,7 +53,7 @@ class Fitted:
 
 @dataclass(frozen=True)
 class Result:
-    """A bundle that is not saved yet, and what is known about it."""
+    """An unsaved bundle and its cross-validated results."""
 
     bundle: Bundle
     scores: Scores | None  # None where labels were not shuffled
@@ -65,7 +65,9 @@ class Result:
     refused: list[RefusedRecording]
     latency: list[dict[str, object]]  # file, lag_ms
     held_out: tuple[np.ndarray, Array]  # true class and probabilities of every test trial
-    pretrained: int = 0  # of these trials the backbone has learnt from: then nothing is a test
+    pretrained: int = (
+        0  # number of these trials the backbone was trained on; if any, there is no valid test
+    )
 
 
 def calibrate(
@@ -78,9 +80,9 @@ def calibrate(
     """Fit a decoder on ``recordings`` (in time order) and count how good it is.
 
     Without ``permute`` the p-value and the verdict, which take most of the time, are left out.
-    Raises ``BadInput`` for a plan that does not fit, ``NoUsableSignal`` where nothing is left.
+    Raises ``BadInput`` for settings that do not fit, ``NoUsableSignal`` if no trial is left.
     """
-    check_plan(plan)
+    check_settings(plan)
     recipe = plan_recipe(recordings, plan)
     progress("cutting trials", 0, 1)
     trials, used, refused = collect(
@@ -152,7 +154,7 @@ def calibrate(
 def check_trials(
     trials: Trials, refused: list[RefusedRecording], plan: CalibrationSettings
 ) -> None:
-    """Raises ``NoUsableSignal`` or ``BadInput`` where no honest decoder can come of the trials."""
+    """Check the trials; raises ``NoUsableSignal`` or ``BadInput`` if too few are usable."""
     said = "; ".join(f"{each.file} {each.reason}" for each in refused)
     if not len(trials):
         raise NoUsableSignal(said or "no trials at all")
@@ -172,9 +174,11 @@ def check_trials(
 
 
 def fit(trials: Trials, chosen: np.ndarray, recipe: Recipe, plan: CalibrationSettings) -> Fitted:
-    """A decoder from the trials ``chosen`` (numbers, in time order)."""
+    """Decoder fitted to the trials ``chosen`` (numbers, in time order)."""
     y = trials.y[chosen]
-    spare = fit_spare(recipe, [trials.x[i] for i in chosen], [trials.missing[i] for i in chosen])
+    spare = fit_interpolation(
+        recipe, [trials.x[i] for i in chosen], [trials.missing[i] for i in chosen]
+    )
     cut = [mended(recipe, spare, trials, i) for i in chosen]
     unshifted = np.stack([decoder_input(recipe, each, 0) for each in cut])
     if plan.kind == "oscillation":
@@ -207,18 +211,18 @@ def fit(trials: Trials, chosen: np.ndarray, recipe: Recipe, plan: CalibrationSet
 
 
 def then(fitted: Fitted, plan: CalibrationSettings) -> Array | None:
-    """What recent trials are to be aligned to, where that is asked for."""
+    """Covariance reference for re-centring recent trials, if requested."""
     return reference(fitted.x) if plan.align else None
 
 
 def member_spans(recipe: Recipe, plan: CalibrationSettings) -> Array:
-    """What closed form and network see of the decoder's window, ``(2, 2)`` samples."""
+    """Samples ``(2, 2)`` of the decoder's window used by closed form and network."""
     assert plan.backbone is not None
     return stacking.spans(recipe, (recipe.look[0] + 0.1, recipe.look[1]), plan.backbone.window)
 
 
 def mended(recipe: Recipe, spare: Interpolation | None, trials: Trials, i: int) -> Samples:
-    """The window of trial ``i`` as cut, with bad electrodes estimated from the others."""
+    """Window of trial ``i`` as cut, with bad electrodes interpolated."""
     if spare is None:
         return trials.x[i]
     return whole(recipe, spare, trials.x[i], recipe.first, None, trials.missing[i])[0]
@@ -231,7 +235,7 @@ def test_blocks(
     plan: CalibrationSettings,
     progress: Progress,
 ) -> tuple[list[OuterPart], Array]:
-    """The outer parts with their decoders, and log-odds (trials, classes) of every trial."""
+    """Outer parts with their decoders, and out-of-block log-odds (trials, classes)."""
     logits = np.zeros((len(trials), len(plan.classes)))
     parts: list[OuterPart] = []
     outer = outer_parts(trials, blocks, recipe.last - recipe.first)
@@ -258,7 +262,7 @@ def test_blocks(
 
 
 def part_of(fitted: Fitted, train: np.ndarray, test: np.ndarray, x: Array) -> OuterPart:
-    """What the permutation test needs of one outer part; ``x`` the decoder windows of ``test``."""
+    """Input of the permutation test for one outer part; ``x`` the decoder windows of ``test``."""
     decoder, tuned = fitted.decoder, fitted.tuned
     if isinstance(decoder, UpdatedDecoder):
         a, b = decoder.span.astype(int)
@@ -275,7 +279,7 @@ def part_of(fitted: Fitted, train: np.ndarray, test: np.ndarray, x: Array) -> Ou
 
 
 def earlier(plan: CalibrationSettings) -> dict[str, object]:
-    """Runs of this person that what the plan builds on was trained on, so that none is a test."""
+    """Training runs of the bundle or backbone used, so that none of them is taken for a test."""
     found = learnt(plan.update.training) if plan.update else []
     if plan.backbone is not None:
         runs = plan.backbone.runs("training", "validation")
@@ -284,7 +288,7 @@ def earlier(plan: CalibrationSettings) -> dict[str, object]:
 
 
 def pretrained_on(own: list[str], plan: CalibrationSettings) -> int:
-    """How many of the marks ``own`` the backbone has learnt from, whoever it says they are."""
+    """Number of the trial hashes ``own`` that the backbone was trained on, for any subject."""
     if plan.backbone is None:
         return 0
     runs = plan.backbone.runs("training", "validation")
@@ -295,7 +299,7 @@ def pretrained_on(own: list[str], plan: CalibrationSettings) -> int:
 def _provenance(
     used: list[Recording], own: list[str], trials: Trials, scores: Scores | None, how: str
 ) -> dict[str, object]:
-    """What the bundle remembers of its training; file names without their folders."""
+    """Training record stored in the bundle; file names without their folders."""
     files = [
         {
             "name": Path(each.provenance.paths[0]).name,

@@ -18,13 +18,13 @@ from rtbci.signal.windows import Windows
 from rtbci.types import Samples, Window
 
 FEWEST_MARKERS = 10  # of the labelled classes in one recording
-KEPT_SHARE = 0.5  # of the trials within the limit, below: bad contact
-GROSS = 1000.0  # uV peak to peak; the limit for bad contact where no trial is to be rejected
+KEPT_SHARE = 0.5  # smallest share of trials within the limit; below it the contact is bad
+GROSS = 1000.0  # uV peak to peak; contact limit if amplitude rejection is off
 
 
 @dataclass(frozen=True)
 class Trials:
-    """Whole trials of all recordings, in time order."""
+    """Complete trials of all recordings, in time order."""
 
     x: list[Samples]  # cut windows (streams, channels, times), uV
     y: np.ndarray  # (trials,) class index
@@ -34,7 +34,7 @@ class Trials:
     missing: list[
         np.ndarray | None
     ]  # (channels,) bool, electrodes that carry nothing; None: all do
-    rejected: Mapping[str, int]  # why trials are not there, or not used for training
+    rejected: Mapping[str, int]  # reason to number of trials dropped or not used for training
 
     def __len__(self) -> int:
         return len(self.y)
@@ -42,7 +42,7 @@ class Trials:
 
 @dataclass(frozen=True)
 class RefusedRecording:
-    """A recording that cannot be calibrated on."""
+    """A recording that cannot be used for calibration, and the reason."""
 
     file: str
     reason: str
@@ -156,7 +156,7 @@ def dead_in(
 
 
 def own(window: Window) -> Window:
-    """``window`` with memory of its own, for longer than until the next push."""
+    """Copy of ``window`` that stays valid after the next push."""
     return window if window.x is None else replace(window, x=window.x.copy())
 
 
@@ -167,7 +167,7 @@ def unusable(
     labels: Mapping[str, str],
     dead: Mapping[str, str],
 ) -> str | None:
-    """Why a recording cannot be calibrated on, or None; ``dead`` electrodes with the reason."""
+    """Reason why a recording cannot be used for calibration, or None."""
     there = Counter(marker.label for marker in recording.markers)
     wanted = sum(there[label] for label in labels)
     if not wanted:
@@ -198,7 +198,7 @@ def unusable(
 
 
 def epoch_labels(recordings: Sequence[Recording]) -> dict[str, str]:
-    """Every label of arrays of epochs, as a class; raises ``BadInput`` where that makes no sense.
+    """Every label of epoched arrays, as a class; raises ``BadInput`` if the labels are unclear.
 
     A continuous recording may hold markers of anything: its classes have to be named.
     """

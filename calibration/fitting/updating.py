@@ -1,8 +1,8 @@
-"""Last week's bundle and a few minutes of fresh trials: how far to believe the old decoder.
+"""Update of an earlier bundle with a few minutes of fresh trials.
 
-The old decoder has seen none of the fresh trials, so its log-odds of them are honest as they are.
+The old decoder was not trained on the fresh trials, so its log-odds of them are unbiased.
 A closed form of the fresh trials alone is weighed against it by the log-loss of inner blocks; it
-counts where that is smaller by more than two standard errors. Biases and the size of the log-odds
+counts if the log-loss falls by more than two standard errors. Biases and the size of the log-odds
 follow the fresh trials in any case: they are what changes first from week to week.
 """
 
@@ -21,12 +21,12 @@ from rtbci.errors import BadInput
 from rtbci.signal.recipe import Recipe
 from rtbci.types import Array
 
-BIAS_PENALTY = 20.0  # trials a class that hold a bias at 0
+BIAS_PENALTY = 20.0  # pseudo-trials per class that pull a bias towards 0
 
 
 @dataclass(frozen=True)
 class Updated:
-    """An updated decoder and how it came about."""
+    """An updated decoder, the old decoder's log-odds, and the reason for the weights."""
 
     decoder: UpdatedDecoder
     old: Array  # (trials, classes) log-odds of the old decoder for the fresh trials
@@ -34,7 +34,7 @@ class Updated:
 
 
 def family_of(bundle: Bundle) -> str:
-    """Of the updated bundle; raises ``BadInput`` for a bundle that cannot be updated."""
+    """Family of the updated bundle; raises ``BadInput`` for a bundle that cannot be updated."""
     if bundle.paradigm != "evoked":
         raise BadInput(
             f"{bundle.path} decodes by {bundle.paradigm}; only bundles for evoked responses can be "
@@ -44,7 +44,7 @@ def family_of(bundle: Bundle) -> str:
 
 
 def fit_updated(x: Array, y: np.ndarray, recipe: Recipe, bundle: Bundle) -> Updated:
-    """From fresh windows ``x`` (trials, streams, channels, times) in time order and classes ``y``.
+    """Updated decoder for fresh ``x`` (trials, streams, channels, times) and classes ``y``.
 
     ``recipe`` is the bundle's.
     """
@@ -67,7 +67,7 @@ def fit_updated(x: Array, y: np.ndarray, recipe: Recipe, bundle: Bundle) -> Upda
 
 
 def recalibrated(logits: Array, y: np.ndarray) -> tuple[float, Array]:
-    """Size (one number) and biases (classes,) with which ``logits`` have the smallest log-loss."""
+    """Scale and biases (classes,) with which ``logits`` have the smallest log-loss."""
     from scipy.optimize import minimize
 
     k = logits.shape[1]
@@ -82,5 +82,5 @@ def recalibrated(logits: Array, y: np.ndarray) -> tuple[float, Array]:
 
 
 def centred(logits: Array) -> Array:
-    """Log-odds (trials, classes) around 0."""
+    """Log-odds (trials, classes) with zero mean."""
     return logits - logits.mean(axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Outer parts in time: blocks that a decoder has never seen, and the figures counted on them."""
+"""Outer cross-validation over contiguous blocks of time, and the temperature fitted to it."""
 
 import numpy as np
 
@@ -6,10 +6,10 @@ from calibration.fitting.trials import Trials
 from rtbci.decoding.scorer import softmax
 from rtbci.types import Array
 
-BLOCKS = 5  # at least; contiguous in time, never across recordings
+BLOCKS = 5  # fewest blocks; contiguous in time, never across recordings
 MOST_BLOCKS = 10
 FEWEST_KEPT = 5  # trials a class, in training
-COOLEST, HOTTEST = 0.2, 50.0  # temperatures
+COOLEST, HOTTEST = 0.2, 50.0  # range of temperatures
 
 
 def time_blocks(run: np.ndarray) -> np.ndarray:
@@ -34,7 +34,7 @@ def time_blocks(run: np.ndarray) -> np.ndarray:
 def outer_parts(
     trials: Trials, blocks: np.ndarray, span: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """``(training, test)`` trial numbers, one pair a block.
+    """Training and test trial numbers, one pair per block.
 
     Every trial of the block is tested; training leaves out trials beyond the amplitude limit and
     those whose windows of ``span`` samples share signal with the block.
@@ -55,7 +55,7 @@ def outer_parts(
 
 
 def fit_temperature(logits: Array, y: np.ndarray) -> float:
-    """What held-out log-odds (trials, classes) must be divided by; classes weigh the same."""
+    """Temperature that divides held-out log-odds (trials, classes); classes weigh the same."""
     from scipy.optimize import minimize_scalar
 
     weights = 1 / np.bincount(y, minlength=logits.shape[1])[y]

@@ -1,4 +1,4 @@
-"""Pretraining: one backbone for many people, a head for each, from a dataset on disk.
+"""Pretraining of one backbone on many participants, with a head for each, from a dataset on disk.
 
 done = pretrain(Plan(data, out), progress)
 backbone = load_backbone(out)

@@ -1,4 +1,4 @@
-"""Batches of augmented trials that are the same however many processes share them.
+"""Batches of augmented trials that do not depend on the number of processes.
 
 Everything that is random in an epoch is drawn at its start, for all trials, from the seed and the
 number of the epoch: the order, the partners, shifts, masks and noise. A process then takes every
@@ -22,7 +22,7 @@ NOISE_BANK = 2**20  # standard normal numbers to cut noise from
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How trials are varied; amplitudes in robust standard deviations, times in samples."""
+    """Augmentation settings; amplitudes in robust standard deviations, times in samples."""
 
     mixup: float = 0.2  # alpha of the beta distribution
     shift: int = 2  # +-10 ms at 250 Hz
@@ -67,7 +67,7 @@ class Batches:
         self._bank = bank.astype(np.float32)
 
     def epoch(self, number: int, trials: np.ndarray) -> Iterator[Batch]:
-        """The batches of one epoch over ``trials``."""
+        """Training batches of one epoch over ``trials``."""
         rng = np.random.default_rng([self.seed, number])
         n, how, corpus = len(trials), self.augmentation, self.corpus
         order = trials[rng.permutation(n)]
@@ -87,7 +87,7 @@ class Batches:
                               hidden)  # fmt: skip
 
     def plain(self, trials: np.ndarray) -> Iterator[Batch]:
-        """This process's part of ``trials`` as they are, for validation."""
+        """This process's part of ``trials`` without augmentation, for validation."""
         for chosen in self.pieces(trials):
             mine = chosen[self.rank :: self.world]
             if not len(mine):
@@ -97,7 +97,7 @@ class Batches:
                                self.sites)  # fmt: skip
 
     def pieces(self, trials: np.ndarray) -> list[np.ndarray]:
-        """``trials`` in batches of nearly the same size: none is too small to be shared out."""
+        """``trials`` split into batches of nearly equal size."""
         return np.array_split(trials, max(1, round(len(trials) / self.size)))
 
     def _batch(
@@ -178,7 +178,7 @@ class Batches:
         )  # fmt: skip
 
     def _partners(self, order: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """For every trial another one of its session to be mixed with."""
+        """Mixup partner of every trial, from the same session."""
         draw = rng.random(len(order))
         site = self.corpus.site[order]
         other = order.copy()
@@ -188,7 +188,7 @@ class Batches:
         return other
 
     def _hidden(self, rng: np.random.Generator) -> np.ndarray:
-        """``(sites, channels)`` bool: electrodes that this batch does without."""
+        """Hidden electrodes of this batch, ``(sites, channels)`` bool."""
         share = self.augmentation.hidden_channels * rng.random((len(self.sites.subjects), 1))
         hidden = rng.random(self.sites.mask.shape) < share
         good = self.sites.mask.numpy()
@@ -198,7 +198,7 @@ class Batches:
 
 
 def _shares(rng: np.random.Generator, alpha: float, n: int) -> np.ndarray:
-    """What is left of each trial when another is mixed in: at least a half."""
+    """Share of each trial that remains after mixup: at least a half."""
     if not alpha:
         return np.ones(n)
     drawn = rng.beta(alpha, alpha, n)

@@ -1,4 +1,4 @@
-"""The state between two epochs as one file: whole, or the one before.
+"""Checkpoint of the training state between two epochs, in one file that is replaced atomically.
 
 Weights, moving averages, moments of the optimiser and the best epoch are arrays of a safetensors
 file; numbers stand in its header as JSON. Nothing in it can run code.

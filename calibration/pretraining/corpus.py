@@ -1,4 +1,4 @@
-"""Every trial of a dataset as one table, with its windows on disk and its caption as a point."""
+"""All trials of a dataset in one table, with windows on disk and captions as embeddings."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ FEWEST_GOOD = 2  # electrodes of a session: without any, a network of places has
 
 @dataclass(frozen=True)
 class Corpus:
-    """A row a trial. A *site* is a session: its own scales, covariance and good electrodes."""
+    """One row per trial; a *site* is a session with its own scales, covariance, good electrodes."""
 
     channels: tuple[str, ...]  # of all runs together
     classes: tuple[str, ...]
@@ -56,7 +56,7 @@ def collect(
     points: Callable[[tuple[str, ...]], Samples | None],
     progress: Progress,
 ) -> Corpus:
-    """Cut (or find) the windows of ``runs`` in ``folder`` and put the trials into one table."""
+    """Corpus of ``runs``; their windows are cut into ``folder`` unless they are there already."""
     cuts = []
     for number, run in enumerate(runs):
         progress("preparing windows", number, len(runs))
@@ -101,7 +101,7 @@ def collect(
         row=row,
         site_subject=tuple(who for who, _ in sites),
         site_session=tuple(number for _, number in sites),
-        # what is validated or tested is prepared with what earlier sessions have left behind
+        # validation and test use the preparation left by earlier sessions
         prepared=tuple(
             prepared[s] if s in trained else future[who] for s, (who, _) in enumerate(sites)
         ),
@@ -127,7 +127,7 @@ class WindowLoader:
             self._factor[f] = (corpus.cuts[f].scale * inverse).astype(np.float32)[:, None]
 
     def __call__(self, trials: np.ndarray) -> Samples:
-        """``(len(trials), channels, times)``, as ``Preparation.apply`` gives them."""
+        """Scaled windows ``(len(trials), channels, times)``, as from ``Preparation.apply``."""
         corpus = self._corpus
         times = self._files[0].shape[2]
         x = np.zeros((len(trials), len(corpus.channels), times), np.float32)
@@ -143,13 +143,13 @@ class WindowLoader:
 
 
 class CaptionPoints:
-    """Captions to points of a text space; knows those of the shipped pictures by heart."""
+    """Embedding of captions in a text space; those of the shipped pictures are precomputed."""
 
     def __init__(self) -> None:
         self.name = "minilm-l6-v2"
 
     def __call__(self, captions: tuple[str, ...]) -> Samples:
-        """``(captions, dimensions)`` of unit length."""
+        """Embeddings ``(captions, dimensions)`` of unit length."""
         from rtbci import stimuli
         from rtbci.text import text_space
 
@@ -160,12 +160,12 @@ class CaptionPoints:
 
 
 def name_of(run: "Run") -> str:
-    """What a run's windows are called on disk."""
+    """File name of a run's windows."""
     return f"{run.subject}_ses-{run.session:02d}_run-{run.number:02d}"
 
 
 def _prepare(cuts: Sequence[Cut], channels: tuple[str, ...]) -> Preparation:
-    """The preparation of a session; electrodes that it does not have are not good."""
+    """Preparation of a session; electrodes that it lacks are not good."""
     order = cuts[0].channels
     if any(each.channels != order for each in cuts):
         raise BadInput(

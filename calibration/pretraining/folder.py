@@ -1,4 +1,4 @@
-"""A pretrained backbone in one folder, and how others use it.
+"""Pretrained backbone stored in a folder, and its use by other code.
 
 OUT/backbone.json          what it is fed with, whom it knows, how it was trained
 OUT/weights.safetensors    weights, and every subject's preparation
@@ -38,12 +38,12 @@ from rtbci.types import Array, Samples
 
 VERSION = 2
 FORMAT = "rtbci backbone"
-RUN = ("name", "part", "marks")  # what is known of every run of the training
+RUN = ("name", "part", "marks")  # recorded for every run used in training
 
 
 @dataclass(frozen=True)
 class NetworkOutputs:
-    """What a network says of trials, in numpy."""
+    """Network outputs for trials, as numpy arrays."""
 
     embedding: Samples  # (trials, d)
     logits: Samples  # (trials, classes)
@@ -63,17 +63,17 @@ class PretrainedBackbone:
 
     @property
     def band(self) -> tuple[float, float]:
-        """What its windows are filtered to, Hz."""
+        """Pass band of the windows, Hz."""
         return network(self.dims.model).band
 
     @property
     def window(self) -> tuple[float, float]:
-        """What it sees, s after the onset."""
+        """Window after stimulus onset, s."""
         return WINDOW
 
     @property
     def rate(self) -> float:
-        """Of its windows, Hz."""
+        """Sampling rate of the windows, Hz."""
         return RATE
 
     def runs(self, *parts: str) -> list[dict[str, str]]:
@@ -86,7 +86,7 @@ class PretrainedBackbone:
         return recipe_for(network(self.dims.model), rate, channels)
 
     def module(self, seed: int = 0) -> Model:
-        """A model with the pretrained weights; every call gives a new one."""
+        """New model with the pretrained weights."""
         model = build(self.dims, seed)
         model.load_state_dict(dict(self.weights))
         return model.eval()
@@ -102,7 +102,7 @@ class PretrainedBackbone:
         model: Model | None = None,
         batch: int = 256,
     ) -> NetworkOutputs:
-        """Answers to windows ``x`` (trials, channels, times) in microvolts, at 250 Hz.
+        """Outputs for windows ``x`` (trials, channels, times) in microvolts, at 250 Hz.
 
         ``channels`` names the electrodes of ``x`` (default: those of pretraining, or those that
         ``model`` has mounted); ``mask`` (channels,) those that are good now.
@@ -174,7 +174,7 @@ def save_backbone(backbone: PretrainedBackbone, folder: Path) -> Path:
 
 
 def load_backbone(path: str | Path) -> PretrainedBackbone:
-    """The backbone in the folder ``path``; raises ``BadInput`` for anything that is none."""
+    """Backbone in the folder ``path``; raises ``BadInput`` if the folder does not hold one."""
     folder = Path(path)
     try:
         document = json.loads((folder / "backbone.json").read_text("utf-8"))

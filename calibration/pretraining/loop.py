@@ -1,4 +1,4 @@
-"""The training loop: seeded, resumable after a kill at any moment, the same over processes.
+"""Training loop: seeded, resumable at any moment, independent of the number of processes.
 
 After every epoch everything that the next one needs goes into one file, which is renamed into
 place. What is random in an epoch follows from the seed and its number, so that a run that was
@@ -28,7 +28,7 @@ LONGEST_GRADIENT = 5.0  # norm; longer ones are cut
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How long and how fast."""
+    """Length and learning rate of a training."""
 
     epochs: int = 20
     batch: int = 128  # trials, of all processes together
@@ -41,7 +41,7 @@ class TrainingSettings:
 
 @dataclass
 class State:
-    """All that changes from epoch to epoch; ``checkpoint.py`` stores it."""
+    """Training state that changes from epoch to epoch; ``checkpoint.py`` stores it."""
 
     model: Model
     optimiser: torch.optim.AdamW
@@ -54,7 +54,7 @@ class State:
 
     @property
     def best_epoch(self) -> int:
-        """The epoch with the lowest validation loss, from 0; -1 before the first.
+        """Epoch with the lowest validation loss, from 0; -1 before the first.
 
         A loss that is no number is worse than any.
         """
@@ -63,7 +63,7 @@ class State:
 
 
 def fresh(model: Model, settings: TrainingSettings) -> State:
-    """The state before the first epoch."""
+    """Training state before the first epoch."""
     optimiser = torch.optim.AdamW(model.parameters(), settings.rate, weight_decay=settings.decay)
     average = {name: p.detach().clone() for name, p in model.named_parameters()}
     return State(model, optimiser, average, dict.fromkeys(average, 0))
@@ -78,7 +78,7 @@ def train(
     done: Callable[[State], None],
     progress: Callable[[int, int], None],
 ) -> None:
-    """Epochs until the last or until validation has not become better for a while.
+    """Run epochs until the last one or until validation stops improving.
 
     ``done`` is called after every epoch, ``progress`` with trials of all epochs.
     """
@@ -111,7 +111,7 @@ def train(
 def step(
     state: State, batch: Batch, weights: Weights, settings: TrainingSettings, place: ProcessRank
 ) -> float:
-    """One update; returns the loss summed over the trials of the whole batch."""
+    """Make one update; returns the loss summed over the trials of the whole batch."""
     model = state.model.train()
     set_keys(model, batch.keys)
     state.optimiser.zero_grad(set_to_none=True)
@@ -129,7 +129,7 @@ def step(
 
 
 def follow(state: State, average: float) -> None:
-    """Move the average of every parameter that was updated towards it.
+    """Update the moving average of every parameter that was updated.
 
     The average of a short run is not held back by where it began: its memory grows with it.
     """
@@ -170,7 +170,7 @@ def check(
 
 
 def rate_at(step: int, of: int, rate: float) -> float:
-    """Learning rate: up in a straight line, down along a cosine."""
+    """Learning rate: linear warm-up, then cosine decay."""
     warm = max(1, round(WARM_UP * of))
     if step < warm:
         return rate * (step + 1) / warm

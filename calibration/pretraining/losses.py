@@ -1,4 +1,4 @@
-"""What training minimises: classes, captions and a teacher's opinion, each a sum over trials.
+"""Training losses: classes, captions and distillation from a teacher, each a sum over trials.
 
 Sums, not means: with the batch spread over processes, their parts add up to the whole.
 """
@@ -14,7 +14,7 @@ from rtbci.networks.model import Output
 
 @dataclass(frozen=True)
 class Weights:
-    """How much each loss counts, and its constants."""
+    """Weights and constants of the losses."""
 
     classes: float = 1.0
     cosine: float = 0.5
@@ -28,7 +28,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class Targets:
-    """What a batch is to say. A mixed trial is ``share`` of the first and the rest of the other."""
+    """Targets of a batch; a mixed trial is ``share`` of the first and the rest of the other."""
 
     y: Tensor  # (B,)
     other_y: Tensor  # (B,)
@@ -80,7 +80,7 @@ def contrast(point: Tensor, pool: Tensor, place: Tensor, tau: float) -> Tensor:
 
 
 def distil(logits: Tensor, teacher: Tensor, weights: Weights) -> Tensor:
-    """Kullback-Leibler divergence ``(B,)`` from the teacher's softened opinion, times tau²."""
+    """Kullback-Leibler divergence ``(B,)`` from the teacher's softened targets, times tau²."""
     soft = (teacher.clamp_min(1e-9).log() / weights.tau_teacher).softmax(1)
     said = (logits / weights.tau_student).log_softmax(1)
     return (soft * (soft.clamp_min(1e-9).log() - said)).sum(1) * weights.tau_student**2

@@ -1,9 +1,9 @@
-"""What the windows of a run were made of, so that they are made anew when any of it changes.
+"""Fingerprint of the inputs of a run's windows; the windows are cut again if any input changes.
 
 Everything that decides them is in: the array (by size and time, it is large), the small files that
 speak of it (by content), rate, electrodes and unit that the dataset states, the recipe with its
 filters, and the bridge. Labels and pictures decide no window, but a label file that was corrected
-cuts its runs again all the same: that costs seconds, and nobody has to wonder.
+cuts its runs again all the same, which costs seconds.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ LARGEST = 2**25  # bytes of such a file; a larger one is known by size and time
 
 
 def made_of(source: Path, entry: Network) -> dict[str, Any]:
-    """What decides the windows of the run in ``source`` before it is read, as JSON has it."""
+    """Inputs that determine the windows of the run in ``source``, as a JSON value."""
     return {
         "version": VERSION,
         "source": [source.name, *_state(source)],
@@ -37,7 +37,7 @@ def made_of(source: Path, entry: Network) -> dict[str, Any]:
 
 
 def speaking_of(source: Path) -> list[Path]:
-    """The files beside and above ``source`` that say something of it, by their names.
+    """Sidecar files next to and above ``source`` that describe it, by name.
 
     As BIDS has it: the words of a name between underscores, the last one left out, are all in the
     name of ``source``. Above it only small files count.
@@ -54,7 +54,7 @@ def speaking_of(source: Path) -> list[Path]:
 
 
 def recipe_digest(recipe: Recipe) -> str:
-    """A name for a recipe with all its filters."""
+    """Hash of a recipe with all its filters."""
     filters = [[each.sos.tolist(), each.start.tolist()] for each in recipe.filters]
     return digest([filters, recipe.channels, recipe.rate, recipe.reference, recipe.window,
                    recipe.decimation, recipe.streams])  # fmt: skip
@@ -81,7 +81,7 @@ def _words(path: Path) -> frozenset[str]:
 
 
 def _folders(source: Path) -> list[Path]:
-    """The folder of ``source`` and those above it, up to the one that holds the subjects."""
+    """Folder of ``source`` and its parents up to the one that holds the subjects."""
     above = list(source.absolute().parents)[:4]
     subject = next((n for n, each in enumerate(above) if each.name.startswith("sub-")), -1)
     return above[: subject + 2]

@@ -1,4 +1,4 @@
-"""From a dataset and a plan to a pretrained folder."""
+"""Pretraining from a dataset and settings to a backbone folder."""
 
 import hashlib
 from collections import Counter
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PretrainingSettings:
-    """What a person asked for."""
+    """Settings requested for a pretraining."""
 
     data: Path
     out: Path
@@ -64,11 +64,11 @@ class PretrainingSettings:
 
 @dataclass(frozen=True)
 class Pretrained:
-    """What came out."""
+    """Results of a pretraining."""
 
     folder: Path
-    leads: bool  # whether this process is the one that speaks
-    resumed: int  # epochs that were done already
+    leads: bool  # whether this process reports progress
+    resumed: int  # epochs done before this run
     parameters: int
     trials: dict[str, int]  # of each part
     history: list[dict[str, float]]
@@ -78,7 +78,7 @@ class Pretrained:
 
 
 def pretrain(plan: PretrainingSettings, progress: Progress) -> Pretrained:
-    """Train as planned, or go on where a killed run stopped; writes ``plan.out``.
+    """Train with these settings, or resume an interrupted run; writes ``plan.out``.
 
     Raises ``BadInput`` for data or options that do not fit, ``Missing`` without torch.
     """
@@ -126,7 +126,7 @@ def pretrain(plan: PretrainingSettings, progress: Progress) -> Pretrained:
 
 
 def in_blocks(runs: "Sequence[Run]") -> list[str]:
-    """A note where the classes come in blocks: a network may learn the time instead."""
+    """Note if classes were presented in blocks: a network may learn time instead of class."""
     y = np.concatenate([run.labels for run in runs])
     of = np.repeat(np.arange(len(runs)), [len(run.labels) for run in runs])
     if not forms_class_blocks(y, of, len(np.unique(y))):
@@ -136,7 +136,7 @@ def in_blocks(runs: "Sequence[Run]") -> list[str]:
 
 
 def left_out(corpus: Corpus) -> list[str]:
-    """A note of the trials that could not be cut, and why."""
+    """Note of the trials that could not be cut, and the reasons."""
     why = Counter[str]()
     for each in corpus.cuts:
         why.update(each.rejected)
@@ -145,7 +145,7 @@ def left_out(corpus: Corpus) -> list[str]:
 
 
 def _check_others(plan: PretrainingSettings) -> None:
-    """Raises before the windows are cut what can be said of a model of others by its name."""
+    """Check a model of braindecode by its name before windows are cut; raises otherwise."""
     if plan.model.startswith(OTHERS):
         kind_of(plan.model.removeprefix(OTHERS))
     elif plan.begin is not None:
@@ -154,7 +154,7 @@ def _check_others(plan: PretrainingSettings) -> None:
 
 @contextmanager
 def _repeatable(threads: int) -> Iterator[None]:
-    """As many threads as asked for, and only operations that give the same bits every time."""
+    """Set the requested number of threads and deterministic operations."""
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
@@ -173,7 +173,7 @@ def _finish(
     resumed: int,
     notes: Sequence[str],
 ) -> Pretrained:
-    """Test the best epoch once, write the folder."""
+    """Test the best epoch once and write the folder."""
     corpus, model = batches.corpus, state.model
     model.load_state_dict(state.best or averaged(state))
     state.average = {name: p.detach().clone() for name, p in model.named_parameters()}
@@ -208,7 +208,7 @@ def _finish(
 
 
 def _runs_of(corpus: Corpus) -> list[dict[str, str]]:
-    """What each run was used for, and its trials' marks: nobody may test on it by mistake."""
+    """Use and trial hashes of each run, so that later tests can exclude training trials."""
     runs = []
     for number, each in enumerate(corpus.cuts):
         parts = set(corpus.part[corpus.file == number].tolist())
@@ -218,7 +218,7 @@ def _runs_of(corpus: Corpus) -> list[dict[str, str]]:
 
 
 def _chosen(plan: PretrainingSettings) -> "list[Run]":
-    """The runs of the subjects that are asked for."""
+    """Runs of the requested subjects."""
     from rtbci.formats.dataset import find_runs
 
     runs = find_runs(plan.data)
@@ -236,7 +236,7 @@ def _chosen(plan: PretrainingSettings) -> "list[Run]":
 
 
 class _Captions:
-    """Captions as points, or a note why there are none."""
+    """Caption embeddings, or a note why there are none."""
 
     def __init__(self, wanted: bool, notes: list[str]) -> None:
         self._wanted, self._notes = wanted, notes
@@ -253,7 +253,7 @@ class _Captions:
 
 
 def _teacher(plan: PretrainingSettings, corpus: Corpus) -> tuple[Samples | None, Weights]:
-    """Soft targets by picture (pictures, classes), and the losses with their weight."""
+    """Soft targets by picture (pictures, classes), and the losses with their weights."""
     from calibration.pretraining.teacher import from_captions, from_file
 
     if plan.teacher is not None:
@@ -268,7 +268,7 @@ def _teacher(plan: PretrainingSettings, corpus: Corpus) -> tuple[Samples | None,
 def _identity(
     plan: PretrainingSettings, dims: Dims, weights: Weights, corpus: Corpus, teacher: Samples | None
 ) -> dict[str, str]:
-    """All that has to be the same for a checkpoint to be gone on with, as hashes by name."""
+    """Hashes of everything that must not change between a checkpoint and its continuation."""
     begin = None if plan.begin is None else sha256([plan.begin])
     options = (
         dims.model, dims.embedding, dims.text, sorted(dims.options.items()), weights,

@@ -1,4 +1,4 @@
-"""One process or several: gradients add up, so that several give the result of one.
+"""Data-parallel training over one or several processes with the same result.
 
 ``torchrun --nproc-per-node N -m rtbci pretrain ...`` sets the environment that is read here. Only
 gloo on this computer is used.
@@ -31,7 +31,7 @@ class ProcessRank:
 
 @contextmanager
 def processes() -> Iterator[ProcessRank]:
-    """Join the processes that torchrun started, or be alone."""
+    """Join the processes started by torchrun, or run alone."""
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world < 2 or "RANK" not in os.environ:
         yield ProcessRank()
@@ -45,7 +45,7 @@ def processes() -> Iterator[ProcessRank]:
 
 
 def wait(place: ProcessRank) -> None:
-    """Until all processes have come here."""
+    """Wait for all processes (barrier)."""
     if place.world > 1:
         distributed.barrier()
 
@@ -58,7 +58,7 @@ def add_up(values: Tensor, place: ProcessRank) -> Tensor:
 
 
 def share_gradients(parameters: list[nn.Parameter], place: ProcessRank) -> None:
-    """Gradients summed over all processes; one that nobody has stays None."""
+    """Sum gradients over all processes; a gradient missing in all of them stays None."""
     if place.world < 2:
         return
     there = torch.tensor([float(p.grad is not None) for p in parameters])

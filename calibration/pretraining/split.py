@@ -1,4 +1,4 @@
-"""Which trials train, which choose the epoch, and which are touched once: sessions in time.
+"""Split of trials into training, validation and test by session in time order.
 
 No picture is on both sides where the data allow it; where they do not, the number is said.
 """
@@ -19,7 +19,7 @@ ENOUGH_OF_ONE = 0.25  # and of every subject's: a head needs trials of its own
 
 @dataclass(frozen=True)
 class Split:
-    """A part for every trial, and what was done about pictures."""
+    """Part of every trial, and the treatment of shared pictures."""
 
     part: np.ndarray  # (trials,) TRAIN, CHECK, TEST or UNUSED
     pictures: str  # a sentence
@@ -41,7 +41,7 @@ def session_counts(text: str) -> tuple[int, int, int]:
 def enough_sessions(
     subject: Sequence[str], session: Sequence[int], counts: tuple[int, int, int]
 ) -> None:
-    """Raises ``BadInput`` for a subject with too few sessions; ``subject``, ``session`` by run."""
+    """Check the number of sessions per subject; raises ``BadInput`` if there are too few."""
     there: dict[str, set[int]] = {}
     for who, number in zip(subject, session, strict=True):
         there.setdefault(who, set()).add(number)
@@ -58,7 +58,7 @@ def enough_sessions(
 def split(
     subject: np.ndarray, session: np.ndarray, picture: np.ndarray, counts: tuple[int, int, int]
 ) -> Split:
-    """``subject``, ``session`` and ``picture`` (trials,) in time order within each session.
+    """Split from ``subject``, ``session`` and ``picture`` (trials,), in time order per session.
 
     ``picture`` is -1 where it is not known. Raises ``BadInput`` for a subject with too few
     sessions.
@@ -77,7 +77,7 @@ def split(
 
 
 def _without_shared_pictures(part: np.ndarray, subject: np.ndarray, picture: np.ndarray) -> Split:
-    """Take shared pictures out of training: anybody's, else the subject's own, else none."""
+    """Remove shared pictures from training: of all subjects, else of the same one, else none."""
     anybody = _shared(part, np.zeros(len(part), int), picture)
     own = _shared(part, np.unique(subject, return_inverse=True)[1], picture)
     count = int((part == TRAIN).sum())

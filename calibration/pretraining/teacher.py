@@ -1,4 +1,4 @@
-"""Soft targets for distillation: what a teacher who saw the picture believes of its class.
+"""Soft targets for distillation: class probabilities of a teacher that saw the picture.
 
 Ferrante et al. (arXiv 2402.07547, decoding.md section 6 row 9) take a classifier on image features;
 here the teacher reads the caption, or somebody's soft targets come from a file.

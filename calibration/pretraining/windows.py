@@ -1,4 +1,4 @@
-"""The windows of every run, cut once through the live chain and kept on disk as float16.
+"""Windows of every run, cut once with the online signal chain and stored on disk as float16.
 
 A run of epochs goes through the bridge and through ``Windows`` with the network's recipe, exactly
 as a live stream does. What comes out lies in ``OUT/windows/NAME.npy`` (trials, channels, times),
@@ -36,7 +36,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Cut:
-    """The windows of one run on disk."""
+    """Windows of one run on disk."""
 
     path: Path
     channels: tuple[str, ...]
@@ -47,7 +47,7 @@ class Cut:
     marks: str  # of its trials (``rtbci.decoding.trial_hashes``)
 
     def open(self) -> np.memmap[Any, np.dtype[np.float16]]:
-        """``(trials, channels, times)`` float16, read from disk where it is looked at."""
+        """Windows ``(trials, channels, times)`` float16, memory-mapped from disk."""
         array = np.load(self.path, mmap_mode="r")
         assert isinstance(array, np.memmap)
         return array
@@ -68,7 +68,7 @@ def recipe_for(entry: Network, rate: float, channels: tuple[str, ...]) -> Recipe
 
 
 def grid_of(recipe: Recipe) -> Array | None:
-    """What takes windows of ``recipe`` onto the networks' 250 Hz, None where they are on it."""
+    """Resampling matrix from windows of ``recipe`` to the networks' 250 Hz; None if not needed."""
     step = recipe.decimation
     begin, stop = recipe.samples(recipe.window[0]), recipe.samples(recipe.window[1])
     times = -(-(stop - begin) // step)
@@ -78,7 +78,7 @@ def grid_of(recipe: Recipe) -> Array | None:
 
 
 def windows_of(recording: Recording, recipe: Recipe) -> tuple[Samples, np.ndarray, dict[str, int]]:
-    """Windows ``(trials, channels, TIMES)`` uV, their trials' numbers, and why others are missing.
+    """Windows ``(trials, channels, TIMES)`` uV, trial numbers, and reasons for missing ones.
 
     ``recording`` is continuous, or bridged; every marker of it is a trial.
     """
@@ -104,7 +104,7 @@ def windows_of(recording: Recording, recipe: Recipe) -> tuple[Samples, np.ndarra
 def cut(
     name: str, source: Path, load: Callable[[], Recording], entry: Network, folder: Path
 ) -> Cut:
-    """The windows of the run ``name``, from disk where they are there already.
+    """Windows of the run ``name``, from disk if they are up to date.
 
     ``load`` gives its bridged recording; ``source`` is the file that it comes from.
     """
@@ -135,7 +135,7 @@ def cut(
 
 
 def _is_whole(path: Path, known: Mapping[str, Any]) -> bool:
-    """Whether the windows with the header ``known`` are all there: a full disk cuts files."""
+    """Whether the windows with the header ``known`` are complete."""
     try:
         shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
         return shape[:2] == (len(known["trials"]), len(known["channels"]))
@@ -144,7 +144,7 @@ def _is_whole(path: Path, known: Mapping[str, Any]) -> bool:
 
 
 def _is_of(known: Mapping[str, Any], origin: Mapping[str, Any], entry: Network) -> bool:
-    """Whether windows with the header ``known`` are what would be cut now."""
+    """Whether the windows with the header ``known`` match the present inputs."""
     if known.get("made_of") != origin:
         return False
     recipe = recipe_for(entry, known["rate"], tuple(known["channels"]))
@@ -152,7 +152,7 @@ def _is_of(known: Mapping[str, Any], origin: Mapping[str, Any], entry: Network) 
 
 
 def into_place(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` fill a file beside ``path``, then rename it: whole or not at all."""
+    """Write a file through ``write`` next to ``path``, then rename it into place."""
     part = path.with_name(f".part-{os.getpid()}-{path.name}")
     write(part)
     with part.open("rb") as file:

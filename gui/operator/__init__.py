@@ -1,1 +1,1 @@
-"""The operator's window."""
+"""The operator's window of one session."""

@@ -1,4 +1,4 @@
-"""What a session's folder says of it: who, how, and how good the calibration was."""
+"""Facts about a session read from its folder: subject, kind, stream and calibration quality."""
 
 import json
 import math
@@ -14,25 +14,25 @@ ABOVE_CHANCE_P = 0.01  # permutation p of the calibration
 
 @dataclass(frozen=True)
 class About:
-    """What does not change while a session runs."""
+    """Facts that do not change while a session runs."""
 
     subject: str = ""
     kind: str = ""  # "replay" or "live"
-    part: str = ""  # what is played or read, for a person
+    part: str = ""  # description of the played or read stream
     speed: float | None = None  # of a replay, seconds of the recording per second
     recorded: bool | None = None  # whether there should be a recording
-    stream: str | None = None  # the EEG stream, where one was named
+    stream: str | None = None  # name of the EEG stream, if one was given
     markers: tuple[str, ...] = ()
-    unit: str | None = None  # where the stream does not say
+    unit: str | None = None  # if the stream does not state one
     lsl_session: str | None = None
     lsl_scope: str | None = None
     classes: tuple[str, ...] = ()
-    sure: float | None = None  # probability below which nothing is decided; None where unknown
-    above_chance: bool | None = None  # None where the calibration was not tested
+    sure: float | None = None  # decision threshold on the probability; None if unknown
+    above_chance: bool | None = None  # None if the calibration was not tested
 
 
 def read_about(folder: Path) -> About:
-    """From ``session.json`` and the bundle it names; what is missing there stays unknown."""
+    """Facts from ``session.json`` and the bundle it names; missing entries stay unknown."""
     try:
         config = read_config(folder)
     except BadInput:

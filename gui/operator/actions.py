@@ -1,4 +1,4 @@
-"""Keys and buttons of the window, and what they ask of the session.
+"""Keys and buttons of the window and the session requests they trigger.
 
 One table (``gui.operator.keys``) says which key does what. Keys are taken before any widget sees
 them, so that Space pauses whatever was clicked last; only a line that is being written keeps its
@@ -7,43 +7,54 @@ letters.
 
 from collections.abc import Callable, Mapping
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLineEdit, QWidget
 
 from gui.operator.keys import KEYS, MARKER_S, STOP_S, DoublePress
-
-if TYPE_CHECKING:
-    from gui.operator.window import OperatorWindow
+from gui.operator.session_state import SessionState
+from gui.widgets.headmap import HeadMap
 
 _LOOSE = Qt.KeyboardModifier.KeypadModifier | Qt.KeyboardModifier.ShiftModifier
 
 
 class Actions(QObject):
-    """An event filter of the application, for the keys of one window."""
+    """Event filter of the application that turns keys of one ``window`` into actions.
 
-    def __init__(self, window: "OperatorWindow") -> None:
+    ``send`` passes a request to the session, ``now`` returns the time of a marker, ``hide_keys``
+    returns whether the page of keys was open, and ``others`` holds the actions of other parts.
+    """
+
+    def __init__(
+        self,
+        window: QWidget,
+        note: QLineEdit,
+        state: SessionState,
+        send: Callable[..., None],
+        now: Callable[[], Mapping[str, float | int]],
+        hide_keys: Callable[[], bool],
+        others: Mapping[str, Callable[[], None]],
+    ) -> None:
         super().__init__(window)
-        self._window = window
+        self._window, self._note, self._state = window, note, state
+        self._send, self._now, self._hide_keys = send, now, hide_keys
         self.stop_twice = DoublePress(STOP_S)
         self._marker_until = float("-inf")
         self._note_at: Mapping[str, float | int] = {}
         self._actions: dict[str, Callable[[], None]] = {
             "pause": self.pause, "stop": self.stop, "marker": self.begin_marker,
-            "note": self.begin_note, "understood": window.understand, "close": self._close,
-            **window.looks.actions,
+            "note": self.begin_note, "close": self._close, **others,
         }  # fmt: skip
         assert set(self._actions) == {each.action for each in KEYS}
         self._by_key = {_combination(key): each.action for each in KEYS for key in each.keys}
 
     def act(self, action: str) -> None:
-        """Do what a key or button stands for."""
+        """Run the action of a key or button."""
         self._actions[action]()
 
     def eventFilter(self, target: QObject, event: QEvent) -> bool:
-        """True for keys that did something."""
+        """Return True for keys that triggered an action."""
         kind = event.type()
         if kind not in (QEvent.Type.KeyPress, QEvent.Type.ShortcutOverride):
             return False
@@ -61,20 +72,20 @@ class Actions(QObject):
         return self._press(event, focus)
 
     def marker_waits(self) -> bool:
-        """Whether M was pressed and its digit is still to come."""
+        """Whether M was pressed and its digit has not been pressed yet."""
         return monotonic() < self._marker_until
 
     def _press(self, event: QKeyEvent, focus: QWidget | None) -> bool:
         text = event.text()
         if self.marker_waits() and text in "123456789" and text:
             self._marker_until = float("-inf")
-            self._window.send("marker", text=text, **self._window.now())
+            self._send("marker", text=text, **self._now())
             return True
         action = self._by_key.get(_pressed(event)) or self._by_key.get(text)
         if action == "understood" and isinstance(focus, QAbstractButton):
             focus.click()
             return True
-        if action is None or (action == "understood" and focus is self._window.head):
+        if action is None or (action == "understood" and isinstance(focus, HeadMap)):
             return False
         if event.isAutoRepeat() and action in ("pause", "stop", "marker", "freeze", "theme"):
             return True  # a key that is held is pressed once
@@ -84,39 +95,40 @@ class Actions(QObject):
         return True
 
     def _cancel(self) -> bool:
-        """Esc first leaves what is open; True if something was."""
+        """Close the open prompt or page on Esc; True if one was open."""
         if self.marker_waits():
             self._marker_until = float("-inf")
             return True
-        return self._window.hide_keys()
+        return self._hide_keys()
 
     def pause(self) -> None:
-        """Pause decisions, or let them go on."""
-        self._window.send("resume" if self._window.known.paused else "pause")
+        """Pause or resume decisions."""
+        self._send("resume" if self._state.paused else "pause")
 
     def stop(self) -> None:
-        """The second time within two seconds: end the session safely."""
-        if self._window.known.link == "ended":
+        """End the session safely on the second press within two seconds."""
+        if self._state.link == "ended":
             self._close()
         elif self.stop_twice(monotonic()):
-            self._window.stop_session()
+            self._state.say("stopping safely: the recording is being closed", "amber")
+            self._send("stop")
 
     def begin_marker(self) -> None:
-        """Wait for a digit."""
+        """Start waiting for the digit of a marker."""
         self._marker_until = monotonic() + MARKER_S
 
     def begin_note(self) -> None:
-        """Open the line; the note's time is now, not when it is written."""
-        self._note_at = self._window.now()
-        self._window.note.setVisible(True)
-        self._window.note.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        """Open the note line; the note is stamped with the time of opening."""
+        self._note_at = self._now()
+        self._note.setVisible(True)
+        self._note.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def end_note(self, text: str | None) -> None:
-        """Send what was written; None throws it away."""
+        """Send the note; None discards it."""
         if text and text.strip():
-            self._window.send("note", text=text.strip(), **self._note_at)
-        self._window.note.clear()
-        self._window.note.setVisible(False)
+            self._send("note", text=text.strip(), **self._note_at)
+        self._note.clear()
+        self._note.setVisible(False)
         self._window.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _close(self) -> None:
@@ -124,14 +136,14 @@ class Actions(QObject):
 
 
 def _combination(key: str) -> str:
-    """One spelling for a key: text for what is written, Qt's name for the rest."""
+    """Normalised spelling of a key: its text if it has one, otherwise Qt's name."""
     if len(key) == 1:
         return key.upper() if key.isalpha() else key
     return QKeySequence(key).toString()
 
 
 def _pressed(event: QKeyEvent) -> str:
-    """The same spelling of a key that was pressed, whatever the keyboard's layout."""
+    """Normalised spelling of a pressed key, independent of keyboard layout."""
     modifiers = event.modifiers() & ~_LOOSE
     text = event.text()
     if not modifiers and len(text) == 1 and text.isprintable() and not text.isspace():

@@ -1,4 +1,4 @@
-"""Starts the window and ends it: one process, one session."""
+"""Entry point of the operator's window: one process, one session."""
 
 import signal
 import sys
@@ -22,7 +22,7 @@ WARM_S = 3.0  # the first seconds, in which the window is built, do not count
 
 @dataclass(frozen=True)
 class WindowOptions:
-    """How the window shall look now; None as last time."""
+    """Appearance of the window; None keeps the last setting."""
 
     theme: str | None = None
     scale: float | None = None
@@ -33,7 +33,7 @@ class WindowOptions:
 
 
 def show(entry: SessionEntry, options: WindowOptions) -> int:
-    """Until the window is closed; returns the exit code."""
+    """Run the window until it is closed; returns the exit code."""
     QCoreApplication.setApplicationName("rtbci")
     application = QApplication.instance() or QApplication(sys.argv[:1])
     remembered = Remembered()
@@ -73,13 +73,13 @@ def show(entry: SessionEntry, options: WindowOptions) -> int:
 
 
 def measure(window: OperatorWindow, path: Path) -> None:
-    """Write figures from time to time, from when the window is at work."""
+    """Write timing figures at regular intervals once the traces are shown."""
     timer = QTimer(window)
     timer.setInterval(round(1000 * FIGURES_S))
-    timer.timeout.connect(lambda: write_figures(path, window.heart.figures()))
+    timer.timeout.connect(lambda: write_figures(path, window.frame_timing.figures()))
 
     def begin() -> None:
-        window.heart.begin()
+        window.frame_timing.begin()
         timer.start()
 
     def wait() -> None:

@@ -1,4 +1,4 @@
-"""The power of the classical rhythms, as bars on a logarithmic scale."""
+"""Power of the classical EEG bands as bars on a logarithmic scale."""
 
 from collections.abc import Mapping
 from math import log10
@@ -25,7 +25,7 @@ class BandPower(QWidget):
         self.setAccessibleName("Band power")
 
     def show_bands(self, bands: Mapping[str, float | None]) -> None:
-        """Name of the band and its power in uV2; None where it is not known."""
+        """Show the power of each band in uV2; None if unknown."""
         if dict(bands) != self._bands:
             self._bands = dict(bands)
             self.setAccessibleDescription(
@@ -35,22 +35,22 @@ class BandPower(QWidget):
             self.update()
 
     def set_theme(self, theme: Theme) -> None:
-        """Draw in other colours."""
+        """Draw in the colours of ``theme``."""
         self.theme = theme
         self.update()
 
     def sizeHint(self) -> QSize:
-        """One line a band."""
+        """Preferred size: one line per band."""
         line = self.fontMetrics().height()
         return QSize(18 * line, round((len(self._bands) or 5) * line * 1.4 + line * 1.2))
 
     def minimumSizeHint(self) -> QSize:
-        """The bands, close together."""
+        """Minimum size: one tight line per band."""
         line = self.fontMetrics().height()
         return QSize(11 * line, round((len(self._bands) or 5) * line * 1.05 + line * 1.1))
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """One bar a band, decades as hairlines."""
+        """Draw one bar per band and grid lines at the decades."""
         with painting(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setFont(sized(self.font(), 0.9))

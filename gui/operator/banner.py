@@ -1,4 +1,4 @@
-"""One alarm at a time, in one sentence, with one thing to do about it."""
+"""Banner with the most urgent alarm, in one sentence, and a button to act on it."""
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSizePolicy, QWidget
@@ -10,7 +10,7 @@ LEVELS = {"info": "circle", "amber": "triangle", "red": "cross"}
 
 
 class Banner(QFrame):
-    """One alarm in one sentence, and the one thing to do about it. Never a dialog."""
+    """The most urgent alarm in one sentence, with a button to act on it; never a dialog."""
 
     acted = Signal()
 
@@ -34,11 +34,11 @@ class Banner(QFrame):
 
     @property
     def text(self) -> str:
-        """The sentence on screen, or nothing."""
+        """Sentence on screen, or "" if there is no alarm."""
         return self._text.text() if self.level else ""
 
     def show_alarm(self, level: str, text: str, action_text: str | None = None) -> None:
-        """An alarm of ``level`` info, amber or red; a button where something can be done here."""
+        """Show an alarm of ``level`` info, amber or red, with a button named ``action_text``."""
         if (level, text, action_text or "") != (self.level, self.text, self.action.text()):
             self.level = level
             put(self._text, text)
@@ -51,12 +51,12 @@ class Banner(QFrame):
             self.setVisible(True)
 
     def clear(self) -> None:
-        """Nothing is wrong any more."""
+        """Hide the banner."""
         self.level = ""
         self.setVisible(False)
 
     def set_theme(self, theme: Theme) -> None:
-        """Draw in other colours."""
+        """Draw in the colours of ``theme``."""
         self.theme = theme
         self._colour()
 

@@ -1,4 +1,4 @@
-"""The last decision, large: what it was, how sure, and what speaks against it."""
+"""Card with the last decision in large type: class, confidence and flags."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ SHORT = 12  # letters that fit in the largest type
 
 
 class Meter(QWidget):
-    """A bar from 0 to 1, with a tick at ``mark``."""
+    """Horizontal bar from 0 to 1."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -23,17 +23,17 @@ class Meter(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def sizeHint(self) -> QSize:
-        """Half a line high."""
+        """Preferred size: half a line high."""
         return QSize(120, max(8, self.fontMetrics().height() // 2))
 
     def set(self, share: float | None, theme: Theme) -> None:
-        """Another length or theme."""
+        """Set the length of the bar and its theme."""
         if (share, theme) != (self.share, self.theme):
             self.share, self.theme = share, theme
             self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """The trough and the bar."""
+        """Draw the bar and its background."""
         with painting(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setPen(Qt.PenStyle.NoPen)
@@ -48,7 +48,7 @@ class Meter(QWidget):
 
 
 class DecisionCard(QWidget):
-    """What the decoder decided last, how sure it is, and what speaks against it."""
+    """The last decision, its confidence, and the flags raised against it."""
 
     def __init__(self, theme: Theme = DARK, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -76,14 +76,14 @@ class DecisionCard(QWidget):
         self._note.setVisible(False)
         self.setAccessibleName("Last decision")
 
-    def show(
+    def set_values(
         self,
         label: str | None = None,
         confidence: float | None = None,
         note: str = "",
         flags: Sequence[str] = (),
     ) -> None:
-        """``label`` and its ``confidence`` (0 to 1), or the ``note`` why there is none."""
+        """Show ``label`` with its ``confidence`` (0 to 1), or a ``note`` explaining its absence."""
         unsure = label is None or bool(note)
         put(self._label, label if label is not None else note or "no decision")
         self._label.setToolTip(self._label.text())
@@ -102,6 +102,6 @@ class DecisionCard(QWidget):
         self.setAccessibleDescription(", ".join(part for part in parts if part))
 
     def set_theme(self, theme: Theme) -> None:
-        """Draw in other colours."""
+        """Draw in the colours of ``theme``."""
         self.theme = theme
         self._meter.set(self._meter.share, theme)

@@ -1,4 +1,4 @@
-"""How smoothly the window runs: pictures a second, stalls of its event loop, CPU and memory."""
+"""Frame rate, event loop stalls, CPU and memory of the window."""
 
 import json
 import time
@@ -10,31 +10,31 @@ import numpy as np
 import psutil
 
 BEAT_S = 0.02
-SHOWN_S = 10.0  # the longest stall of so long is shown
+SHOWN_S = 10.0  # span over which the longest stall is shown
 MOST_BEATS = 50 * 3600
 
 
 class FrameTiming:
-    """``beat`` every ``BEAT_S``, ``painted`` with each picture. One thread."""
+    """Timing statistics: call ``beat`` every ``BEAT_S`` and ``painted`` per frame; one thread."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
         self._last: float | None = None
-        self._late: deque[float] = deque(maxlen=MOST_BEATS)  # s behind the planned beat
+        self._late: deque[float] = deque(maxlen=MOST_BEATS)  # s after the planned beat
         self._recent: deque[tuple[float, float]] = deque()
         self._paints: deque[float] = deque()
         self._painted = 0
         self.begin()
 
     def begin(self) -> None:
-        """Count from here on."""
+        """Reset the statistics."""
         self._late.clear()
         self._painted, self._began = 0, self._clock()
         self._process = psutil.Process()
         self._cpu = self._spent()
 
     def beat(self) -> None:
-        """The timer of ``BEAT_S`` fired."""
+        """Record one tick of the ``BEAT_S`` timer."""
         now = self._clock()
         if self._last is not None:
             late = max(0.0, now - self._last - BEAT_S)
@@ -45,7 +45,7 @@ class FrameTiming:
         self._last = now
 
     def painted(self) -> None:
-        """A picture was drawn."""
+        """Record one drawn frame."""
         now = self._clock()
         self._painted += 1
         self._paints.append(now)
@@ -53,17 +53,17 @@ class FrameTiming:
             self._paints.popleft()
 
     def fps(self) -> float | None:
-        """Pictures a second, over the last two seconds."""
+        """Frames per second over the last two seconds."""
         if len(self._paints) < 2 or self._clock() - self._paints[-1] > 1.0:
             return None
         return (len(self._paints) - 1) / max(self._paints[-1] - self._paints[0], 1e-9)
 
     def stall_ms(self) -> float | None:
-        """The longest stall of the last seconds, ms."""
+        """Longest event loop stall of the last ``SHOWN_S`` seconds, ms."""
         return max((1000 * late for _, late in self._recent), default=None)
 
     def figures(self) -> dict[str, float | None]:
-        """Since ``begin``: pictures a second, stalls (ms), share of a core, memory (MB)."""
+        """Since ``begin``: frames per second, stalls (ms), share of a core and memory (MB)."""
         seconds = max(self._clock() - self._began, 1e-9)
         late = 1000 * np.array(self._late) if self._late else np.array([np.nan])
         p50, p99, most = (float(each) for each in np.percentile(late, (50, 99, 100)))
@@ -80,6 +80,6 @@ class FrameTiming:
 
 
 def write_figures(path: Path, figures: dict[str, float | None]) -> None:
-    """One JSON object a line, appended: a soak reads how memory grows."""
+    """Append the figures to a file as one line of JSON."""
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(figures) + "\n")

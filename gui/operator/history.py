@@ -1,4 +1,4 @@
-"""The last half minute of the signal, as the traces draw it: fixed memory, slow drift removed.
+"""Ring buffer of the last half minute for the traces, with drift removed. Fixed memory.
 
 Electrodes float by millivolts within seconds; a trace would leave its lane. A one-pole high-pass
 (for the eyes only: nothing else reads from here) follows the drift. Its state is kept at the start
@@ -22,7 +22,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class HistoryGap:
-    """``missing`` samples from ``index`` on are not there; 0 where the stream began again."""
+    """Gap of ``missing`` samples from ``index`` on; 0 for a restarted stream."""
 
     index: int
     missing: int
@@ -30,7 +30,7 @@ class HistoryGap:
 
 
 class History:
-    """Samples (times, channels) by absolute index; NaN where nothing came. One thread only."""
+    """Samples (times, channels) by absolute index, NaN if missing; for one thread."""
 
     def __init__(self, n_channels: int, rate: float, seconds: float) -> None:
         blocks = int(seconds * rate) // BLOCK + 3
@@ -46,11 +46,11 @@ class History:
 
     @property
     def oldest(self) -> int:
-        """The first index that can still be read."""
+        """First index that can still be read."""
         return max(self.first, ((self.end - self.capacity) // BLOCK + 1) * BLOCK)
 
     def push(self, index: int, x: Samples) -> None:
-        """Take ``x`` (times, channels), from sample ``index`` on; what is known already is left."""
+        """Store ``x`` (times, channels) from sample ``index`` on; known samples are ignored."""
         if not self.started:
             self.first = self.end = index
             self.started = True
@@ -60,7 +60,7 @@ class History:
         self._write(np.where(np.isfinite(x), x, np.float32(np.nan)))
 
     def hole(self, hole: HistoryGap) -> None:
-        """Remember a gap; the samples of one that lies ahead are skipped."""
+        """Record a gap; the samples of a future gap are skipped."""
         self.holes = [old for old in self.holes if old.index + old.missing >= self.oldest]
         if hole not in self.holes:
             self.holes.append(hole)
@@ -68,7 +68,7 @@ class History:
             self._skip(hole.index + hole.missing)
 
     def mark(self, index: int, label: str) -> None:
-        """Remember a marker, which may come before or after its sample."""
+        """Record a marker, before or after its sample."""
         self.marks = [mark for mark in self.marks if mark[0] >= self.oldest]
         if (index, label) not in self.marks:
             self.marks = sorted([*self.marks, (index, label)])
@@ -86,7 +86,7 @@ class History:
         return x[start - first * BLOCK : stop - first * BLOCK]
 
     def copy(self) -> "History":
-        """The same, standing still."""
+        """Independent copy."""
         still = History.__new__(History)
         still.__dict__ = dict(self.__dict__)
         still._samples, still._states = self._samples.copy(), self._states.copy()
@@ -94,7 +94,7 @@ class History:
         return still
 
     def _skip(self, index: int) -> None:
-        """Nothing came up to ``index``."""
+        """Fill with missing samples up to ``index``."""
         if index - self.end < self.capacity:
             self._write(np.full((index - self.end, self.n_channels), np.nan, np.float32))
             return
@@ -112,7 +112,7 @@ class History:
                 self._remember()
 
     def _remember(self) -> None:
-        """Keep the state of the filter after the block that just became whole."""
+        """Store the filter state after the last complete block."""
         block = self.end // BLOCK - 1
         at = (block * BLOCK) % self.capacity
         x = self._samples[at : at + BLOCK].astype(np.float64)

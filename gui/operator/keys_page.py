@@ -1,4 +1,4 @@
-"""All keys on one page, over the window but not in its way: the session goes on underneath."""
+"""Page that lists all keys; it covers the window while the session continues."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ WIDEST = 60  # lines of text, width of the page
 
 
 class KeysPage(QFrame):
-    """Each key and what it does; shown and hidden by the window."""
+    """List of keys and their actions; shown and hidden by the window."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class KeysPage(QFrame):
         self.setAccessibleName("Keys")
         self.setAccessibleDescription("; ".join(f"{key}: {what}" for key, what in entries))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        title, how = QLabel("Keys"), QLabel("? or Esc closes this page; the session goes on")
+        title, how = QLabel("Keys"), QLabel("? or Esc closes this page; the session continues")
         title.setProperty("role", "large")
         how.setProperty("role", "dim")
         self._page = QWidget()
@@ -74,10 +74,10 @@ class KeysPage(QFrame):
         whole.addWidget(scroll)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Two columns of text read best when they are not far apart."""
+        """Limit the width of the page so that both columns stay readable."""
         super().resizeEvent(event)
         self._page.setMaximumWidth(WIDEST * self.fontMetrics().height())
 
     def set_theme(self, theme: Theme) -> None:
-        """The style sheet colours everything here."""
+        """Keep the theme; the style sheet sets all colours."""
         self.theme = theme

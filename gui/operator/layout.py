@@ -1,4 +1,4 @@
-"""Where everything stands in the window.
+"""Arrangement of the widgets in the window.
 
 session, recording, timers                                 [pause] [stop safely]
 banner, only where a person should read something
@@ -20,10 +20,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from gui.operator.band_power import BandPower
+from gui.operator.banner import Banner
+from gui.operator.decision_card import DecisionCard
 from gui.operator.keys import KEYS
 from gui.operator.keys_page import KeysPage
-from gui.operator.panels import Banner, DecisionCard, Header, Lamps, LossTable, StatusLine
-from gui.operator.plots import BandPower, ProbabilityPlot
+from gui.operator.panels import Header, Lamps, LossTable, StatusLine
+from gui.operator.plots import ProbabilityPlot
 from gui.operator.trace_bar import TraceBar
 from gui.operator.traces import Traces
 from gui.widgets.headmap import HeadMap
@@ -39,7 +42,7 @@ NARROW = 56  # lines of text that the window is wide
 
 
 class WindowLayout(QWidget):
-    """The widgets of the window, in place. ``acted`` tells which action a button stands for."""
+    """Widgets of the window in their places; ``acted`` carries the action of a button."""
 
     acted = Signal(str)
 
@@ -69,7 +72,7 @@ class WindowLayout(QWidget):
         self._arrange()
 
     def put_signal(self, traces: Traces, head: HeadMap) -> None:
-        """The widgets of a stream that came, instead of those before."""
+        """Replace the trace and head widgets by those of a new stream."""
         for old, new in ((self._traces, traces), (self._head, head)):
             parent = old.parentWidget()
             rows = parent.layout() if parent is not None else None
@@ -80,11 +83,11 @@ class WindowLayout(QWidget):
         self._traces, self._head = traces, head
 
     def put_plot(self, plot: ProbabilityPlot) -> None:
-        """The plot over the last minute; once."""
+        """Insert the probability plot; called once."""
         self._right.rows.insertWidget(1, plot, 1)
 
     def show_state(self, paused: bool, ended: bool, log: Iterable[tuple[str, str]]) -> None:
-        """Buttons that make sense now, and the last lines of the log."""
+        """Update the buttons and the last lines of the log."""
         self.pause.setText("Resume decisions" if paused else "Pause decisions")
         self.pause.setEnabled(not ended)
         self.stop.setEnabled(not ended)
@@ -97,7 +100,7 @@ class WindowLayout(QWidget):
             self.log.setAccessibleName("last events: " + "; ".join(lines))
 
     def toggle_keys(self) -> None:
-        """The page of keys, over everything else."""
+        """Show or hide the page of keys."""
         if self.keys.isVisible():
             self.keys.hide()
             return
@@ -105,8 +108,8 @@ class WindowLayout(QWidget):
         self.keys.show()
         self.keys.raise_()
 
-    def dress(self, theme: Theme, drawn: Iterable[QWidget | None]) -> None:
-        """Another theme, for what does not read the style sheet."""
+    def recolour(self, theme: Theme, drawn: Iterable[QWidget | None]) -> None:
+        """Apply a theme to widgets that do not read the style sheet."""
         own = (self.bands, self.header, self.lamps, self.banner, self.card, self.losses,
                self.status, self.keys)  # fmt: skip
         for widget in (*own, *drawn):
@@ -117,13 +120,13 @@ class WindowLayout(QWidget):
         self._fit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """The page of keys covers all there is."""
+        """Refit the columns and keep the page of keys over the whole window."""
         super().resizeEvent(event)
         self._fit()
         self._place_keys()
 
     def _fit(self) -> None:
-        """Where the text is large for the window: two columns instead of three, and no log."""
+        """Use two columns and hide the log if the text is large for the window."""
         narrow = self.width() < NARROW * self.fontMetrics().height()
         if narrow == self._narrow:
             return
@@ -162,7 +165,7 @@ class WindowLayout(QWidget):
         return columns
 
     def share_width(self, width: int) -> None:
-        """The columns as they are at first."""
+        """Restore the default widths of the columns."""
         shares = NARROW_SHARES if self._narrow else SHARES
         self.columns.setSizes([round(share * width) for share in shares])
 
@@ -187,7 +190,9 @@ class WindowLayout(QWidget):
 
     def _make_note(self) -> QLineEdit:
         note = QLineEdit()
-        note.setPlaceholderText("Note: Enter saves it with the time at which N was pressed; Esc")
+        note.setPlaceholderText(
+            "Note: Enter saves it with the time at which N was pressed; Esc discards it"
+        )
         note.setAccessibleName("note")
         note.setMaxLength(500)
         note.hide()

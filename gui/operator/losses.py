@@ -1,4 +1,4 @@
-"""Samples that were lost, over the session, the stream and the last ten minutes."""
+"""Lost samples over the session, the stream and the last ten minutes."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 SPANS = (("10 s", 10.0), ("1 min", 60.0), ("10 min", 600.0))
 KEPT_S = 620.0
 
-Row = tuple[str, int | None, int | None]  # name, lost, expected; None where nobody counted
+Row = tuple[str, int | None, int | None]  # name, lost, expected; None if not counted
 
 
 @dataclass(frozen=True)
 class Count:
-    """What was counted until ``at`` (s)."""
+    """Received and lost samples up to ``at`` (s)."""
 
     at: float
     received: int
@@ -19,7 +19,7 @@ class Count:
 
 
 class Losses:
-    """Counts of one counter over time; the counter may begin anew and the sums go on.
+    """Counts of one sample counter over time; sums continue if the counter restarts.
 
     *session* is all that was counted, *stream* since the stream began or came back, the others are
     the last seconds: as far back as this window has looked, which the expected number tells.
@@ -30,10 +30,10 @@ class Losses:
         self._base = (0, 0)  # received and lost in counters that are over
         self._last = (0, 0)
         self._stream: tuple[int, int] = (0, 0)
-        self._whole_since: int | None = None  # received when the newest loss was told
+        self._whole_since: int | None = None  # samples received at the latest loss
 
     def count(self, at: float, received: int, lost: int) -> None:
-        """What a counter says at ``at`` s; both numbers since its beginning."""
+        """Add a reading of the counter at ``at`` s; both numbers are totals since its start."""
         if received < self._last[0]:  # a recorder that was started anew counts from 0
             self._base = (self._base[0] + self._last[0], self._base[1] + self._last[1])
         self._last = (received, lost)
@@ -47,14 +47,14 @@ class Losses:
             self._counts.popleft()
 
     def begin_stream(self) -> None:
-        """The stream began, or came back from another process."""
+        """Restart the stream's counts: it began, or returned from another process."""
         if self._counts:
             newest = self._counts[-1]
             self._stream = (newest.received, newest.lost)
             self._whole_since = newest.received
 
     def whole(self) -> int | None:
-        """Samples since the last loss; None where nobody knows when that was."""
+        """Samples since the last loss; None if the time of the loss is unknown."""
         if not self._counts or self._whole_since is None:
             return None
         return self._counts[-1].received - self._whole_since

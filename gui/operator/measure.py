@@ -1,4 +1,4 @@
-"""What a second or two of signal says of each electrode, and of the rhythms of all.
+"""Signal quality of each electrode and band power, from one or two seconds of EEG.
 
 Pure numbers: microvolts in, judgements out. Nothing here decides what is decoded.
 """
@@ -11,12 +11,16 @@ import numpy as np
 from rtbci.signal.quality import MAINS
 from rtbci.types import Samples
 
-FLAT_UV = 0.5  # peak to peak; no electrode on a head is so still
-STILL_SHARE = 0.5  # of the samples that repeat the one before
-RAILED_SHARE = 0.1  # of the samples at the very top or bottom
-RAILED_UV = 150.0  # peak to peak, below which resting at the top is only coarse numbers
-LOUD_UV = 100.0  # rms without the mean
-HUM_SHARE = 0.6  # of the power above 1 Hz that lies at the mains
+FLAT_UV = 0.5  # uV peak to peak, below which an electrode is flat
+# Share of samples equal to the one before, above which an electrode is flat.
+STILL_SHARE = 0.5
+# Share of samples at the minimum or maximum, above which an electrode is railed.
+RAILED_SHARE = 0.1
+# Peak to peak below which repeated extremes only reflect coarse resolution.
+RAILED_UV = 150.0
+LOUD_UV = 100.0  # rms without the mean, above which an electrode is doubtful
+# Share of the power above 1 Hz at the mains frequency that makes an electrode doubtful.
+HUM_SHARE = 0.6
 BANDS = {  # Hz
     "delta": (1.0, 4.0), "theta": (4.0, 8.0), "alpha": (8.0, 13.0), "beta": (13.0, 30.0),
     "gamma": (30.0, 45.0),
@@ -25,7 +29,7 @@ BANDS = {  # Hz
 
 @dataclass(frozen=True)
 class ElectrodeReading:
-    """One electrode now: ``state`` good, doubtful, flat, railed or unknown; ``value`` uV rms."""
+    """Electrode quality: ``state`` good, doubtful, flat, railed or unknown; ``value`` uV rms."""
 
     name: str
     state: str
@@ -34,7 +38,7 @@ class ElectrodeReading:
 
 
 def readings(x: Samples, names: Sequence[str], rate: float) -> list[ElectrodeReading]:
-    """One for each column of ``x`` (times, channels), uV; half a second at least."""
+    """Quality of each column of ``x`` (times, channels) in uV; needs half a second or more."""
     if len(x) < max(4, 0.5 * rate):
         return [ElectrodeReading(name, "unknown", None, "no signal yet") for name in names]
     whole = np.isfinite(x).all(axis=0)
@@ -53,7 +57,7 @@ def _reading(
     name: str, whole: bool, swing: float, still: float, at_rail: float, rms: float, hum: float
 ) -> ElectrodeReading:
     if not whole:
-        return ElectrodeReading(name, "doubtful", None, "some samples are no numbers")
+        return ElectrodeReading(name, "doubtful", None, "some samples are not numbers")
     if swing < FLAT_UV or (still > STILL_SHARE and at_rail < 1 and swing < RAILED_UV):
         return ElectrodeReading(name, "flat", rms, "flat: no contact, or its cable is off")
     if at_rail > RAILED_SHARE and swing >= RAILED_UV:

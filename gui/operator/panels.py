@@ -1,4 +1,4 @@
-"""What the operator reads around the traces: header, losses, lamps, status; card and banner too.
+"""Panels around the traces: session header, lost samples, process lamps and status line.
 
 What is not known is a dash, never a zero. A state is a shape, a word and a colour.
 """
@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
-from gui.operator.banner import Banner
-from gui.operator.decision_card import DecisionCard
 from gui.widgets.flow_layout import FlowLayout
 from gui.widgets.labels import (
     DASH,
@@ -26,15 +24,13 @@ from gui.widgets.labels import (
 )  # fmt: skip
 from gui.widgets.palette import DARK, Theme
 
-__all__ = ["Banner", "DecisionCard", "Header", "Lamps", "LossTable", "StatusLine"]
-
 LAMPS = {"works": "circle", "late": "triangle", "gone": "cross", "off": "ring"}
 RECORDING = {"REC": ("circle", "bad"), "no recording": ("ring", "dim"), "lost": ("cross", "red")}
 LOSS_ROWS = ("session", "stream", "10 s", "1 min", "10 min")
 
 
 class Header(QWidget):
-    """Which session this is, whether it is being recorded, and the two timers."""
+    """Session name, recording state, and session and stream times."""
 
     def __init__(self, theme: Theme = DARK, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -62,7 +58,7 @@ class Header(QWidget):
         self.setSizePolicy(policy)
         self.setAccessibleName("Session")
 
-    def show(
+    def set_values(
         self,
         session: str = DASH,
         recording: str = "no recording",
@@ -73,7 +69,7 @@ class Header(QWidget):
         part: str = "",
         speed: float | None = None,
     ) -> None:
-        """Put these values on screen; sizes in MB, times in seconds."""
+        """Show these values; sizes in MB, times in seconds."""
         self._session.put(session or DASH)
         self._state = recording
         self._recording.put(recording)
@@ -88,7 +84,7 @@ class Header(QWidget):
         self._colour()
 
     def set_theme(self, theme: Theme) -> None:
-        """Draw in other colours."""
+        """Draw in the colours of ``theme``."""
         self.theme = theme
         self._colour()
 
@@ -98,7 +94,7 @@ class Header(QWidget):
 
 
 class LossTable(QWidget):
-    """Samples lost and expected, since the start and lately."""
+    """Lost and expected samples since the start and over recent spans."""
 
     def __init__(self, theme: Theme = DARK, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -113,10 +109,10 @@ class LossTable(QWidget):
             self._grid.addWidget(label("caption", title, side), 0, column)
         self._rows: list[tuple[QLabel, ...]] = []
         self.setAccessibleName("Lost samples")
-        self.show([(name, None, None) for name in LOSS_ROWS])
+        self.set_values([(name, None, None) for name in LOSS_ROWS])
 
-    def show(self, rows: Sequence[tuple[str, int | None, int | None]] = ()) -> None:
-        """Name, lost and expected of each row; None where it is not known."""
+    def set_values(self, rows: Sequence[tuple[str, int | None, int | None]] = ()) -> None:
+        """Show name, lost and expected of each row; None if unknown."""
         while len(self._rows) < len(rows):
             cells = (label(), *(label("value", "", "right") for _ in range(3)))
             for column, cell in enumerate(cells):
@@ -138,12 +134,12 @@ class LossTable(QWidget):
         self.setAccessibleDescription(", ".join(told))
 
     def set_theme(self, theme: Theme) -> None:
-        """The style sheet colours everything here."""
+        """Keep the theme; the style sheet sets all colours."""
         self.theme = theme
 
 
 class Lamp(QWidget):
-    """One process: sign, name, state in words."""
+    """One process: shape, name and state in words."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -156,7 +152,7 @@ class Lamp(QWidget):
 
 
 class Lamps(QWidget):
-    """One lamp a process: works, late, gone or off, each with its own shape."""
+    """One lamp per process: works, late, gone or off, each with its own shape."""
 
     def __init__(self, theme: Theme = DARK, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -169,8 +165,8 @@ class Lamps(QWidget):
         self.setSizePolicy(policy)
         self.setAccessibleName("Processes")
 
-    def show(self, states: Mapping[str, tuple[str, str]] | None = None) -> None:
-        """State and text of each process by its name."""
+    def set_values(self, states: Mapping[str, tuple[str, str]] | None = None) -> None:
+        """Show the state and text of each process by name."""
         self._states = dict(states or {})
         for name in [name for name in self._lamps if name not in self._states]:
             lamp = self._lamps.pop(name)
@@ -190,7 +186,7 @@ class Lamps(QWidget):
         self.setAccessibleDescription(", ".join(told))
 
     def set_theme(self, theme: Theme) -> None:
-        """Draw in other colours."""
+        """Draw in the colours of ``theme``."""
         self.theme = theme
         self._colour()
 
@@ -202,7 +198,7 @@ class Lamps(QWidget):
 
 
 class StatusLine(QWidget):
-    """How old the newest sample is, what each step takes, and how smoothly the window draws."""
+    """Age of the newest sample, latency of each step, and frame timing."""
 
     def __init__(self, theme: Theme = DARK, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -213,9 +209,9 @@ class StatusLine(QWidget):
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
         self.setAccessibleName("Status")
-        self.show()
+        self.set_values()
 
-    def show(
+    def set_values(
         self,
         data_age_s: float | None = None,
         latencies: Mapping[str, tuple[float | None, float | None]] | None = None,
@@ -223,7 +219,7 @@ class StatusLine(QWidget):
         stall_ms: float | None = None,
         display: str = "",
     ) -> None:
-        """Age in seconds; latencies (p50, p95) and the longest stall in milliseconds."""
+        """Show age in seconds; latencies (p50, p95) and the longest stall in milliseconds."""
         texts = {"data age": DASH if data_age_s is None else age(data_age_s)}
         for name, (half, most) in (latencies or {}).items():
             texts[f"{name} p50/p95"] = f"{milliseconds(half)}/{milliseconds(most)} ms"
@@ -240,7 +236,7 @@ class StatusLine(QWidget):
             self.setAccessibleDescription(told)
 
     def set_theme(self, theme: Theme) -> None:
-        """The style sheet colours everything here."""
+        """Keep the theme; the style sheet sets all colours."""
         self.theme = theme
 
     def _add(self, name: str) -> None:

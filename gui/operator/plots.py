@@ -1,4 +1,4 @@
-"""Two small plots beside the traces: what the decoder believed, and the power of the rhythms."""
+"""Plot of the class probabilities over the last minute."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -10,24 +10,22 @@ from PySide6.QtCore import QPointF, QRectF, QSize, QSizeF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from gui.operator.band_power import BandPower, amount
 from gui.widgets.curves import curves
 from gui.widgets.paint import CLASS_SHAPES, crisp, painting, shape, sized, stamp, write
 from gui.widgets.palette import Theme, hairline, mix
 
-__all__ = ["BandPower", "ProbabilityPlot", "amount"]
-
 Array = NDArray[np.float64]
 
-SPAN = 60.0  # s of the probabilities that are seen
-SILENCE = 10.0  # s without a decision after which lines are not joined
-MOST_CLASSES = 6  # lines; with more classes, the likeliest of the last decision
-MANY = 2000  # decisions that are kept
-DENSE = 0.1  # s; of decisions closer than that the newest stands for all: half a pixel
+SPAN = 60.0  # seconds of probabilities shown
+SILENCE = 10.0  # seconds without a decision after which lines are not joined
+MOST_CLASSES = 6  # lines; with more classes, the most probable of the last decision
+MANY = 2000  # decisions kept
+# Seconds, half a pixel; of decisions closer than this only the newest is kept.
+DENSE = 0.1
 
 
 class ProbabilityPlot(QWidget):
-    """Probability of each class over the last minute, and the line below which nothing is said."""
+    """Class probabilities over the last minute, with the decision threshold."""
 
     def __init__(
         self,
@@ -48,7 +46,7 @@ class ProbabilityPlot(QWidget):
     def add(
         self, seconds: float, probabilities: Mapping[str, float] | None, label: str | None = None
     ) -> None:
-        """A decision at stream time ``seconds``; None where the window was rejected."""
+        """Add a decision at stream time ``seconds``; None if the window was rejected."""
         point = (seconds, dict(probabilities) if probabilities else None)
         self._now = max(self._now, seconds)
         if len(self._points) > 1 and 0 <= seconds - self._points[-2][0] < DENSE:
@@ -63,7 +61,7 @@ class ProbabilityPlot(QWidget):
             self.update()
 
     def advance(self, now_seconds: float) -> None:
-        """Move the time axis to the newest sample; repaints when that is a pixel's worth."""
+        """Move the time axis to the newest sample; repaints once it moves by a pixel."""
         stands = now_seconds == self._now
         self._now = now_seconds
         while self._points and self._points[0][0] < now_seconds - SPAN - SILENCE:
@@ -73,23 +71,23 @@ class ProbabilityPlot(QWidget):
             self.update()
 
     def set_theme(self, theme: Theme) -> None:
-        """Draw in other colours."""
+        """Draw in the colours of ``theme``."""
         self.theme = theme
         self.update()
 
     def set_classes(self, classes: Sequence[str], sure: float | None) -> None:
-        """Another decoder: its classes and its threshold."""
+        """Set the classes and threshold of another decoder."""
         if (tuple(classes), sure) != (self.classes, self.sure):
             self.classes, self.sure = tuple(classes), sure
             self.update()
 
     def sizeHint(self) -> QSize:
-        """What a window would like to give."""
+        """Preferred size."""
         line = self.fontMetrics().height()
         return QSize(18 * line, 13 * line)
 
     def minimumSizeHint(self) -> QSize:
-        """Names, and a plot of a few lines."""
+        """Minimum size: names, and a plot of a few lines."""
         line = self.fontMetrics().height()
         return QSize(11 * line, 9 * line)
 
@@ -102,7 +100,7 @@ class ProbabilityPlot(QWidget):
         return CLASS_SHAPES[self.classes.index(name) % len(CLASS_SHAPES)]
 
     def _last(self) -> Mapping[str, float]:
-        """The last decision that was not rejected, likeliest first."""
+        """Last decision that was not rejected, most probable class first."""
         last = next((p for _, p in reversed(self._points) if p), {})
         known = {name: last[name] for name in self.classes if name in last}
         return dict(sorted(known.items(), key=lambda item: -item[1]))
@@ -113,7 +111,7 @@ class ProbabilityPlot(QWidget):
         return list(self._last())[:MOST_CLASSES]
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Axis, threshold, lines, and the classes with their last probability."""
+        """Draw axis, threshold, lines, and the classes with their last probability."""
         with painting(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             self._drawn_at, self._dirty = self._now, False
@@ -134,7 +132,7 @@ class ProbabilityPlot(QWidget):
         return QPointF(x, plot.bottom() - share * plot.height())
 
     def _paint_names(self, painter: QPainter, names: Sequence[str], line: int) -> float:
-        """Sign, name and last probability of each class, in rows; returns their height."""
+        """Draw sign, name and last probability of each class; returns the height of the rows."""
         if not self.classes:
             write(painter, QRectF(0, 0, self.width(), line), "no decoder", self.theme.dim)
             return line
@@ -176,7 +174,7 @@ class ProbabilityPlot(QWidget):
             painter.drawLine(QPointF(plot.left(), y), QPointF(plot.right(), y))
 
     def _paint_threshold(self, painter: QPainter, plot: QRectF, line: int) -> None:
-        """What the dashed line means, on its own ground above the lines of the classes."""
+        """Label of the dashed threshold line, on its own background above the curves."""
         if self.sure is None or plot.height() < 4 * line:
             return
         text = f"no decision below {self.sure * 100:.0f} %"
@@ -193,7 +191,7 @@ class ProbabilityPlot(QWidget):
             write(painter, box.adjusted(4, 0, 0, 0), text, self.theme.amber)
 
     def _paint_rejected(self, painter: QPainter, plot: QRectF, line: int) -> None:
-        """A small cross at the bottom for each window that could not be decoded."""
+        """Draw a small cross at the bottom for each rejected window."""
         for seconds in [at for at, probabilities in self._points if probabilities is None]:
             spot = self._at(plot, seconds, 0) - QPointF(0, line * 0.3)
             if spot.x() >= plot.left():
@@ -202,7 +200,7 @@ class ProbabilityPlot(QWidget):
     def _paint_lines(
         self, painter: QPainter, plot: QRectF, names: Sequence[str], line: int
     ) -> None:
-        """Single trials are points, joined faintly; one that decides all the time is a line."""
+        """Draw sparse decisions as joined points and dense ones as a line."""
         if not names or not self._points:
             return
         x, ys = self._columns(plot, names)
@@ -228,7 +226,7 @@ class ProbabilityPlot(QWidget):
                         painter.drawImage(spot, sign)
 
     def _columns(self, plot: QRectF, names: Sequence[str]) -> tuple[Array, list[Array]]:
-        """Where the points lie in the plot, in points of the screen; NaN breaks a line."""
+        """Point positions in the plot, in logical pixels; NaN breaks a line."""
         seconds: list[float] = []
         rows: list[Mapping[str, float]] = []
         for at, shares in self._points:

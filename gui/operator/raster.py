@@ -1,4 +1,4 @@
-"""Sweeping traces as pixels: only the columns that changed are drawn. Numpy, no Qt.
+"""Raster of sweeping traces in numpy; only the columns that changed are drawn.
 
 The picture is a function of what is known, nothing else: sample ``i`` belongs to column
 ``i * width // samples_per_sweep``, which appears on screen at that number modulo ``width``. A
@@ -16,9 +16,9 @@ from gui.operator.history import Array, History
 from gui.widgets.curves import coverage
 from gui.widgets.palette import Theme, channels, hairline, mix
 
-AHEAD = 14  # columns that stay empty between the newest sample and the previous sweep
-AT_ONCE = 192  # columns drawn in one go: what fits a cache
-REACH = 1.5  # lanes that a trace may leave its own by before it is cut off
+AHEAD = 14  # empty columns between the newest sample and the previous sweep
+AT_ONCE = 192  # columns drawn at once so that they fit the cache
+REACH = 1.5  # lanes by which a trace may leave its own before it is clipped
 LEAST_REACH = 24.0  # px
 HATCH, DASH = 7, 4  # px
 
@@ -27,7 +27,7 @@ Pixels = NDArray[np.uint32]
 
 @dataclass(frozen=True)
 class RasterView:
-    """What of the signal is drawn, and how large."""
+    """Section of the signal that is drawn, and the size of the picture."""
 
     width: int  # px
     height: int  # px
@@ -44,7 +44,7 @@ class RasterView:
         return self.height / self.count
 
     def middle(self, channel: int) -> float:
-        """Row of 0 uV of a channel; a pixel reaches from its number to the next."""
+        """Row of 0 uV of a channel."""
         return (channel - self.first + 0.5) * self.lane
 
 
@@ -57,12 +57,12 @@ class Raster:
         self.repaint()
 
     def look(self, **changes: object) -> None:
-        """Change the view; everything is drawn again at the next ``draw``."""
+        """Change the view; everything is redrawn by the next ``draw``."""
         self.view = replace(self.view, **changes)  # type: ignore[arg-type]
         self.repaint()
 
     def repaint(self) -> None:
-        """Forget what was drawn."""
+        """Discard the picture and draw everything again."""
         view, theme = self.view, self.theme
         self.pixels: Pixels = np.zeros((view.height, view.width), np.uint32)
         self.pixels[:] = pack(rgb(theme.background))
@@ -88,7 +88,7 @@ class Raster:
         return self.column(self.history.end - 1)
 
     def column(self, index: int) -> int:
-        """Column of a sample, counted from index 0; on screen it stands at this modulo width."""
+        """Column of a sample, counted from index 0; its screen position is this modulo width."""
         return index * self.view.width // self.sweep
 
     def visible(self, column: int) -> bool:
@@ -96,16 +96,16 @@ class Raster:
         return self.head + AHEAD - self.view.width < column <= self.head
 
     def touch(self, index: int, length: int = 1) -> None:
-        """Draw the columns of these samples again: something came late."""
+        """Mark the columns of these samples for redrawing after late data."""
         self._again.append((self.column(index), self.column(index + max(1, length) - 1) + 1))
 
     @property
     def unfinished(self) -> bool:
-        """Whether something older still waits to be drawn."""
+        """Whether older columns are still waiting to be drawn."""
         return bool(self._again)
 
     def draw(self, at_most: int | None = None) -> list[tuple[int, int]]:
-        """Draw what is new; the stretches of screen columns (start, stop) that changed.
+        """Draw new columns; returns the ranges of screen columns (start, stop) that changed.
 
         With ``at_most`` columns a call, the rest is left to the next calls, newest first.
         """
@@ -191,7 +191,7 @@ class Raster:
         return low, high
 
     def _ground(self, a: int, b: int) -> NDArray[np.float32]:
-        """Under the traces: grid, gaps, markers, cursor; (red green blue, b - a, height)."""
+        """Background of columns: grid, gaps, markers, cursor; (red green blue, b - a, height)."""
         view, theme = self.view, self.theme
         ground = np.empty((3, b - a, view.height), np.float32)
         ground[:] = rgb(theme.background)[:, None, None]

@@ -1,6 +1,6 @@
-"""Everything the window hears of a session, from threads that may wait so that it never has to.
+"""Events, status and requests of one session, exchanged by background threads.
 
-    feed = Feed(entry, about)
+    feed = SessionFeed(entry)
     feed.start()
     feed.news()      # what came since the last call; never waits
     feed.ask("pause")
@@ -34,7 +34,7 @@ Event = Mapping[str, object]
 
 @dataclass(frozen=True)
 class Link:
-    """The session answers ("works"), does not ("looking"), or is over ("ended")."""
+    """State of the connection: "works", "looking" (no answer) or "ended"."""
 
     state: str
 
@@ -48,7 +48,7 @@ class Status:
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of a request; ``error`` is a sentence where it was refused."""
+    """Result of a request; ``error`` is a sentence if it was refused."""
 
     do: str
     error: str | None
@@ -56,7 +56,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class FileSize:
-    """Bytes of the recording on the disk."""
+    """Size of the recording on disk, bytes."""
 
     size: int | None
 
@@ -65,7 +65,7 @@ News = Event | Link | Status | Answer | FileSize
 
 
 class SessionFeed:
-    """Follows one session. ``news`` and ``ask`` are for the window's thread, and never wait."""
+    """Connection to one session; ``news`` and ``ask`` never block the window's thread."""
 
     def __init__(self, entry: SessionEntry) -> None:
         self.entry = entry
@@ -79,26 +79,26 @@ class SessionFeed:
         self._stop = threading.Event()
 
     def start(self) -> None:
-        """Begin to listen."""
+        """Start the background threads."""
         for run in (self._follow, self._carry, self._look_at_file):
             threading.Thread(target=run, name=run.__name__, daemon=True).start()
         self.signal.start()
 
     def close(self) -> None:
-        """Listen no more; the session is not told."""
+        """Stop listening; the session continues."""
         self._stop.set()
         self._orders.put(None)
         self.signal.close()
 
     def news(self) -> list[News]:
-        """What came since the last call."""
+        """Items received since the last call."""
         found: list[News] = []
         while self._news:
             found.append(self._news.popleft())
         return found
 
     def ask(self, do: str, **fields: object) -> None:
-        """Send a request; what becomes of it is told as an ``Answer``."""
+        """Send a request; its result arrives as an ``Answer``."""
         self._orders.put((do, fields))
 
     def _follow(self) -> None:
@@ -110,7 +110,7 @@ class SessionFeed:
             self._stop.wait(AGAIN_S)
 
     def _listen(self) -> None:
-        """Hear the session until it hangs up."""
+        """Receive events until the session closes the connection."""
         try:
             self._tell_status()
             heard = False
@@ -123,7 +123,7 @@ class SessionFeed:
                 self.signal.hear(event)
                 self._news.append(event)
         except RtbciError:
-            pass  # it is ending, or too busy: told below, and tried again
+            pass  # it is ending, or too busy: reported below, and retried
         self._news.append(Link("ended" if is_over(self.folder) else "looking"))
 
     def _tell_status(self) -> None:
@@ -134,7 +134,7 @@ class SessionFeed:
         self._news.append(Status(values))
 
     def _look_again(self) -> None:
-        """Somebody may have taken the session over."""
+        """Look for a process that has taken over the session."""
         for entry in control.running():
             if entry.folder == self.entry.folder and entry.alive:
                 self.entry = entry
@@ -165,10 +165,10 @@ class SessionFeed:
 
 
 def is_over(folder: Path) -> bool:
-    """Whether the session in ``folder`` was ended properly."""
+    """Whether the session in ``folder`` was closed properly."""
     return last_event(folder).get("event") == "closed"
 
 
 def age_of(entry: SessionEntry) -> float:
-    """Seconds since the session began."""
+    """Seconds since the session was created."""
     return max(0.0, time.time() - entry.created)

@@ -1,8 +1,8 @@
-"""What the window knows of a session now, as plain values: no screen, no socket, no thread.
+"""State of a session as plain values for display: no screen, socket or thread.
 
-    known = Knowledge(about)
-    known.hear(event)            # every line of the session
-    known.card(), known.alarms(), known.lamps(), ...
+    state = SessionState(about)
+    state.hear(event)            # every line of the session
+    state.card(), state.alarms(), state.lamps(), ...
 
 One thread. ``clock`` gives seconds that only go forward.
 """
@@ -19,13 +19,13 @@ from gui.operator.losses import Losses, Row
 from rtbci.signal.liveness import is_repeated_silence
 from rtbci.statistics.delays import KEYS
 
-RECENT_S = 60.0  # decisions and latencies that are shown
-OLD_S = 3.0  # a decision says its age from here on
-LATE_S = 2.5  # a box that reports every second is late after so long
-GROWS_S = 3.0  # a recording that did not grow for so long stands still
+RECENT_S = 60.0  # span over which decisions and latencies are shown
+OLD_S = 3.0  # age from which a decision shows its age
+LATE_S = 2.5  # seconds without a report after which a process is late
+GROWS_S = 3.0  # seconds without growth after which a recording has stalled
 LOG_LINES = 200
 LEVELS = ("red", "amber", "info")  # most urgent first
-SILENCE = ("stall", "silent", "quiet", "waiting")  # how the codes of alarms about it begin
+SILENCE = ("stall", "silent", "quiet", "waiting")  # prefixes of the codes of silence alarms
 NO_DECISION, NOT_ABOVE_CHANCE = "no decision", "not above chance"
 
 Event = Mapping[str, object]
@@ -33,7 +33,7 @@ Event = Mapping[str, object]
 
 @dataclass(frozen=True)
 class Alarm:
-    """Something that is wrong now; ``since`` in seconds of the clock."""
+    """An active alarm; ``since`` in seconds of the clock."""
 
     box: str
     code: str
@@ -44,7 +44,7 @@ class Alarm:
 
 @dataclass(frozen=True)
 class ShownDecision:
-    """One decision as it is shown."""
+    """One decision as displayed."""
 
     at: float  # s of the clock, when it was heard
     onset: float  # s of the recording
@@ -56,7 +56,7 @@ class ShownDecision:
 
 @dataclass(frozen=True)
 class CardText:
-    """What stands in the large field: a class, or why there is none."""
+    """Text of the decision card: a class, or the reason why there is none."""
 
     label: str | None = None
     confidence: float | None = None
@@ -65,7 +65,7 @@ class CardText:
 
 
 class SessionState:
-    """Everything that was heard of one session."""
+    """State of one session, built from its events."""
 
     def __init__(self, about: About, clock: Callable[[], float] = time.monotonic) -> None:
         self.about, self._clock = about, clock
@@ -88,11 +88,11 @@ class SessionState:
         self._began: float | None = None  # s of the clock
 
     def begin(self, seconds_ago: float) -> None:
-        """The session began so long ago."""
+        """Set the start of the session to ``seconds_ago`` seconds ago."""
         self._began = self._clock() - seconds_ago
 
     def hear(self, event: Event, late: bool = False) -> None:
-        """One line of the session; ``late`` where it was said before this window looked."""
+        """Process one event; ``late`` if it was sent before this window connected."""
         kind, box = str(event.get("event")), str(event.get("box", ""))
         if box == "stream" and kind in ("start", "end"):
             self._plays = kind == "start"
@@ -105,7 +105,7 @@ class SessionState:
             take(event, box)
 
     def answer(self, status: Event) -> None:
-        """The session's answer to ``status``: what was said before anybody listened."""
+        """Process the answer to ``status``, including events sent before this window connected."""
         self.link = "works"
         self.paused = bool(status.get("paused"))
         said, boxes = status.get("said"), status.get("boxes")
@@ -125,12 +125,12 @@ class SessionState:
                 self._on_alarm(event, key[0])
 
     def count(self, samples: int, missing: int) -> None:
-        """What this window's own inlet counted; used where no recorder counts."""
+        """Count samples of this window's own inlet; used if there is no recorder."""
         if self.about.recorded is False:
             self.losses.count(self._clock(), samples, missing)
 
     def file(self, size: int | None) -> None:
-        """Bytes of the recording on the disk now, None where there is no file."""
+        """Set the size of the recording in bytes; None if there is no file."""
         if size is None:
             return
         if self._size is None or size > self._size[0]:
@@ -138,20 +138,20 @@ class SessionState:
         self._first_size = self._first_size or self._clock()
 
     def say(self, text: str, level: str = "info") -> None:
-        """A line for the log."""
+        """Append a line to the log."""
         if not self.log or self.log[-1] != (level, text):
             self.log.append((level, text))
 
     def raise_alarm(self, level: str, code: str, text: str) -> None:
-        """Something that this window itself found."""
+        """Raise an alarm of this window."""
         self._on_alarm({"level": level, "code": code, "text": text}, "window")
 
     def clear_alarm(self, code: str) -> None:
-        """What ``raise_alarm`` said is over."""
+        """Clear an alarm of this window."""
         self._alarms.pop(("window", code), None)
 
     def understood(self, alarm: Alarm) -> None:
-        """A person has read it: no banner until it says something else."""
+        """Acknowledge an alarm; its banner stays hidden until its text changes."""
         self._seen.add(alarm)
 
     def take(self) -> list[ShownDecision]:
@@ -160,13 +160,13 @@ class SessionState:
         return new
 
     def alarms(self) -> list[Alarm]:
-        """What is wrong now, the most urgent first, then the newest."""
+        """Active alarms, the most urgent first, then the newest."""
         return sorted(
             self._alarms.values(), key=lambda each: (LEVELS.index(each.level), -each.since)
         )
 
     def banner(self) -> Alarm | None:
-        """The alarm that a person should read next."""
+        """The most urgent alarm, without the recorder's copy of a silence."""
         told = [e for e in self.alarms() if not is_repeated_silence(e.box, e.code, self._eeg)]
         return next((e for e in told if e.level != "info" and e not in self._seen), None)
 
@@ -175,7 +175,7 @@ class SessionState:
         return None if self._began is None else self._clock() - self._began
 
     def stream_s(self) -> float | None:
-        """Seconds that the stream has come without a loss."""
+        """Seconds of the stream since its last lost sample."""
         whole = self.losses.whole()
         if whole is None or not self.rate:
             return None
@@ -186,7 +186,7 @@ class SessionState:
         return self.losses.rows(self._clock())
 
     def recording(self) -> str:
-        """ "REC", "no recording", or "lost" where there should be one."""
+        """State of the recording: "REC", "no recording", "saved" or "lost"."""
         box = self._boxes.get("record")
         if box == "works" and self.link != "ended":
             return "REC"
@@ -199,7 +199,7 @@ class SessionState:
         return None if self._size is None else self._size[0] / 1e6
 
     def growing(self) -> bool | None:
-        """Whether the recording grew lately; None before that can be told."""
+        """Whether the recording grew recently; None if not known yet."""
         if self._size is None or self._first_size is None or self.recording() != "REC":
             return None
         now = self._clock()
@@ -208,7 +208,7 @@ class SessionState:
         return False
 
     def lamps(self) -> dict[str, tuple[str, str]]:
-        """State (works, late, gone, off) and a word for each box."""
+        """State (works, late, gone, off) and text of each process."""
         now, lamps = self._clock(), {}
         for name in ("stream", "record", "decode"):
             if name == "stream" and self.about.kind == "live":
@@ -300,7 +300,7 @@ class SessionState:
         level, text = str(event.get("level")), str(event.get("text") or "")
         key = box, str(event.get("code"))
         if self.about.kind == "replay" and not self._plays and key[1].startswith(SILENCE):
-            return  # before a replay and behind it nothing is missed
+            return  # before and after a replay silence is normal
         alarm = Alarm(*key, level if level in LEVELS else "amber", text, self._clock())
         if self._alarms.get(key) != alarm:
             self._alarms[key] = alarm
@@ -343,7 +343,7 @@ class SessionState:
             self._delays.append((self._clock(), tuple(float(took[key]) for key in KEYS)))
 
     def _count(self, counters: Mapping[str, tuple[object, object]]) -> None:
-        """Samples and losses by stream: those of the decoded one count, else of the first signal.
+        """Update losses from the counters of the decoded stream, else of the first signal.
 
         Nobody can tell what is missing of a stream without a rate.
         """

@@ -1,4 +1,4 @@
-"""The EEG and its markers, read from the bus by a thread of the window's own.
+"""EEG and markers read from LSL by a thread of the window.
 
 It subscribes only once the session's own boxes read the stream: a replay begins when enough
 readers are there, and a window must never stand in for a recorder.
@@ -24,17 +24,18 @@ from rtbci.signal.ring import Ring
 from rtbci.types import Chunk, Gap, Marker, Samples, StreamInfo
 
 PULL_S = 0.1
-LOOK_S = 0.3  # how long twins and markers may take to answer
-AGAIN_S = 0.5  # before the next try, where a stream could not be read
+LOOK_S = 0.3  # time for duplicate streams and markers to answer
+AGAIN_S = 0.5  # pause before the next attempt to read a stream
 MEASURE_S, SPAN_S = 1.0, 2.0  # electrodes are judged so often, on so much signal
-MOST_WAITING = 6000  # chunks and marks for a window that is stopped; then the oldest are lost
+# Chunks and markers queued for a stopped window; beyond this the oldest are dropped.
+MOST_WAITING = 6000
 
 Event = Mapping[str, object]
 
 
 @dataclass(frozen=True)
 class SignalOpened:
-    """A stream is read from now on; indices begin anew. ``columns`` are those that are shown."""
+    """A stream was opened; indices restart. ``columns`` are those displayed."""
 
     info: StreamInfo
     columns: tuple[int, ...]
@@ -43,7 +44,7 @@ class SignalOpened:
 
 @dataclass(frozen=True)
 class DrawnSamples:
-    """Samples to draw, from index ``index`` on: (n, shown channels), uV."""
+    """Samples to draw from sample index ``index`` on: (n, shown channels), uV."""
 
     index: int
     x: Samples
@@ -51,7 +52,7 @@ class DrawnSamples:
 
 @dataclass(frozen=True)
 class DrawnMarker:
-    """A marker of the experiment."""
+    """A marker of the experiment to draw."""
 
     index: int
     label: str
@@ -59,7 +60,7 @@ class DrawnMarker:
 
 @dataclass(frozen=True)
 class QualityUpdate:
-    """Each electrode, and the rhythms of all."""
+    """Quality of each electrode, and band power over all."""
 
     electrodes: tuple[ElectrodeReading, ...]
     bands: Mapping[str, float | None]
@@ -67,7 +68,7 @@ class QualityUpdate:
 
 @dataclass(frozen=True)
 class SignalTrouble:
-    """Why there is no signal here, in a sentence; "" once there is."""
+    """Reason why no signal is shown, as a sentence; "" once there is one."""
 
     text: str
 
@@ -76,7 +77,7 @@ Item = SignalOpened | DrawnSamples | Gap | DrawnMarker | QualityUpdate | SignalT
 
 
 class SignalFeed:
-    """``hear`` and ``hear_status`` come from the control thread, the rest from the window's."""
+    """Reader of the EEG stream; ``hear`` and ``hear_status`` run in the control thread."""
 
     def __init__(self, about: About) -> None:
         self.about = about
@@ -85,34 +86,34 @@ class SignalFeed:
         self._uid: str | None = None  # of the stream that the decoder reads
         self._signal: SignalStream | None = None
         self._thread = threading.Thread(target=self._run, name="signal", daemon=True)
-        self._late = 0.0  # s that a replay runs behind its due times
+        self._late = 0.0  # lateness of a replay, s
 
     def start(self) -> None:
-        """Begin to look for the stream, once there may be one."""
+        """Start the thread, which waits until the stream may be read."""
         self._thread.start()
 
     def close(self) -> None:
-        """Read no more; waits a moment for the thread."""
+        """Stop reading and wait briefly for the thread."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(2.0)
 
     def items(self) -> list[Item]:
-        """What came since the last call, in order."""
+        """Items received since the last call, in order."""
         found: list[Item] = []
         while self._items:
             found.append(self._items.popleft())
         return found
 
     def age(self) -> float | None:
-        """Seconds since the newest sample should have been sent; None where nothing is read."""
+        """Seconds since the newest sample was due; None if nothing is read."""
         source = self._signal
         if source is None or not np.isfinite(source.newest):
             return None
         return max(0.0, clock() - source.due(source.newest))
 
     def counts(self) -> tuple[int, int] | None:
-        """Samples that came and that are missing, in this window's own inlet."""
+        """Received and missing samples of this window's own inlet."""
         source = self._signal
         return None if source is None else (source.counts.samples, source.counts.missing)
 
@@ -128,14 +129,14 @@ class SignalFeed:
         return {"stamp": stamp} if index is None else {"stamp": stamp, "index": index}
 
     def hear_status(self, status: Event) -> None:
-        """The session's answer: what its boxes said before this window looked."""
+        """Process the events contained in a status answer."""
         said = status.get("said")
         for event in said if isinstance(said, list) else ():
             if isinstance(event, dict):
                 self.hear(event)
 
     def hear(self, event: Event) -> None:
-        """One line of the session."""
+        """Process one event of the session."""
         kind, box = event.get("event"), event.get("box")
         if box == "decode" and kind == "ready":
             self._uid = str(event.get("uid") or "") or None
@@ -166,7 +167,7 @@ class SignalFeed:
             self._stop.wait(AGAIN_S)
 
     def _read(self) -> None:
-        """Read one stream until it is over, is another one, or nobody wants it."""
+        """Read one stream until it ends, changes, or should not be read any more."""
         pair = SignalWithMarkers(self.about.markers)
         given_up = self._is_unwanted
         wanted = self._uid or self.about.stream
@@ -185,7 +186,7 @@ class SignalFeed:
             pair.close()
 
     def _read_one(self, pair: SignalWithMarkers, source: SignalStream) -> None:
-        """One recording, or a live stream for ever."""
+        """Read one recording, or a live stream without end."""
         info = source.info
         columns = tuple(n for n, kind in enumerate(info.types) if kind == "EEG")
         columns = columns or tuple(range(len(info.channels)))
@@ -207,7 +208,7 @@ class SignalFeed:
     def _mark(
         self, source: SignalStream, marks: list[tuple[float, Marker]]
     ) -> list[tuple[float, Marker]]:
-        """Show markers; those that cannot be placed yet are returned."""
+        """Queue markers for drawing; those without a sample index yet are returned."""
         early = []
         for stamp, marker in marks:
             index = source.index_at(stamp)
@@ -222,18 +223,18 @@ class SignalFeed:
 
 
 class ShownChannels:
-    """What is drawn of a stream: some of its columns, and what they are worth."""
+    """The displayed columns of a stream, and their signal quality."""
 
     def __init__(self, info: StreamInfo, columns: tuple[int, ...]) -> None:
         self._names = tuple(info.channels[column] for column in columns)
         self._columns = list(columns)
         self._rate = info.rate
         self._ring = Ring(max(8, round(SPAN_S * info.rate)), (len(columns),))
-        self._from = 0  # first row in the ring behind the last gap
+        self._from = 0  # first row in the ring after the last gap
         self._judged = -1  # rows in the ring when electrodes were last judged
 
     def push(self, item: Chunk | Gap) -> DrawnSamples | Gap:
-        """A copy: what comes from an inlet is overwritten by its next pull."""
+        """Displayed part of ``item`` as a copy, because the inlet reuses its buffer."""
         if isinstance(item, Gap):
             self._from = self._ring.rows
             return item
@@ -242,7 +243,7 @@ class ShownChannels:
         return DrawnSamples(item.index, x)
 
     def quality(self) -> QualityUpdate:
-        """Of the last seconds that have no gap."""
+        """Quality over the last seconds without a gap."""
         ring = self._ring
         if ring.rows == self._judged:  # nothing came: what was true is not known any more
             self._from = ring.rows
@@ -252,7 +253,7 @@ class ShownChannels:
 
 
 def same_layout(unit: str | None):
-    """Accepts any signal first, and later only one that can be drawn in the same rows."""
+    """Layout check that accepts any first signal, then only the same channels and rate."""
     first: list[Layout] = []
 
     def accept(about: Description) -> Layout:
@@ -272,7 +273,7 @@ _is_configured = False
 
 
 def configure_once(about: About) -> None:
-    """liblsl is configured once in a process: before the first stream is looked for."""
+    """Configure liblsl once per process, before the first stream is resolved."""
     global _is_configured
     with _configured:
         if not _is_configured:

@@ -1,4 +1,4 @@
-"""The buttons above the traces: time, scale, electrodes, picture. Each has a key too."""
+"""Buttons above the traces: time base, scale, electrodes and freeze, each with a key."""
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QWidget
@@ -7,19 +7,19 @@ from gui.widgets.flow_layout import FlowLayout
 from gui.widgets.labels import button, label
 
 PARTS = (  # caption; action, text and what it does, of each button
-    ("time", ("shorter", "\u2212", "less time in the picture ( [ )"),
-     ("longer", "+", "more time in the picture ( ] )")),
+    ("time", ("shorter", "\u2212", "shorter time base ( [ )"),
+     ("longer", "+", "longer time base ( ] )")),
     ("scale", ("smaller", "\u2212", "smaller traces ( - )"), ("larger", "+", "larger traces ( + )"),
      ("autoscale", "fit", "scale that fits the traces (A)")),
-    ("electrodes", ("previous", "\u25b2", "group of electrodes before (PgUp)"),
+    ("electrodes", ("previous", "\u25b2", "previous group of electrodes (PgUp)"),
      ("next", "\u25bc", "next group of electrodes (PgDn)"),
      ("group", "16 / 32 / all", "groups of 16, 32, or all electrodes (G)")),
-    ("", ("freeze", "freeze", "freeze the picture, and let it go on (F)")),
+    ("", ("freeze", "freeze", "freeze or resume the traces (F)")),
 )  # fmt: skip
 
 
 class TraceBar(QWidget):
-    """Emits ``acted`` with the name of an action of ``gui.operator.keys``."""
+    """Buttons of the traces; emits ``acted`` with an action name of ``gui.operator.keys``."""
 
     acted = Signal(str)
 
@@ -44,5 +44,5 @@ class TraceBar(QWidget):
         self.setSizePolicy(policy)
 
     def show_frozen(self, frozen: bool) -> None:
-        """Whether the picture stands still."""
+        """Show whether the traces are frozen."""
         self.buttons["freeze"].setChecked(frozen)

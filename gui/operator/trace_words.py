@@ -1,4 +1,4 @@
-"""What is written around the traces: names of lanes, what is shown, markers, time, scale."""
+"""Text around the traces: lane names, summary, markers, time and scale."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ Stamped = tuple[tuple[int, str], ...]  # column on screen, text
 
 @dataclass(frozen=True)
 class TraceText:
-    """All texts of one picture."""
+    """All texts of one frame."""
 
     names: tuple[str, ...]  # of the lanes, from the top
     chosen: str | None  # the one drawn on top
@@ -31,12 +31,12 @@ class TraceText:
 
 
 def small(font: QFont) -> QFont:
-    """The font of everything around the traces."""
+    """Font of the text around the traces."""
     return sized(font, SMALL)
 
 
 def place(width: int, height: int, font: QFont, channels: Sequence[str]) -> QRect:
-    """Where the raster lies in a widget of this size."""
+    """Rectangle of the raster in a widget of this size."""
     metrics = QFontMetrics(small(font))
     line = metrics.height()
     widest = max((metrics.horizontalAdvance(name) for name in channels), default=0)
@@ -48,7 +48,7 @@ def place(width: int, height: int, font: QFont, channels: Sequence[str]) -> QRec
 def paint(
     painter: QPainter, plot: QRect, width: int, ratio: float, words: TraceText, theme: Theme
 ) -> None:
-    """Everything around ``plot`` in a widget of this ``width``; ``ratio`` pixels a point."""
+    """Draw all text around ``plot``; ``ratio`` device pixels per logical pixel."""
     _names(painter, plot, words, theme)
     _top(painter, plot, words, theme)
     _marks(painter, plot, ratio, words.marks, theme)
@@ -57,7 +57,7 @@ def paint(
 
 
 def _names(painter: QPainter, plot: QRect, words: TraceText, theme: Theme) -> None:
-    """Every second, third ... where there is no room for all, but always the chosen one."""
+    """Draw lane names, skipping some if space is short, but never the selected one."""
     lane = plot.height() / len(words.names)
     line = painter.fontMetrics().height()
     every = max(1, ceil(line * 0.82 / lane))
@@ -88,7 +88,7 @@ def _top(painter: QPainter, plot: QRect, words: TraceText, theme: Theme) -> None
 
 
 def _marks(painter: QPainter, plot: QRect, ratio: float, marks: Stamped, theme: Theme) -> None:
-    """Labels beside the ticks, as far as the next tick leaves room."""
+    """Draw marker labels next to their ticks, cut at the next tick."""
     line = painter.fontMetrics().height()
     y = plot.top() - line - 4
     ends = [*(column / ratio for column, _ in marks[1:]), float(plot.width())]
@@ -103,7 +103,7 @@ def _marks(painter: QPainter, plot: QRect, ratio: float, marks: Stamped, theme: 
 def _times(
     painter: QPainter, plot: QRect, width: int, ratio: float, times: Stamped, theme: Theme
 ) -> None:
-    """Stream time under the lines of the grid, where two do not touch."""
+    """Draw stream times under the grid lines, skipping overlaps."""
     metrics = painter.fontMetrics()
     free = 0.0
     for column, text in sorted(times):
@@ -117,7 +117,7 @@ def _times(
 
 
 def _scale(painter: QPainter, plot: QRect, words: TraceText, theme: Theme) -> None:
-    """A bar as high as a lane, or as ten of them where lanes are narrow."""
+    """Draw a scale bar as high as one lane, or ten if lanes are narrow."""
     line = painter.fontMetrics().height()
     lane = plot.height() / len(words.names)
     lanes = 1 if lane >= NARROW else min(10, len(words.names))
@@ -134,7 +134,7 @@ def _scale(painter: QPainter, plot: QRect, words: TraceText, theme: Theme) -> No
 
 
 def pill(painter: QPainter, plot: QRect, text: str, theme: Theme) -> None:
-    """A remark on the picture itself, with the two bars of a pause."""
+    """Draw a remark with a pause sign over the traces."""
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     metrics = painter.fontMetrics()
     width, height = metrics.horizontalAdvance(text) + 46, metrics.height() + 10
@@ -151,7 +151,7 @@ def pill(painter: QPainter, plot: QRect, text: str, theme: Theme) -> None:
 
 
 def clock(seconds: float) -> str:
-    """Stream time as ``m:ss`` or ``h:mm:ss``, with a tenth where seconds are cut."""
+    """Stream time as ``m:ss`` or ``h:mm:ss``, with tenths for fractions of a second."""
     whole = int(seconds + 1e-6)
     tenth = round((seconds - whole) * 10)
     text = f"{whole // 60}:{whole % 60:02d}"

@@ -1,4 +1,4 @@
-"""The sweeping traces of all electrodes: names, lanes, markers, gaps, time.
+"""Sweeping traces of all electrodes with names, markers, gaps and time.
 
 One 30 Hz timer pushes what came and calls ``advance``; only the pixel columns that changed are
 drawn and repainted. Everything here belongs to the thread of the window.
@@ -23,10 +23,11 @@ from gui.widgets.palette import Theme
 SECONDS = (1, 2, 5, 10, 20, 30)  # of one sweep
 SCALES = (10, 20, 50, 100, 200, 500, 1000, 2000)  # uV from lane to lane
 GROUPS = (16, 32, None)  # lanes; None for all
-MOST_LANES = 32  # that are shown at first
-ROOMY = 24.0  # px, height of a lane from which on traces need not overlap
-AT_MOST = 60_000  # lanes times columns drawn in one picture: 30 ms
-FILLED = (1.5, 0.6)  # lanes that a typical channel fills after autoscale: narrow ones, roomy ones
+MOST_LANES = 32  # lanes shown at first
+ROOMY = 24.0  # px, lane height from which traces need not overlap
+AT_MOST = 60_000  # lanes times columns drawn per frame: 30 ms
+# Lanes that a typical channel fills after autoscale: narrow lanes, roomy lanes.
+FILLED = (1.5, 0.6)
 
 
 class Traces(QWidget):
@@ -77,7 +78,7 @@ class Traces(QWidget):
 
     @property
     def decimation(self) -> int:
-        """Samples that share one column of pixels, drawn as their minimum to maximum."""
+        """Samples per pixel column, drawn as their minimum to maximum."""
         return max(1, ceil(self._raster.sweep / self._raster.view.width))
 
     @property
@@ -87,20 +88,20 @@ class Traces(QWidget):
 
     @property
     def paused(self) -> bool:
-        """Whether the picture stands still."""
+        """Whether the traces are frozen."""
         return self._frozen
 
     def set_seconds(self, seconds: float) -> None:
-        """Length of one sweep: one of ``SECONDS``."""
+        """Set the length of one sweep: one of ``SECONDS``."""
         self._look(seconds=float(min(SECONDS, key=lambda known: abs(known - seconds))))
 
     def set_scale(self, uv: float) -> None:
-        """Microvolts from one lane to the next."""
+        """Set the microvolts from one lane to the next."""
         if uv > 0:
             self._look(scale_uv=float(uv))
 
     def autoscale(self) -> None:
-        """The smallest of ``SCALES`` in which a typical channel about fills its lane."""
+        """Set the smallest of ``SCALES`` in which a typical channel fits its lane."""
         first, count = self.group
         history = self._raster.history
         start = max(history.oldest, history.end - self._raster.sweep)
@@ -115,7 +116,7 @@ class Traces(QWidget):
             self.set_scale(fits[0] if fits else SCALES[-1])
 
     def set_group(self, first: int, count: int | None) -> None:
-        """Show ``count`` channels from ``first`` on; None for all."""
+        """Show ``count`` channels starting at ``first``; None for all."""
         all_of_them = len(self.channels)
         count = all_of_them if count is None else max(1, min(count, all_of_them))
         self._lanes = count
@@ -123,7 +124,7 @@ class Traces(QWidget):
         self._look(first=first, count=min(count, all_of_them - first))
 
     def select(self, channel: str | None) -> None:
-        """Draw a channel on top of the others, and turn to its group."""
+        """Draw a channel on top of the others and show its group."""
         if channel is None or channel not in self.channels:
             self._look(selected=None)
             return
@@ -134,18 +135,18 @@ class Traces(QWidget):
             self.set_group(at, self._lanes)
 
     def set_highpass(self, hz: float | None) -> None:
-        """Follow slow drift below ``hz``, for the eyes only; None shows the signal as it came."""
+        """Remove drift below ``hz`` from the display only; None shows the raw signal."""
         for history in (self._live, self._raster.history):
             history.highpass = hz
         self._look()
 
     def set_theme(self, theme: Theme) -> None:
-        """Draw in other colours."""
+        """Draw in the colours of ``theme``."""
         self.theme = self._raster.theme = theme
         self._look()
 
     def set_paused(self, paused: bool) -> None:
-        """Freeze the picture, and only the picture; what goes on meanwhile is drawn afterwards."""
+        """Freeze the display only; signal received meanwhile is drawn afterwards."""
         if paused != self._frozen:
             self._frozen = paused
             # a copy, so that a frozen picture can still be zoomed after half a minute
@@ -153,7 +154,7 @@ class Traces(QWidget):
             self._look()
 
     def clear(self) -> None:
-        """Forget the signal: another one begins."""
+        """Discard the signal before another one starts."""
         highpass = self._live.highpass
         self._live = History(len(self.channels), self.rate, SECONDS[-1])
         self._live.highpass = highpass
@@ -168,19 +169,19 @@ class Traces(QWidget):
         self._live.push(index, x)
 
     def gap(self, index: int, missing: int, reason: str) -> None:
-        """``missing`` samples from ``index`` on never came; 0 where the stream began again."""
+        """Record ``missing`` lost samples from ``index`` on; 0 for a restarted stream."""
         self._live.hole(HistoryGap(index, missing, reason))
         if not self._frozen:
             self._raster.touch(index, missing)
 
     def marker(self, index: int, label: str) -> None:
-        """Something happened at sample ``index``; may be told before or after the sample."""
+        """Record a marker at sample ``index``, before or after the sample itself."""
         self._live.mark(index, label)
         if not self._frozen:
             self._raster.touch(index)
 
     def advance(self) -> None:
-        """Draw what is new; called by the timer of the window."""
+        """Draw new samples; called by the window's timer."""
         if not self.isVisible() or (self._frozen and not self._raster.unfinished):
             return
         began = perf_counter()
@@ -199,23 +200,23 @@ class Traces(QWidget):
     # geometry
 
     def sizeHint(self) -> QSize:
-        """What a window would like to give."""
+        """Preferred size."""
         return QSize(900, 560)
 
     def minimumSizeHint(self) -> QSize:
-        """Names, words and a few lanes."""
+        """Minimum size: names, texts and a few lanes."""
         line = self.fontMetrics().height()
         return QSize(14 * line, 9 * line)
 
     def _plot(self) -> QRect:
-        """Where the raster lies, in the widget's coordinates."""
+        """Rectangle of the raster in widget coordinates."""
         key = self.width(), self.height(), self.font()
         if key != self._placed[0]:
             self._placed = key, place(self.width(), self.height(), self.font(), self.channels)
         return self._placed[1]
 
     def _at_most(self) -> int:
-        """Columns to draw in one picture: a new scale must not stop the window for long."""
+        """Columns to draw per frame, so that a new scale does not block the window."""
         return max(1, AT_MOST // self.group[1])
 
     def _look(self, **changes: object) -> None:
@@ -231,11 +232,11 @@ class Traces(QWidget):
         self.update()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """The raster has as many columns as the plot has pixels."""
+        """Match the raster to the size of the plot."""
         self._look()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """A click picks the lane under it."""
+        """Select the lane that was clicked."""
         plot = self._plot()
         lane = int((event.position().y() - plot.top()) * self.group[1] / plot.height())
         if event.button() == Qt.MouseButton.LeftButton and 0 <= lane < self.group[1]:
@@ -244,7 +245,7 @@ class Traces(QWidget):
     # words
 
     def _parts(self) -> list[str]:
-        """What the picture shows, most important first."""
+        """Summary of the picture, most important part first."""
         first, count = self.group
         total = len(self.channels)
         which = f"all {total}" if count == total else f"{first + 1} to {first + count} of {total}"

@@ -1,7 +1,7 @@
-"""The operator's window: puts the widgets together and shows what is known, thirty times a second.
+"""The operator's window: combines the widgets and updates them from the session's state.
 
 Nothing here waits: threads fill queues (``gui.operator.session_feed``), one timer empties them.
-What a second ago was true is shown as it is now, or as unknown ("-").
+Values are current, or unknown ("-").
 """
 
 from dataclasses import asdict
@@ -28,102 +28,115 @@ from gui.operator.signal_feed import (
 from gui.operator.traces import Traces
 from gui.operator.view_settings import ViewSettings
 from gui.widgets.headmap import Electrode, HeadMap
+from gui.widgets.palette import Theme
 from gui.widgets.remembered import Choices, Remembered
 from rtbci.terminal import say
 from rtbci.types import Gap, StreamInfo
 
 FRAME_MS = 32
-SLOW_TICKS = 6  # words and lamps change so many pictures apart
-DRIFT_HZ = 0.5  # slower than that is not drawn: amplifiers have offsets of millivolts
-OPERATOR = "\u270e "  # before a person's marker
+SLOW_TICKS = 6  # frames between updates of texts and lamps
+# High-pass of the display: amplifiers have offsets of millivolts.
+DRIFT_HZ = 0.5
+OPERATOR = "\u270e "  # prefix of an operator's marker
 
 
 class OperatorWindow(QMainWindow):
-    """One session on the screen. ``send`` is how anything here asks something of it."""
+    """Window of one session; ``send`` passes requests to the session."""
 
     def __init__(self, feed: SessionFeed, remembered: Remembered, choices: Choices) -> None:
         super().__init__()
         self.feed, self._remembered = feed, remembered
-        self.known = SessionState(feed.about)
-        self.known.begin(age_of(feed.entry))
-        self.heart = FrameTiming()
+        self.state = SessionState(feed.about)
+        self.state.begin(age_of(feed.entry))
+        self.frame_timing = FrameTiming()
         self.setWindowTitle(f"rtbci {feed.entry.id}")
         self.setAccessibleName(f"rtbci session {feed.entry.id}")
-        self.looks = ViewSettings(self, choices, remembered)
-        self.parts = WindowLayout(self.looks.theme)
+        self.view_settings = ViewSettings(choices, remembered, self._recolour, self._show_frozen)
+        self.parts = WindowLayout(self.view_settings.theme)
         self.note = self.parts.note
-        self.hands = Actions(self)
+        self.key_actions = Actions(
+            self, self.note, self.state, self.send, self.now, self.hide_keys,
+            {
+                "understood": self.understand, "keys": self.parts.toggle_keys,
+                "fullscreen": self._toggle_fullscreen, **self.view_settings.actions,
+            },
+        )  # fmt: skip
         self.traces: Traces | None = None
         self.head: HeadMap | None = None
-        self.plot = ProbabilityPlot(feed.about.classes, feed.about.sure, self.looks.theme)
+        self.plot = ProbabilityPlot(feed.about.classes, feed.about.sure, self.view_settings.theme)
         self.parts.put_plot(self.plot)
         self.setCentralWidget(self.parts)
         self._info: StreamInfo | None = None
-        self._head = 0  # sample index behind the newest one shown
+        self._head = 0  # sample index after the newest one shown
         self._shown_alarm: Alarm | str | None = None
         self._rung: set[tuple[str, str]] = set()
         self._ticks, self._said_first = 0, False
         self._join()
-        self.looks.dress()
+        self.view_settings.apply()
 
     def _join(self) -> None:
         """Connect buttons and timers."""
         parts = self.parts
-        parts.acted.connect(self.hands.act)
-        parts.note.returnPressed.connect(lambda: self.hands.end_note(self.note.text()))
+        parts.acted.connect(self.key_actions.act)
+        parts.note.returnPressed.connect(lambda: self.key_actions.end_note(self.note.text()))
         parts.banner.acted.connect(self.understand)
         application = QApplication.instance()
         assert application is not None
-        application.installEventFilter(self.hands)
+        application.installEventFilter(self.key_actions)
         self._timer, self._beat = QTimer(self), QTimer(self)
         for timer, ms, call in (
-            (self._timer, FRAME_MS, self.tick), (self._beat, round(1000 * BEAT_S), self.heart.beat),
-        ):  # fmt: skip
+            (self._timer, FRAME_MS, self.tick),
+            (self._beat, round(1000 * BEAT_S), self.frame_timing.beat),
+        ):
             timer.setTimerType(Qt.TimerType.PreciseTimer)
             timer.timeout.connect(call)
             timer.start(ms)
 
     def send(self, do: str, **fields: object) -> None:
-        """Ask the session; a refusal comes as an ``Answer``."""
+        """Send a request to the session; a refusal arrives as an ``Answer``."""
         self.feed.ask(do, **fields)
 
     def now(self) -> dict[str, float | int]:
-        """Where in time a person's marker belongs."""
+        """Time stamp and sample index for an operator's marker."""
         return self.feed.signal.now()
 
-    def stop_session(self) -> None:
-        """Ask the session to end; it closes its recording."""
-        self.known.say("stopping safely: the recording is being closed", "amber")
-        self.send("stop")
-
     def understand(self) -> None:
-        """What the banner's button does."""
-        alarm = self.known.banner()
-        if self.hands.stop_twice.waits(monotonic()):
-            self.hands.stop()
+        """Handle the banner's button."""
+        alarm = self.state.banner()
+        if self.key_actions.stop_twice.waits(monotonic()):
+            self.key_actions.stop()
         elif isinstance(self._shown_alarm, Alarm) and alarm is not None:
-            self.known.understood(alarm)
+            self.state.understood(alarm)
         elif self._shown_alarm == "ended":
             self.close()
         elif self._shown_alarm == "paused":
-            self.hands.pause()
+            self.key_actions.pause()
         self._slow()
 
+    def _recolour(self, theme: Theme) -> None:
+        self.parts.recolour(theme, (self.traces, self.head, self.plot))
+
+    def _show_frozen(self, frozen: bool) -> None:
+        self.parts.bar.show_frozen(frozen)
+
+    def _toggle_fullscreen(self) -> None:
+        self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
+
     def hide_keys(self) -> bool:
-        """True if the page of keys was open."""
+        """Hide the page of keys; True if it was open."""
         was = self.parts.keys.isVisible()
         self.parts.keys.hide()
         return was
 
     def tick(self) -> None:
-        """One picture."""
+        """Update one frame."""
         for news in self.feed.news():
             self._hear(news)
         for item in self.feed.signal.items():
             self._take(item)
         if self.traces is not None:
             self.traces.advance()
-        decisions = self.known.take()
+        decisions = self.state.take()
         if decisions and not self._said_first:
             self._said_first = True
             say(f"first decision on screen {age_of(self.feed.entry):.1f} s after the start")
@@ -135,39 +148,39 @@ class OperatorWindow(QMainWindow):
             self._slow()
 
     def _hear(self, news: News) -> None:
-        known = self.known
+        state = self.state
         if isinstance(news, Status):
-            known.about = self.feed.about
-            known.answer(news.values)
-            known.clear_alarm("link")
+            state.about = self.feed.about
+            state.answer(news.values)
+            state.clear_alarm("link")
         elif isinstance(news, FileSize):
-            known.file(news.size)
+            state.file(news.size)
         elif isinstance(news, Link):
             self._link(news.state)
         elif isinstance(news, Answer):
             if news.error is not None:
-                known.raise_alarm("amber", f"asked {news.do}", news.error)
+                state.raise_alarm("amber", f"asked {news.do}", news.error)
         else:
-            known.hear(news)
+            state.hear(news)
             kind = news.get("event")
             if kind in ("marker", "note"):
                 text = str(news.get("text"))
-                known.say(f"{kind} {text}")
+                state.say(f"{kind} {text}")
                 index = news.get("index")
                 if self.traces is not None and isinstance(index, int):
                     self.traces.marker(index, OPERATOR + text)
 
-    def _link(self, state: str) -> None:
-        known, entry = self.known, self.feed.entry
-        known.link = state
-        if state == "looking":
+    def _link(self, link: str) -> None:
+        state, entry = self.state, self.feed.entry
+        state.link = link
+        if link == "looking":
             goes_on = "Its recorder goes on. " if entry.recorder_alive else ""
-            known.raise_alarm(
+            state.raise_alarm(
                 "red", "link", f"The session does not answer. {goes_on}In a terminal: "
                 f"rtbci live --attach {entry.id}",
             )  # fmt: skip
         else:
-            known.clear_alarm("link")
+            state.clear_alarm("link")
 
     def _take(self, item: Item) -> None:
         if isinstance(item, DrawnSamples):
@@ -178,9 +191,9 @@ class OperatorWindow(QMainWindow):
             self._open(item)
         elif isinstance(item, SignalTrouble):
             if item.text:
-                self.known.raise_alarm("amber", "signal", item.text)
+                self.state.raise_alarm("amber", "signal", item.text)
             else:
-                self.known.clear_alarm("signal")
+                self.state.clear_alarm("signal")
         elif isinstance(item, QualityUpdate):
             if self.head is not None:
                 electrodes = [Electrode(**asdict(each)) for each in item.electrodes]
@@ -193,72 +206,76 @@ class OperatorWindow(QMainWindow):
                 self.traces.marker(item.index, item.label)
 
     def _open(self, opened: SignalOpened) -> None:
-        """A stream begins; the same electrodes keep their picture's settings."""
+        """Show a new stream; the same electrodes keep their view."""
         info = opened.info
         names = tuple(info.channels[column] for column in opened.columns)
-        self.known.rate = info.rate
+        self.state.rate = info.rate
         self._info, self._head = info, 0
         if self.traces is not None and (self.traces.channels, self.traces.rate) == (
             names, info.rate,
         ):  # fmt: skip
             self.traces.clear()
             return
-        self.traces = Traces(names, info.rate, self.looks.theme)
+        self.traces = Traces(names, info.rate, self.view_settings.theme)
         self.traces.set_highpass(DRIFT_HZ)
-        self.looks.begin(self.traces)
+        self.view_settings.begin(self.traces)
         self.traces.installEventFilter(self)
-        self.head = HeadMap(names, self.looks.theme)
+        self.head = HeadMap(names, self.view_settings.theme)
         self.traces.picked.connect(self.head.select)
         self.traces.picked.connect(self.traces.select)
         self.head.picked.connect(self.traces.select)
         self.parts.put_signal(self.traces, self.head)
 
     def eventFilter(self, target: QObject, event: QEvent) -> bool:
-        """Count the pictures of the traces."""
+        """Count the frames of the traces."""
         if target is self.traces and event.type() == QEvent.Type.Paint:
-            self.heart.painted()
+            self.frame_timing.painted()
         return False
 
     def _slow(self) -> None:
-        """What a person reads: words, lamps, numbers."""
-        known, parts, signal = self.known, self.parts, self.feed.signal
+        """Update texts, lamps and numbers."""
+        state, parts, signal = self.state, self.parts, self.feed.signal
         counts = signal.counts()
         if counts is not None:
-            known.count(*counts)
-        about = known.about
-        parts.header.show(
-            self.feed.entry.id, known.recording(), known.file_mb(), known.growing(),
-            known.session_s(), known.stream_s(), about.part, about.speed,
+            state.count(*counts)
+        about = state.about
+        parts.header.set_values(
+            self.feed.entry.id, state.recording(), state.file_mb(), state.growing(),
+            state.session_s(), state.stream_s(), about.part, about.speed,
         )  # fmt: skip
-        card = known.card()
-        parts.card.show(card.label, card.confidence, card.note, card.flags)
-        parts.losses.show(known.loss_rows())
-        lamps = {**known.lamps(), "window": ("works", "works")}
-        parts.lamps.show(lamps)
+        card = state.card()
+        parts.card.set_values(card.label, card.confidence, card.note, card.flags)
+        parts.losses.set_values(state.loss_rows())
+        lamps = {**state.lamps(), "window": ("works", "works")}
+        parts.lamps.set_values(lamps)
         decimation = self.traces.decimation if self.traces is not None else 1
         display = f"{decimation}x min/max" if decimation > 1 else "every sample"
-        parts.status.show(
-            signal.age(), known.latencies(), self.heart.fps(), self.heart.stall_ms(), display
+        parts.status.set_values(
+            signal.age(),
+            state.latencies(),
+            self.frame_timing.fps(),
+            self.frame_timing.stall_ms(),
+            display,
         )
         if self._info is not None:
             self.plot.advance(self._head / self._info.rate)
-        parts.show_state(known.paused, known.link == "ended", list(known.log)[-3:])
+        parts.show_state(state.paused, state.link == "ended", list(state.log)[-3:])
         self._show_banner()
 
     def _show_banner(self) -> None:
-        """The one thing a person should read now."""
-        known, banner, hands = self.known, self.parts.banner, self.hands
-        alarm = known.banner()
-        if hands.stop_twice.waits(monotonic()):
+        """Show the most urgent message."""
+        state, banner, actions = self.state, self.parts.banner, self.key_actions
+        alarm = state.banner()
+        if actions.stop_twice.waits(monotonic()):
             shown: Alarm | str | None = "stop"
             what = ("amber", "Press Esc again to stop the session safely.", "Stop safely")
-        elif hands.marker_waits():
+        elif actions.marker_waits():
             shown, what = "marker", ("info", "Marker: press 1 to 9. Esc leaves it.", None)
-        elif alarm is not None and known.link != "ended":
+        elif alarm is not None and state.link != "ended":
             shown, what = alarm, (alarm.level, alarm.text, "Understood")
-        elif known.link == "ended":
+        elif state.link == "ended":
             shown, what = "ended", ("info", f"The session is over. {self._saved()}", "Close")
-        elif known.paused:
+        elif state.paused:
             text = "Decisions are paused; recording goes on."
             shown, what = "paused", ("amber", text, "Resume")
         else:
@@ -277,7 +294,7 @@ class OperatorWindow(QMainWindow):
             self._rung.add(key)
 
     def _saved(self) -> str:
-        size = self.known.file_mb()
+        size = self.state.file_mb()
         if size is None:
             return "Nothing was recorded."
         return f"{size:.1f} MB are saved in {self.feed.folder.name}."
@@ -285,7 +302,7 @@ class OperatorWindow(QMainWindow):
     # coming and going
 
     def open(self, size: tuple[int, int] | None) -> None:
-        """Show it as it was last time, or with ``size``."""
+        """Show the window with its last geometry, or with ``size``."""
         geometry = self._remembered.layout("window")
         if size is not None or geometry is None or not self.restoreGeometry(geometry):
             self.resize(*(size or (1440, 900)))
@@ -298,13 +315,13 @@ class OperatorWindow(QMainWindow):
         self.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """The session is not told: it goes on."""
+        """Store the layout and close the window; the session continues."""
         self._remembered.keep_layout("window", self.saveGeometry())
         self._remembered.keep_layout("columns", self.parts.columns.saveState())
         self._timer.stop()
         self._beat.stop()
         application = QApplication.instance()
         if application is not None:
-            application.removeEventFilter(self.hands)
+            application.removeEventFilter(self.key_actions)
         self.feed.close()
         super().closeEvent(event)

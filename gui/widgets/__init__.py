@@ -1,1 +1,1 @@
-"""Widgets and drawing that every window shares."""
+"""Widgets and drawing functions shared by all windows."""

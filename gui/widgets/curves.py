@@ -1,4 +1,4 @@
-"""Antialiased curves in numpy: the exact share of each pixel that a line covers, column by column.
+"""Antialiased curves in numpy, from the exact pixel coverage of each line.
 
 Qt strokes a path of some hundred points in tens of milliseconds; this takes well under one.
 """
@@ -36,7 +36,7 @@ def coverage(top: Array, bottom: Array, row: NDArray[np.int64], rows: int, heigh
 
 
 def extent(x: Array, y: Array, width: int) -> tuple[Array, Array]:
-    """Lowest and highest ``y`` of the joined-up points in each of ``width`` columns, or NaN.
+    """Lowest and highest ``y`` of the polyline in each of ``width`` columns, or NaN.
 
     ``x`` is ascending, in columns; a NaN in ``y`` breaks the line.
     """
@@ -53,7 +53,7 @@ def extent(x: Array, y: Array, width: int) -> tuple[Array, Array]:
 def curves(
     x: Array, ys: Sequence[Array], colors: Sequence[str], size: tuple[int, int], thickness: float
 ) -> Pixels:
-    """Lines through (``x``, each of ``ys``), in pixels of an image of ``size`` (width, height).
+    """Image of lines through (``x``, each of ``ys``), of ``size`` (width, height) pixels.
 
     Later ones lie on top. Returns (height, width) 0xAARRGGBB, premultiplied.
     """

@@ -1,4 +1,4 @@
-"""A layout like words in a paragraph: what does not fit in a row goes into the next."""
+"""Layout that wraps widgets into rows like words in a paragraph."""
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt
 from PySide6.QtWidgets import QLayout, QLayoutItem, QWidget
@@ -14,11 +14,11 @@ class FlowLayout(QLayout):
         self.setContentsMargins(0, 0, 0, 0)
 
     def addItem(self, item: QLayoutItem) -> None:
-        """Called by Qt for each widget."""
+        """Add an item; called by Qt."""
         self._items.append(item)
 
     def count(self) -> int:
-        """How many widgets there are."""
+        """Number of items."""
         return len(self._items)
 
     def itemAt(self, index: int) -> QLayoutItem | None:  # type: ignore[override]
@@ -30,11 +30,11 @@ class FlowLayout(QLayout):
         return self._items.pop(index) if 0 <= index < len(self._items) else None
 
     def expandingDirections(self) -> Qt.Orientation:
-        """Takes no more than it needs."""
+        """No expanding direction."""
         return Qt.Orientation(0)
 
     def hasHeightForWidth(self) -> bool:
-        """The narrower, the higher."""
+        """True: the height depends on the width."""
         return True
 
     def heightForWidth(self, width: int) -> int:
@@ -42,18 +42,18 @@ class FlowLayout(QLayout):
         return self._place(QRect(0, 0, width, 0), move=False)
 
     def setGeometry(self, rect: QRect) -> None:
-        """Put every widget in its place."""
+        """Place all widgets within ``rect``."""
         super().setGeometry(rect)
         self._place(rect, move=True)
 
     def sizeHint(self) -> QSize:
-        """Everything in one row."""
+        """Size of all widgets in one row."""
         hints = [item.sizeHint() for item in self._items if not item.isEmpty()]
         width = sum(hint.width() for hint in hints) + self._space * max(0, len(hints) - 1)
         return self._with_margins(QSize(width, max((hint.height() for hint in hints), default=0)))
 
     def minimumSize(self) -> QSize:
-        """One widget a row."""
+        """Size with one widget per row."""
         sizes = [item.minimumSize() for item in self._items if not item.isEmpty()]
         width = max((size.width() for size in sizes), default=0)
         return self._with_margins(QSize(width, max((s.height() for s in sizes), default=0)))

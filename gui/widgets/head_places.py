@@ -1,4 +1,4 @@
-"""Where electrodes lie on a head that is flattened for the screen, and which is next to which."""
+"""Electrode positions on a flattened head, and neighbour search among them."""
 
 from collections.abc import Mapping, Sequence
 from math import atan2, cos, hypot, inf, pi, sin
@@ -6,13 +6,13 @@ from math import atan2, cos, hypot, inf, pi, sin
 from rtbci.signal.montage import position
 
 CENTRE, RADII = (0.0, -16.0, 0.0), (86.0, 102.0, 100.0)  # mm, of the head the positions belong to
-FAR = 60.0  # between electrodes, where there is only one
+FAR = 60.0  # distance returned for a single electrode
 
 Place = tuple[float, float]
 
 
 def place(name: str) -> Place | None:
-    """Right and front on the flattened head, or None; 1 is the rim, at the height of Fpz and T7."""
+    """Right and front position on the flattened head, or None; radius 1 is level with Fpz, T7."""
     known = position(name)
     if known is None:
         return None
@@ -23,13 +23,13 @@ def place(name: str) -> Place | None:
 
 
 def closest(places: Sequence[Place]) -> float:
-    """Distance of the two electrodes that are nearest to each other."""
+    """Distance between the two nearest electrodes."""
     pairs = ((a, b) for i, a in enumerate(places) for b in places[:i])
     return min((hypot(a[0] - b[0], a[1] - b[1]) for a, b in pairs), default=FAR)
 
 
 def nearest(places: Mapping[str, Place], at: Place) -> tuple[str | None, float]:
-    """The electrode nearest to a spot, and how far that is."""
+    """Electrode nearest to a position, and its distance."""
     best: tuple[str | None, float] = (None, inf)
     for name, (x, y) in places.items():
         far = hypot(x - at[0], y - at[1])
@@ -39,7 +39,7 @@ def nearest(places: Mapping[str, Place], at: Place) -> tuple[str | None, float]:
 
 
 def towards(places: Mapping[str, Place], name: str, way: Place) -> str:
-    """The next electrode from ``name`` in the direction ``way``; itself where there is none."""
+    """Next electrode from ``name`` in direction ``way``, or ``name`` if there is none."""
     here = places[name]
     best, cost = name, inf
     for other, (x, y) in places.items():

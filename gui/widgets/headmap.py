@@ -1,4 +1,4 @@
-"""The head from above, one sign per electrode: its shape tells whether it can be trusted."""
+"""Head map seen from above: the shape of each electrode's sign shows its signal quality."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,16 +29,16 @@ SIGNS = {
     "unknown": "dash",
 }
 WORDS = {"flat": "flat", "unknown": "not known yet"}
-REACH = 1.12  # radii of the head that are always in view: the nose
-BIGGEST = 0.42  # of a line, radius of a sign; shrinks until neighbours do not touch
+REACH = 1.12  # head radii always in view, including the nose
+BIGGEST = 0.42  # radius of a sign in lines of text; shrinks until neighbours do not touch
 SMALLEST = 2.8  # px
-GRASP = 14  # px around a sign in which a click is meant for it
-HINT = "a click shows an electrode's trace"
+GRASP = 14  # px around a sign within which a click selects it
+HINT = "click an electrode to show its trace"
 
 
 @dataclass(frozen=True)
 class Electrode:
-    """What is known of one electrode now."""
+    """Quality of one electrode."""
 
     name: str
     state: str = "unknown"  # "good", "doubtful", "flat", "railed", "unknown"
@@ -46,14 +46,14 @@ class Electrode:
     hint: str = ""  # why, in a few words
 
     def sentence(self) -> str:
-        """Name, state, value and reason as a person reads them."""
+        """Name, state, value and reason in one sentence."""
         value = "-" if self.value is None else f"{self.value:.1f} µV rms"
         words = f"{self.name}: {WORDS.get(self.state, self.state)}, {value}"
         return f"{words}, {self.hint}" if self.hint else words
 
 
 class HeadMap(QWidget):
-    """Quality of the electrodes ``names``; arrows walk over the head, Enter or a click picks."""
+    """Quality map of the electrodes ``names``; arrow keys move, Enter or a click selects."""
 
     picked = Signal(str)
 
@@ -70,7 +70,7 @@ class HeadMap(QWidget):
         self._say()
 
     def show_quality(self, electrodes: Sequence[Electrode]) -> None:
-        """Show what changed; electrodes that are not in the map are left out."""
+        """Update electrodes; those not in the map are ignored."""
         new = {e.name: e for e in electrodes if e.name in self._electrodes}
         if any(self._electrodes[name] != e for name, e in new.items()):
             self._electrodes |= new
@@ -78,32 +78,32 @@ class HeadMap(QWidget):
             self.update()
 
     def select(self, name: str | None) -> None:
-        """Put the ring around an electrode, without a signal."""
+        """Mark an electrode without emitting ``picked``."""
         if name != self.selected and (name is None or name in self._electrodes):
             self.selected = name
             self._say()
             self.update()
 
     def set_theme(self, theme: Theme) -> None:
-        """Draw in other colours."""
+        """Draw in the colours of ``theme``."""
         self.theme = theme
         self.update()
 
     def counts(self) -> Mapping[str, int]:
-        """How many electrodes are in each state."""
+        """Number of electrodes in each state."""
         states = [e.state for e in self._electrodes.values()]
         return {state: states.count(state) for state in SIGNS if state in states}
 
     def summary(self) -> str:
-        """The head in one line."""
+        """Counts of all states in one line."""
         return ", ".join(f"{n} {WORDS.get(state, state)}" for state, n in self.counts().items())
 
     def sizeHint(self) -> QSize:
-        """What a window would like to give."""
+        """Preferred size."""
         return QSize(round(18 * self._line()), round(22 * self._line()))
 
     def minimumSizeHint(self) -> QSize:
-        """The smallest head on which signs can be told apart."""
+        """Minimum size at which signs remain distinguishable."""
         return QSize(round(10 * self._line()), round(13 * self._line()))
 
     def _say(self) -> None:
@@ -119,7 +119,7 @@ class HeadMap(QWidget):
         return float(self.fontMetrics().height())
 
     def _layout(self) -> "HeadGeometry":
-        """Where everything is drawn at this size."""
+        """Geometry at the present size."""
         key = self.width(), self.height(), self.font(), tuple(self.counts().items())
         if self._drawn is None or self._drawn[0] != key:
             self._drawn = key, self._place_all()
@@ -145,13 +145,13 @@ class HeadMap(QWidget):
         return HeadGeometry(signs, size, near, radius, (x, y), legend)
 
     def _step(self, line: float) -> float:
-        """Width of an electrode in the rows of those without a place."""
+        """Column width for electrodes without a position."""
         metrics = QFontMetrics(sized(self.font(), 0.78))
         widest = max((metrics.horizontalAdvance(name) for name in self._unplaced), default=0)
         return widest + 2 * BIGGEST * line + 14
 
     def _legend(self, line: float) -> list[list[tuple[str, str, float]]]:
-        """State, words and width of each entry, in as many rows as the width asks for."""
+        """State, text and width of each legend entry, wrapped into rows."""
         metrics = QFontMetrics(sized(self.font(), 0.9))
         rows: list[list[tuple[str, str, float]]] = [[]]
         used = 0.0
@@ -173,14 +173,14 @@ class HeadMap(QWidget):
     # hands
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """A click picks the electrode under it."""
+        """Select the electrode that was clicked."""
         name = self._nearest(event.position())
         if name is not None and event.button() == Qt.MouseButton.LeftButton:
             self.select(name)
             self.picked.emit(name)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Arrows go to the next electrode in that direction; Enter picks it."""
+        """Move to the neighbour with arrow keys; select with Enter."""
         ways = {
             Qt.Key.Key_Left: (-1, 0),
             Qt.Key.Key_Right: (1, 0),
@@ -202,7 +202,7 @@ class HeadMap(QWidget):
             super().keyPressEvent(event)
 
     def event(self, event: QEvent) -> bool:
-        """The tool tip says what is known of the electrode under the pointer."""
+        """Show the state of the electrode under the pointer as a tool tip."""
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
             name = self._nearest(QPointF(event.pos()))
             QToolTip.showText(event.globalPos(), self._electrodes[name].sentence() if name else "")
@@ -221,7 +221,7 @@ class HeadMap(QWidget):
         }.get(state, theme.dim)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Head, electrodes, legend."""
+        """Draw head, electrodes and legend."""
         with painting(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             layout = self._layout()
@@ -268,7 +268,7 @@ class HeadMap(QWidget):
             painter.drawArc(box, (90 if side < 0 else -90) * 16, 180 * 16)
 
     def _paint_legend(self, painter: QPainter, layout: "HeadGeometry") -> None:
-        """How many are in each state; below, the selected one."""
+        """Draw the counts of each state and the selected electrode."""
         line = self._line()
         painter.setFont(sized(self.font(), 0.9))
         y = self.height() - (len(layout.legend) + 0.5) * line * 1.15
@@ -290,7 +290,7 @@ class HeadMap(QWidget):
 
 @dataclass(frozen=True)
 class HeadGeometry:
-    """Where everything is drawn."""
+    """Positions and sizes of everything drawn."""
 
     signs: dict[str, tuple[float, float]]  # px
     size: float  # px, radius of a sign

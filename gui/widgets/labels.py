@@ -1,7 +1,7 @@
-"""Labels, buttons, signs and cells that the window is made of, and how it writes numbers.
+"""Labels, buttons, signs and cells of the windows, and number formats.
 
-What is not known is a dash, never a zero. Texts are set only when they change: a label that is told
-the same thing thirty times a second costs a layout each time.
+Unknown values are a dash, never a zero. Texts are set only when they change: setting the same text
+thirty times a second costs a layout each time.
 """
 
 from PySide6.QtCore import QPointF, QSize, Qt, SignalInstance
@@ -14,7 +14,7 @@ DASH = "-"
 
 
 def label(role: str = "", text: str = "", side: str = "left") -> QLabel:
-    """A line of text in one of the roles of the style sheet."""
+    """Label with one of the roles of the style sheet."""
     new = QLabel(text)
     new.setTextFormat(Qt.TextFormat.PlainText)
     if role:
@@ -25,7 +25,7 @@ def label(role: str = "", text: str = "", side: str = "left") -> QLabel:
 
 
 def button(text: str, what: str, acted: SignalInstance, action: str) -> QPushButton:
-    """A button that emits ``acted`` with ``action``; ``what`` it does is told where asked for."""
+    """Button that emits ``acted`` with ``action``; ``what`` is its tool tip."""
     new = QPushButton(text)
     new.setAccessibleName(what)
     new.setToolTip(what)
@@ -35,13 +35,13 @@ def button(text: str, what: str, acted: SignalInstance, action: str) -> QPushBut
 
 
 def put(where: QLabel, text: str) -> None:
-    """Set a text that differs."""
+    """Set the text if it differs."""
     if where.text() != text:
         where.setText(text)
 
 
 def grade(where: QLabel, role: str) -> None:
-    """Another role of the style sheet for a label."""
+    """Set the style sheet role of a label."""
     if where.property("role") != role:
         where.setProperty("role", role)
         where.style().unpolish(where)
@@ -49,7 +49,7 @@ def grade(where: QLabel, role: str) -> None:
 
 
 def tone(where: QLabel, name: str) -> None:
-    """Colour a label by the style sheet: "", "dim", "good", "amber" or "red"."""
+    """Set the colour of a label by the style sheet: "", "dim", "good", "amber" or "red"."""
     if (where.property("tone") or "") != name:
         where.setProperty("tone", name)
         where.style().unpolish(where)
@@ -65,7 +65,7 @@ def hours(seconds: float | None) -> str:
 
 
 def grouped(count: int | None) -> str:
-    """A count with narrow spaces between thousands."""
+    """Count with narrow spaces between thousands."""
     return DASH if count is None else f"{count:,}".replace(",", "\u202f")
 
 
@@ -78,18 +78,18 @@ class Sign(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
     def set(self, kind: str, color: str) -> None:
-        """Another shape or colour."""
+        """Set shape and colour."""
         if (kind, color) != (self.kind, self.color):
             self.kind, self.color = kind, color
             self.update()
 
     def sizeHint(self) -> QSize:
-        """A square as high as a line of text."""
+        """Preferred size: a square as high as a line of text."""
         side = self.fontMetrics().height()
         return QSize(side, side)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """The shape."""
+        """Draw the shape."""
         with painting(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             side = min(self.width(), self.height())
@@ -98,7 +98,7 @@ class Sign(QWidget):
 
 
 class Cell(QWidget):
-    """A small caption above a value."""
+    """Caption above a value."""
 
     def __init__(self, caption: str, role: str = "value") -> None:
         super().__init__()
@@ -116,15 +116,15 @@ class Cell(QWidget):
 
 
 def digits(value: float | None) -> str:
-    """A whole number, or a dash."""
+    """Whole number, or a dash."""
     return DASH if value is None else f"{value:.0f}"
 
 
 def milliseconds(value: float | None) -> str:
-    """With a decimal below ten, or a dash."""
+    """Milliseconds with one decimal below ten, or a dash."""
     return DASH if value is None else f"{value:.{1 if value < 10 else 0}f}"
 
 
 def age(seconds: float) -> str:
-    """Milliseconds below a second, seconds above."""
+    """Age in milliseconds below one second, otherwise in seconds."""
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"

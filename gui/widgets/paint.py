@@ -1,4 +1,4 @@
-"""What every widget draws: fonts of other sizes, words in a box, shapes that tell a state."""
+"""Drawing helpers: scaled fonts, text in a box, and the shapes that show states."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ CLASS_SHAPES = ("circle", "square", "triangle", "diamond", "cross", "ring", "dow
 
 @contextmanager
 def painting(device: QPaintDevice) -> Iterator[QPainter]:
-    """A painter that ends whatever happens: Qt crashes where one is left open by an exception."""
+    """Painter that is always ended: Qt crashes if an exception leaves one open."""
     painter = QPainter(device)
     try:
         yield painter
@@ -34,7 +34,7 @@ def painting(device: QPaintDevice) -> Iterator[QPainter]:
 
 
 def sized(font: QFont, times: float, bold: bool = False) -> QFont:
-    """``font`` in another size, never below 9 px."""
+    """Copy of ``font`` in another size, at least 9 px."""
     other = QFont(font)
     size = font.pixelSize() if font.pixelSize() > 0 else QFontMetrics(font).height() * 0.84
     other.setPixelSize(max(9, round(size * times)))
@@ -44,14 +44,14 @@ def sized(font: QFont, times: float, bold: bool = False) -> QFont:
 
 
 def write(painter: QPainter, box: QRectF, text: str, color: str, side: str = "left") -> None:
-    """One line in the middle of ``box``, with three dots where it is too long."""
+    """Draw one line of text in ``box``, elided if it is too long."""
     text = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, int(box.width()) + 1)
     painter.setPen(QColor(color))
     painter.drawText(box, SIDES[side] | Qt.AlignmentFlag.AlignVCenter, text)
 
 
 def shape(painter: QPainter, kind: str, at: QPointF, r: float, color: str, width: float) -> None:
-    """A sign of radius ``r``; ``width`` of its outline. Needs antialiasing on."""
+    """Draw a shape of radius ``r`` with outline ``width``; needs antialiasing."""
     ink, x, y = QColor(color), at.x(), at.y()
     outline = QPen(ink, width)
     outline.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
@@ -91,12 +91,12 @@ def shape(painter: QPainter, kind: str, at: QPointF, r: float, color: str, width
 
 
 def crisp(at: float) -> float:
-    """The middle of a pixel, where a thin line is not smeared over two."""
+    """Nearest pixel centre, at which a thin line stays sharp."""
     return round(at - 0.5) + 0.5
 
 
 def stamp(kind: str, r: float, color: str, width: float, ratio: float) -> QImage:
-    """The same sign as an image, for where it is drawn hundreds of times."""
+    """Image of a shape, for repeated drawing."""
     side = round((2.6 * r + 2) * ratio)
     image = QImage(side, side, QImage.Format.Format_ARGB32_Premultiplied)
     image.setDevicePixelRatio(ratio)

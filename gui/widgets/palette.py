@@ -1,4 +1,4 @@
-"""Colours of the window as values: a dark and a light theme that colour-blind people can read.
+"""Dark and light themes that are readable with colour vision deficiency.
 
 The hues are those of Okabe and Ito, moved in lightness until they stand out of their ground: text
 by at least 4.5 to 1, everything else that carries meaning by at least 3 to 1 (WCAG 2.1). No state
@@ -14,7 +14,7 @@ TARGET = 28  # px, height of what can be clicked at scale 1; at least 24
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours as ``#rrggbb``, named after what they say."""
+    """Colours as ``#rrggbb``, named by their meaning."""
 
     name: str  # "dark" or "light"
     background: str
@@ -94,23 +94,23 @@ def contrast(a: str, b: str) -> float:
 
 
 def mix(a: str, b: str, share: float) -> str:
-    """``a`` with ``share`` (0 to 1) of ``b`` in it."""
+    """Mixture of ``a`` with ``share`` (0 to 1) of ``b``."""
     pairs = zip(channels(a), channels(b), strict=True)
     return "#" + "".join(f"{round(x + (y - x) * share):02x}" for x, y in pairs)
 
 
 def hairline(theme: Theme) -> str:
-    """Separators and grid: seen when looked for. They carry no meaning, so no contrast is asked."""
+    """Colour of separators and grid, which carry no meaning and need no contrast."""
     return mix(theme.background, theme.line, 0.38)
 
 
 def ink_on(color: str) -> str:
-    """Black or white, whichever reads better on ``color``."""
+    """Black or white, whichever has more contrast on ``color``."""
     return max("#000000", "#ffffff", key=lambda ink: contrast(ink, color))
 
 
 def stylesheet(theme: Theme, scale: float = 1.0) -> str:
-    """Style of the whole application; ``scale`` 2 doubles every size (200 % font scale)."""
+    """Style sheet of the application; ``scale`` 2 doubles every size."""
 
     def px(size: float) -> str:
         return f"{round(size * scale)}px"

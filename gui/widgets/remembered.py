@@ -1,4 +1,4 @@
-"""What the window remembers from one session to the next: layout, theme, scales."""
+"""Settings kept between sessions: layout, theme and scales."""
 
 from dataclasses import dataclass, fields, replace
 
@@ -12,7 +12,7 @@ FONTS = (0.75, 0.85, 1.0, 1.15, 1.3, 1.5, 1.75, 2.0, 2.5, 3.0)
 
 @dataclass(frozen=True)
 class Choices:
-    """What a person chose."""
+    """View settings chosen by the operator."""
 
     theme: str = "dark"
     scale: float = 1.0  # of all text
@@ -22,7 +22,7 @@ class Choices:
 
 
 class Remembered:
-    """Choices in an INI file under the user's configuration; a damaged one is as none."""
+    """Settings in the user's INI file; damaged entries are ignored."""
 
     def __init__(self, settings: QSettings | None = None) -> None:
         self._settings = settings or QSettings(
@@ -30,7 +30,7 @@ class Remembered:
         )
 
     def choices(self) -> Choices:
-        """As last time."""
+        """Stored settings."""
         found = Choices()
         for field in fields(Choices):
             kind = type(getattr(found, field.name))
@@ -43,17 +43,17 @@ class Remembered:
         return found
 
     def keep(self, choices: Choices) -> None:
-        """For next time."""
+        """Store settings."""
         for field in fields(Choices):
             self._settings.setValue(field.name, getattr(choices, field.name))
 
     def layout(self, name: str) -> QByteArray | None:
-        """A stored geometry or splitter."""
+        """Stored geometry or splitter state, or None."""
         value = self._settings.value(f"layout/{name}")
         return value if isinstance(value, QByteArray) else None
 
     def keep_layout(self, name: str, value: QByteArray) -> None:
-        """A geometry or splitter for next time."""
+        """Store a geometry or splitter state."""
         self._settings.setValue(f"layout/{name}", value)
 
 
@@ -70,7 +70,7 @@ def _is_allowed(name: str, value: object) -> bool:
 
 
 def step(values: tuple, now: float, by: int):
-    """The next larger (``by`` 1) or smaller (-1) of ``values``; the last one stays."""
+    """Next larger (``by`` 1) or smaller (-1) of ``values``; stays at the ends."""
     if by > 0:
         return next((value for value in values if value > now * 1.001), values[-1])
     return next((value for value in reversed(values) if value < now * 0.999), values[0])

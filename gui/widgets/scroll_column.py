@@ -1,11 +1,11 @@
-"""A column that scrolls where it is too low, and is never narrower than what stands in it."""
+"""Column that scrolls vertically and is at least as wide as its content."""
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 
 class ScrollColumn(QScrollArea):
-    """Widgets one below the other, in ``rows``."""
+    """Vertical stack of widgets, added to ``rows``."""
 
     def __init__(self, left: int, right: int, space: int) -> None:
         super().__init__()
@@ -21,18 +21,18 @@ class ScrollColumn(QScrollArea):
         self.setWidget(page)
 
     def eventFilter(self, target: QObject, event: QEvent) -> bool:
-        """What stands here has another size now."""
+        """Update the geometry if the content was resized."""
         if event.type() == QEvent.Type.LayoutRequest:
             self.updateGeometry()
         return super().eventFilter(target, event)
 
     def minimumSizeHint(self) -> QSize:
-        """As wide as its widest widget, with room for the scroll bar where there is one."""
+        """Width of the widest widget plus the scroll bar if shown."""
         need = self._page.minimumSizeHint()
         bar = self.verticalScrollBar()
         is_low = need.height() > self.height()
         return QSize(need.width() + (bar.sizeHint().width() if is_low else 0), 60)
 
     def sizeHint(self) -> QSize:
-        """What its widgets would like."""
+        """Preferred size of the content."""
         return self._page.sizeHint().expandedTo(self.minimumSizeHint())

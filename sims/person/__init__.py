@@ -1,4 +1,4 @@
-"""People who do not exist: a forward model from pictures to microvolts."""
+"""Simulated participants: a forward model from pictures to microvolts."""
 
 from sims.person.constants import STRENGTHS
 from sims.person.head import montage

@@ -1,4 +1,4 @@
-"""Where a person's sources lie, which way they point, and what drives them.
+"""Positions, orientations and picture responses of a simulated participant's sources.
 
 Everybody shares a template: four visual areas in both hemispheres, each a patch of a few dipoles,
 and a map from features of pictures to these dipoles. A person's patches lie a little elsewhere and
@@ -40,7 +40,7 @@ DRIVERS = {"looks": LOOKS, "meaning": MEANING}  # driver -> how many features
 
 @dataclass(frozen=True)
 class Anatomy:
-    """Dipoles by area, and what a picture does to them."""
+    """Dipoles by area, and their responses to pictures."""
 
     places: dict[str, Array]  # area -> (dipoles, 3), units of the head's radius
     moments: dict[str, Array]  # area -> (dipoles, 3)
@@ -48,11 +48,11 @@ class Anatomy:
     cortex: tuple[Array, Array]  # places and moments (CORTEX_SOURCES, 3) of the background
 
     def common(self, cap: Array) -> Array:
-        """What every picture evokes ``(waves of COMMON, electrodes)``, uV at their peaks."""
+        """Response common to all pictures ``(waves of COMMON, electrodes)``, uV at the peaks."""
         return np.stack([self._common(wave, cap) for wave in COMMON]) * _template_common()[:, None]
 
     def information(self, cap: Array, effect: float) -> list[Array]:
-        """What features evoke ``(features, electrodes)``, uV, for each wave of INFORMATION.
+        """Response to each feature ``(features, electrodes)``, uV, for each wave of INFORMATION.
 
         ``effect`` uV is the rms over pictures of a wave of size 1 at its best electrode.
         """
@@ -70,7 +70,7 @@ class Anatomy:
 
 
 def template() -> Anatomy:
-    """Everybody's: the average of all people, and of nobody."""
+    """Population template, the average of all simulated participants."""
     rng = np.random.default_rng(ANATOMY_SEED)
     places, moments = {}, {}
     for area, middle in AREAS_MM.items():
@@ -84,7 +84,7 @@ def template() -> Anatomy:
 
 
 def of_person(rng: np.random.Generator) -> Anatomy:
-    """The template as one person has it."""
+    """Template with the individual variation of one participant."""
     base = template()
     places, moments = {}, {}
     for area in AREAS_MM:
@@ -102,7 +102,7 @@ def of_person(rng: np.random.Generator) -> Anatomy:
 
 
 def _cortex(rng: np.random.Generator) -> tuple[Array, Array]:
-    """Dipoles all over the upper part of the head, most of them pointing outward."""
+    """Dipoles spread over the upper part of the head, most of them pointing outward."""
     directions = rng.normal(size=(4 * CORTEX_SOURCES, 3))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     directions = directions[directions[:, 2] > -0.45][:CORTEX_SOURCES]
@@ -113,14 +113,14 @@ def _cortex(rng: np.random.Generator) -> tuple[Array, Array]:
 
 @cache
 def _template_common() -> Array:
-    """What makes each common wave ``size`` uV at index 64 of the template: (waves of COMMON,)."""
+    """Scale of each common wave: ``size`` uV at index 64 of the template, (waves of COMMON,)."""
     cap, base = put_on(tuple(FULL_CAP.split())), template()
     return np.array([wave.size / base._common(wave, cap)[INDEX_OF_ERP] for wave in COMMON])
 
 
 @cache
 def _template_information() -> Array:
-    """What makes the rms over pictures 1 uV at a wave's best electrode: (waves of INFORMATION,)."""
+    """Scale for an rms of 1 uV over pictures at the best electrode: (waves of INFORMATION,)."""
     cap, base = put_on(tuple(FULL_CAP.split())), template()
     found = []
     for wave, weights in zip(INFORMATION, base.maps, strict=True):

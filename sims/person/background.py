@@ -1,6 +1,6 @@
-"""All that a cap measures besides the response: brain, eyes, muscles, mains and bad contacts.
+"""EEG background of a simulated cap: brain, eyes, muscles, mains and bad contacts.
 
-What goes on from trial to trial (drifts, hum) is a function of the run's clock; the rest is drawn
+Continuous parts (drifts, hum) are functions of the run's clock; the rest is drawn
 for each piece of signal directly in the frequency domain, so that half a second costs half a
 second's work wherever in the run it lies.
 """
@@ -47,13 +47,13 @@ from sims.person.constants import (
 from sims.person.head import lead_field, outward, reach
 
 Rng = np.random.Generator
-FULL = 122  # electrodes, for which the rate of pops is told
+FULL = 122  # electrodes for which the rate of pops is given
 LONGEST_PERIOD_S = 2.0  # of what is drawn for each piece: 1 / SLOW_HZ
 
 
 @dataclass(frozen=True)
 class Background:
-    """One session's background; ``draw`` makes pieces of a run."""
+    """Background of one session; ``draw`` returns pieces of a run."""
 
     rate: float
     mixing: Array  # (components, electrodes), uV rms of the part above SLOW_HZ
@@ -78,7 +78,7 @@ class Background:
         return x
 
     def fresh(self, n: int, n_times: int, rng: Rng) -> Samples:
-        """What is new in each of ``n`` pieces: ``(n, n_times, electrodes)``."""
+        """Independent background of ``n`` pieces: ``(n, n_times, electrodes)``."""
         size = fft_size(max(n_times, round(LONGEST_PERIOD_S * self.rate)))
         hertz = frequencies(size, self.rate)
         pink = np.zeros(len(hertz))
@@ -97,7 +97,10 @@ class Background:
         return x
 
     def steady(self, starts: Array, n_times: int, clocked: "SlowDrifts") -> Samples:
-        """What goes on through the run: drifts and hum, ``(starts, n_times, electrodes)``."""
+        """Background that continues through the run:
+
+        drifts and hum, ``(starts, n_times, electrodes)``.
+        """
         clock = np.asarray(starts)[:, None] + np.arange(n_times) / self.rate
         waves = clocked.waves(clock)  # (starts, times, 2 * SLOW_WAVES)
         if self.rate / 2 > HUM_HZ:
@@ -107,7 +110,7 @@ class Background:
         return waves @ clocked.weights
 
     def run(self, rng: Rng) -> "SlowDrifts":
-        """Fresh slow waves for a run."""
+        """New slow drifts for a run."""
         hertz = np.exp(rng.uniform(np.log(BAND_HZ[0]), np.log(SLOW_HZ), SLOW_WAVES))
         # equal steps of log f: power per wave falls with f ** (1 - SLOPE)
         share = np.sqrt(hertz ** (1 - SLOPE) / (hertz ** (1 - SLOPE)).sum())[:, None]
@@ -119,7 +122,7 @@ class Background:
         return SlowDrifts(hertz, f32(np.concatenate(parts)))
 
     def _add_blinks(self, x: Samples, rng: Rng) -> None:
-        """Blinks that begin before or during each piece."""
+        """Add blinks that begin before or during each piece."""
         n, n_times, _ = x.shape
         length = round(BLINK_MS / 1000 * self.rate)
         shape = np.hanning(length + 2)[1:-1]
@@ -130,7 +133,7 @@ class Background:
             x[piece, a:b] += f32(size * shape[a - first : b - first, None] * self.blink)
 
     def _add_muscles(self, x: Samples, rng: Rng) -> None:
-        """Bursts of muscle noise at one site each."""
+        """Add bursts of muscle noise at one site each."""
         n, n_times, _ = x.shape
         counts = rng.poisson(MUSCLE_PER_S * (n_times / self.rate + 2 * MUSCLE_S), n)
         pieces = np.repeat(np.arange(n), counts)
@@ -149,7 +152,7 @@ class Background:
             x[piece] += f32(rng.lognormal(0, 0.4) * shape[:, None] * site)
 
     def _add_pops(self, x: Samples, rng: Rng) -> None:
-        """Steps of one electrode that fade away."""
+        """Add electrode pops: steps of one electrode that decay."""
         n, n_times, n_channels = x.shape
         counts = rng.poisson(POPS_PER_S * n_channels / FULL * (n_times / self.rate + POP_S), n)
         for piece in np.repeat(np.arange(n), counts):
@@ -162,7 +165,7 @@ class Background:
 
 @dataclass(frozen=True)
 class SlowDrifts:
-    """Drifts of one run: sinusoids with random weights, the same at the same second."""
+    """Drifts of one run: random sinusoids, identical at the same second."""
 
     hertz: Array  # (SLOW_WAVES,)
     weights: Samples  # (2 * SLOW_WAVES, electrodes), uV
@@ -175,7 +178,7 @@ class SlowDrifts:
 
 @dataclass(frozen=True)
 class Habits:
-    """What of a person's background stays the same from session to session."""
+    """Background parameters of a participant that are stable across sessions."""
 
     alpha_hz: float
     alpha_uv: float
@@ -183,19 +186,19 @@ class Habits:
 
     @classmethod
     def of_person(cls, level: float, rng: Rng) -> "Habits":
-        """Drawn once a person."""
+        """Parameters drawn once per participant."""
         alpha_hz = float(np.clip(rng.normal(ALPHA_HZ, ALPHA_HZ_SPREAD), 8, 12.5))
         return cls(alpha_hz, ALPHA_UV * float(rng.lognormal(0, ALPHA_SPREAD)), level)
 
     def louder(self, factor: float) -> "Habits":
-        """The same on a day with another level."""
+        """Same parameters at another overall level."""
         return replace(self, level=factor * self.level)
 
 
 def of_session(
     anatomy: Anatomy, habits: Habits, cap: Array, gains: Array, rate: float, rng: Rng
 ) -> Background:
-    """The background under one cap; ``gains`` (electrodes,) of the contacts."""
+    """Background under one cap; ``gains`` (electrodes,) of the contacts."""
     n = len(gains)
     covariance = lead_field(cap, *anatomy.cortex)
     values, vectors = np.linalg.eigh(covariance @ covariance.T)
@@ -253,12 +256,12 @@ def fast_share(rate: float) -> float:
 
 
 def frequencies(size: int, rate: float) -> Array:
-    """Of a real transform of ``size`` samples, Hz: (size // 2 + 1,)."""
+    """Frequencies of a real transform of ``size`` samples, Hz: (size // 2 + 1,)."""
     return np.fft.rfftfreq(size, 1 / rate).astype(np.float64)
 
 
 def band(hertz: Array) -> Array:
-    """Power that the upper edge of the published filter lets through, ``hertz`` of any shape."""
+    """Power response of the published low-pass filter at ``hertz`` of any shape."""
     edge = np.clip((hertz - BAND_HZ[1]) / BAND_EDGE_HZ, 0, 1)
     return np.where(hertz > 0, (0.5 + 0.5 * np.cos(np.pi * edge)) ** 2, 0.0)
 
@@ -275,10 +278,10 @@ def noise(power: Array, size: int, n: int, n_times: int, count: int, rng: Rng) -
 
 
 def fft_size(n: int) -> int:
-    """The next length that transforms fast: 2 ** a times 1, 3 or 5."""
+    """Next length with a fast transform: 2 ** a times 1, 3 or 5."""
     return min(f * 2 ** max(0, int(np.ceil(np.log2(n / f)))) for f in (1, 3, 5))
 
 
 def f32(x: Array) -> Samples:
-    """In single precision."""
+    """Array converted to single precision."""
     return np.asarray(x, np.float32)

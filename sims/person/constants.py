@@ -1,6 +1,6 @@
-"""Every number of the simulated people, with where it comes from.
+"""Constants of the simulated participants, with their sources.
 
-Sources, in brackets behind a number:
+Sources, in brackets after a number:
 
     [data]     statistics of the 122-channel dataset, OpenNeuro ds005589: amplitudes of its 260
                low-speed runs, its timing, its filters (Xue et al., Sci Data 12:663, 2025)
@@ -65,7 +65,7 @@ AREAS_MM = {  # right hemisphere, MNI; left mirrored. Early visual: V1/V2 at the
     "fusiform": (38.0, -54.0, -16.0),
     "parietal": (26.0, -62.0, 50.0),
 }  # [paper]
-PATCH_DIPOLES = 3  # a patch folds: so many dipoles a hemisphere and area [chosen]
+PATCH_DIPOLES = 3  # per hemisphere and area, as a patch folds [chosen]
 PATCH_MM = 8.0  # sd of where they lie around the area's middle [chosen]
 PATCH_TURN = 0.8  # sd of their directions around the outward one, in units of it [chosen]
 ANATOMY_MM = 4.0  # sd by which a person's sources lie elsewhere than the template's;
@@ -92,7 +92,7 @@ class Wave:
     driver: str = ""  # "meaning", "looks", or "" for what every picture evokes
 
 
-DISPLAY_MS = 25.0  # the picture comes 1 to 2 frames of 60 Hz behind the trigger [data]
+DISPLAY_MS = 25.0  # the picture comes 1 to 2 frames of 60 Hz after the trigger [data]
 # +3 uV at 155 ms, -1 at 215, +8 at 300, then a tail of 4 to 6 at index 64 [data]
 COMMON = (
     Wave("early", 150, 20, 1.0),
@@ -102,7 +102,7 @@ COMMON = (
     Wave("parietal", 300, 42, 5.7),
     Wave("parietal", 430, 110, 5.0),
 )
-# Looks 80 to 150 ms behind the picture, meaning from 150 on (Cichy et al. 2014: low-level
+# Looks 80 to 150 ms after the picture, meaning from 150 on (Cichy et al. 2014: low-level
 # information peaks around 100 ms, categories between 150 and 250 ms) [paper]
 INFORMATION = (
     Wave("early", 105 + DISPLAY_MS, 17, 1.0, "looks"),
@@ -117,7 +117,7 @@ RESPONSE_MS = 900.0  # length of a response where signal is continuous [chosen]
 
 @dataclass(frozen=True)
 class Strength:
-    """How much a picture shows in the signal."""
+    """Size of the picture response in the signal."""
 
     effect: float  # uV, rms over pictures of a wave of size 1 at its best electrode; 0: nothing
     quiet: float = 1.0  # factor on the background: a calm person under a good cap

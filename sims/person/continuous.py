@@ -1,4 +1,4 @@
-"""Signal without end: what the cap measures from one moment on, with responses put in on demand.
+"""Continuous simulated EEG from one moment on, with responses added on demand.
 
 Background comes in pieces of some seconds that fade into each other; drifts and hum are functions
 of the clock and go on by themselves. A response is added from its onset on, also while the signal
@@ -14,11 +14,11 @@ from sims.person.response import Response
 
 PIECE_S, FADE_S = 4.0, 1.0  # a piece without its fade, and the fade between two
 OFF_S = 0.1  # in which a response fades at its end
-AHEAD_S = 10.0  # responses may be put in so long before they are due
+AHEAD_S = 10.0  # longest time from adding a response until it is due
 
 
 class SimulatedSignal:
-    """One run, taken in order. One thread."""
+    """One run, read in order by one thread."""
 
     def __init__(
         self, background: Background, response: Response, rng: np.random.Generator
@@ -38,7 +38,9 @@ class SimulatedSignal:
         self._end = f32(np.minimum(left, 1))[:, None]
 
     def evoke(self, index: int, driven: Array | None) -> None:
-        """A picture with features ``driven`` (features,) at sample ``index``; None: of no class.
+        """Add the response to features ``driven`` (features,) at sample ``index``;
+
+        None for no class.
 
         What would have come before ``head`` is lost. At most ``AHEAD_S`` before it is due.
         """
@@ -50,7 +52,7 @@ class SimulatedSignal:
         self._evoked[first : first + len(x)] += x
 
     def take(self, n: int) -> Samples:
-        """The next ``n`` samples ``(n, channels)``, uV."""
+        """Next ``n`` samples ``(n, channels)``, uV."""
         most = len(self._evoked)
         if n > most:
             return np.concatenate([self.take(most), self.take(n - most)])
@@ -63,7 +65,7 @@ class SimulatedSignal:
         return x
 
     def _next(self) -> Samples:
-        """The next piece."""
+        """Next piece of background."""
         x = self._fresh()
         x[: self._fade] = self._in * x[: self._fade] + self._out * self._tail
         self._tail = x[self._piece :]

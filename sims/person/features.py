@@ -1,8 +1,8 @@
-"""From a picture or a sentence to the few numbers that drive a simulated response.
+"""Features of a picture or sentence that drive a simulated response.
 
 A fixed projection, the same for everybody and always, takes the embedding of a picture's caption to
 ``MEANING`` numbers and its looks to ``LOOKS`` numbers, each with mean 0 and sd 1 over the picture
-set. Near captions and alike pictures get near numbers; so do categories that nobody has trained on.
+set. Near captions and alike pictures get near numbers; so do categories not used in training.
 """
 
 import hashlib
@@ -54,7 +54,7 @@ def of_codes(classes: NDArray[np.integer]) -> Array:
 
 
 def of_unknown(text: str) -> Array:
-    """Features ``(MEANING + LOOKS,)`` of a word that nothing is known about: always the same."""
+    """Features ``(MEANING + LOOKS,)`` of an unknown word, fixed by its text."""
     digest = hashlib.sha256(text.strip().casefold().encode()).digest()
     seed = int.from_bytes(digest[:8], "little")
     return np.random.default_rng([FEATURE_SEED, 4, seed]).normal(size=MEANING + LOOKS)

@@ -1,4 +1,4 @@
-"""The head: electrodes on a sphere, dipoles within it, and what each dipole does at each electrode.
+"""Spherical head model: electrode positions, dipoles, and the lead field between them.
 
 Brain, fluid, skull and scalp are four spherical shells; three dipoles in a homogeneous sphere act
 like one in the four (Berg & Scherg 1994), and there the potential has a closed form.
@@ -22,7 +22,7 @@ from sims.person.constants import (
 
 
 def montage(count: int) -> tuple[str, ...]:
-    """Names of a cap of ``count`` electrodes; raises ``BadInput`` where there is no such cap."""
+    """Electrode names of a cap of ``count`` electrodes; raises ``BadInput`` for other counts."""
     if count not in MONTAGES:
         raise BadInput(
             f"no cap of {count} electrodes; choose one of {', '.join(map(str, MONTAGES))}, "
@@ -32,7 +32,7 @@ def montage(count: int) -> tuple[str, ...]:
 
 
 def electrodes(names: tuple[str, ...]) -> Array:
-    """Places ``(names, 3)`` on the unit sphere; raises ``BadInput`` for a name without a place."""
+    """Positions ``(names, 3)`` on the unit sphere; raises ``BadInput`` for unknown names."""
     places = [position(name) for name in names]
     unknown = [name for name, place in zip(names, places, strict=True) if place is None]
     if unknown:
@@ -49,7 +49,7 @@ def outward(millimetres: Array) -> Array:
 
 
 def inside(millimetres: Array) -> Array:
-    """Places ``(n, 3)`` in units of the head's radius, moved to where grey matter can be."""
+    """Positions ``(n, 3)`` in head radii, moved into grey matter."""
     x = (millimetres - CENTRE_MM) / RADIUS_MM
     eccentricity = np.linalg.norm(x, axis=-1, keepdims=True)
     return x * np.clip(eccentricity, DEEPEST, SHALLOWEST) / eccentricity
@@ -83,7 +83,7 @@ def homogeneous(cap: Array, places: Array, moments: Array) -> Array:
 
 
 def put_on(names: tuple[str, ...], turn_rad: Array | None = None) -> Array:
-    """The cap ``(electrodes + 1, 3)`` as it sits, reference last; ``turn_rad`` about x, y, z."""
+    """Cap ``(electrodes + 1, 3)`` as worn, reference last; ``turn_rad`` about x, y, z."""
     places = np.concatenate([electrodes(names), [electrodes(REFERENCE).sum(axis=0)]])
     places[-1] /= np.linalg.norm(places[-1])
     if turn_rad is None:
@@ -99,6 +99,6 @@ def put_on(names: tuple[str, ...], turn_rad: Array | None = None) -> Array:
 
 
 def reach(cap: Array, towards: Array, radians: float) -> Array:
-    """How much ``(electrodes,)`` of something under the scalp at ``towards`` each one sees."""
+    """Sensitivity ``(electrodes,)`` of each electrode to a source under the scalp, ``towards``."""
     angle = np.arccos(np.clip(cap[:-1] @ towards, -1, 1))
     return np.exp(-((angle / radians) ** 2))

@@ -1,4 +1,4 @@
-"""Which picture a person sees when: balanced classes in random order, no picture twice in a run.
+"""Order of the pictures: balanced classes in random order, no picture twice in a run.
 
 Pictures of a class are dealt like cards, a shuffled deck a person: sessions share none until the
 deck is through (five sessions of four runs of 100 trials use each of the 2,000 pictures once).
@@ -46,6 +46,6 @@ def counts(trials: int, classes: int, rng: Rng) -> np.ndarray:
 
 
 def _deck(pictures: np.ndarray, seen: set[int], run: set[int], rng: Rng) -> list[int]:
-    """All pictures, shuffled, the next one last; what this run or session showed comes late."""
+    """Shuffled deck of pictures, the next one last; those of this run or session come late."""
     shuffled = rng.permutation(pictures).tolist()
     return sorted(shuffled, key=lambda each: (each not in run, each not in seen))

@@ -1,4 +1,4 @@
-"""A person who does not exist, the sessions of this person, and what a cap would measure in them.
+"""A simulated participant with sessions, and the EEG measured in them.
 
     person = Person(seed=0, subject=2, channels=montage(122), rate=1000, strength="realistic")
     x = person.session(1).epochs(pictures, run=1)  # (trials, 500, 122) float32, uV
@@ -44,7 +44,7 @@ LOWEST_RATE, HIGHEST_RATE = 100.0, 5000.0  # Hz
 
 @dataclass(frozen=True)
 class Person:
-    """One person: ``seed`` names the population, ``subject`` the person in it."""
+    """Simulated participant: ``seed`` names the population, ``subject`` the member of it."""
 
     seed: int
     subject: int
@@ -62,37 +62,37 @@ class Person:
 
     @property
     def name(self) -> str:
-        """As the dataset writes it."""
+        """Subject name as in the dataset."""
         return f"sub-{self.subject:02d}"
 
     @cached_property
     def anatomy(self) -> anatomy.Anatomy:
-        """Where the sources are."""
+        """Source model of the participant."""
         return anatomy.of_person(self.rng(1))
 
     @cached_property
     def habits(self) -> background.Habits:
-        """Alpha and level."""
+        """Stable alpha and background level."""
         rng = self.rng(2)
         return background.Habits.of_person(LEVEL_UV * float(rng.lognormal(0, LEVEL_SPREAD)), rng)
 
     @cached_property
     def timing(self) -> Timing:
-        """How late each wave comes, and how large the response is."""
+        """Latency of each wave and size of the response."""
         rng = self.rng(3)
         skull = (self.habits.level / LEVEL_UV) ** SKULL
         return Timing.of_person(skull * float(rng.lognormal(0, PERSON_GAIN)), rng)
 
     def session(self, number: int) -> "SimulatedSession":
-        """The ``number``-th day, from 1."""
+        """The session of day ``number``, from 1."""
         return SimulatedSession(self, number)
 
     def rng(self, *purpose: int) -> np.random.Generator:
-        """Random numbers of this person for one purpose."""
+        """Random generator of this participant for one purpose."""
         return np.random.default_rng([PEOPLE_SEED, self.seed, self.subject, *purpose])
 
     def features(self, pictures: features.Pictures) -> Array | None:
-        """What drives the responses to ``pictures`` (numbers of the set); None: nothing does."""
+        """Features of ``pictures`` (numbers of the set); None if nothing depends on them."""
         if self.strength == "none":
             return None
         return features.of_pictures(pictures, codes=self.strength == "codes")
@@ -100,14 +100,14 @@ class Person:
 
 @dataclass(frozen=True)
 class SimulatedSession:
-    """One day of a person."""
+    """One recording day of a simulated participant."""
 
     person: Person
     number: int
 
     @cached_property
     def _day(self) -> tuple[background.Background, Response]:
-        """The background and the response under today's cap."""
+        """Background and response under this day's cap."""
         person = self.person
         rng = person.rng(4, self.number)
         cap = put_on(person.channels, np.deg2rad(rng.normal(0, CAP_SHIFT_DEG, 3)))
@@ -125,12 +125,12 @@ class SimulatedSession:
 
     @property
     def background(self) -> background.Background:
-        """All but the response."""
+        """Background of the session, without responses."""
         return self._day[0]
 
     @property
     def response(self) -> Response:
-        """What pictures evoke."""
+        """Response model of the session."""
         return self._day[1]
 
     def epochs(self, pictures: features.Pictures, run: int = 1) -> Samples:
@@ -156,7 +156,7 @@ class SimulatedSession:
         """One whole run: pictures ``soa`` s apart, each up to ``jitter`` s early or late.
 
         Markers are the categories, with ``image``, ``caption`` and ``trial``. ``lead`` and ``tail``
-        seconds come before the first and behind the last picture.
+        seconds come before the first and after the last picture.
         """
         rng, rate = self.person.rng(8, self.number, run), self.person.rate
         n = len(pictures)
@@ -179,7 +179,7 @@ class SimulatedSession:
         return self._recording(np.concatenate(pieces), markers, run)
 
     def signal(self, run: int = 1) -> SimulatedSignal:
-        """The run as it comes, without end."""
+        """Run as an endless signal."""
         noise, response = self._day
         return SimulatedSignal(noise, response, self.person.rng(9, self.number, run))
 
@@ -198,7 +198,7 @@ class SimulatedSession:
 
 
 def onsets(n: int, rng: np.random.Generator) -> Array:
-    """Seconds of ``n`` pictures on the run's clock: a click and a cross between, and breaks."""
+    """Onset times of ``n`` pictures in seconds of the run, including pauses and breaks."""
     waits = SOA_MS + rng.exponential(SOA_SPREAD_MS, n)
     waits[::BREAK_EVERY] = BREAK_MS
     return np.cumsum(waits) / 1000

@@ -1,4 +1,4 @@
-"""What a picture evokes: waves of brain areas, the same for all pictures and each picture's own."""
+"""Evoked response to a picture: waves common to all pictures and waves specific to each."""
 
 from dataclasses import dataclass, replace
 
@@ -26,26 +26,26 @@ assert DRIVERS.keys() == COLUMNS.keys()
 
 @dataclass(frozen=True)
 class Timing:
-    """How large and how late the responses of a person are, trials aside."""
+    """Amplitude and latency of a participant's responses, without trial variation."""
 
     gain: float
     peaks: Array  # (waves,), s
 
     @classmethod
     def of_person(cls, gain: float, rng: np.random.Generator) -> "Timing":
-        """Drawn once a person."""
+        """Timing drawn once per participant."""
         late = rng.normal(0, PERSON_LATENCY_MS) + rng.normal(0, WAVE_LATENCY_MS, len(WAVES))
         return cls(gain, (np.array([wave.peak for wave in WAVES]) + late) / 1000)
 
     def of_session(self, gain: float, rng: np.random.Generator) -> "Timing":
-        """The same person on another day."""
+        """Timing of the same participant on another day."""
         late = rng.normal(0, SESSION_LATENCY_MS) / 1000
         return replace(self, gain=self.gain * gain, peaks=self.peaks + late)
 
 
 @dataclass(frozen=True)
 class Response:
-    """Responses under one session's cap."""
+    """Response model under one session's cap."""
 
     rate: float
     timing: Timing

@@ -191,7 +191,7 @@ def test_the_hub_is_offline_only_while_a_model_is_made(monkeypatch):
 
 
 @with_fakes
-def test_what_a_model_wants_is_quoted():
+def test_requirements_of_a_model_are_quoted():
     said = refused("Picky")
     assert "8 electrodes x 125 samples at 250 Hz" in said
     assert "shorter than the receptive field" in said
@@ -406,7 +406,7 @@ def test_weights_of_braindecode_come_back(tmp_path):
         ("DANCE", r"(2, 256, 16)"),
     ],
 )
-def test_what_cannot_be_a_backbone_is_refused_in_a_sentence(name, words):
+def test_an_invalid_backbone_is_refused_in_a_sentence(name, words):
     assert words in refused(name)
 
 

@@ -102,7 +102,7 @@ def test_one_json_object_with_the_promised_keys(calibrated):
     assert calibrated.stderr == ""
 
 
-def test_the_bundle_lies_where_it_says_and_holds_the_same_figures(calibrated, folder):
+def test_the_bundle_is_at_the_reported_path_and_holds_the_same_figures(calibrated, folder):
     result = json.loads(calibrated.stdout)
     path = folder / result["bundle"]
     assert path.parent == folder / "bundles" / "sub-02"
@@ -153,7 +153,7 @@ def test_options_reach_the_bundle(run, tmp_path):
     assert (recipe.reject, recipe.line, recipe.reference) == (None, None, ("Cz",))
 
 
-def test_what_is_left_out_and_shifted_is_said(run, folder, tmp_path):
+def test_dropped_and_shifted_trials_are_reported(run, folder, tmp_path):
     late = made(3)
     markers = tuple(replace(marker, index=marker.index - 13) for marker in late.markers)
     write_recording(folder / "late.xdf", replace(late, markers=markers))
@@ -177,7 +177,7 @@ def test_what_is_left_out_and_shifted_is_said(run, folder, tmp_path):
     assert lags["run1.xdf"] == lags["run2.xdf"] == 0
 
 
-def test_a_file_of_somebody_else_is_told(run, folder, tmp_path):
+def test_a_foreign_file_is_reported(run, folder, tmp_path):
     for name in ("sub-06_run-1.xdf", "sub-07_run-2.xdf"):
         (folder / name).write_bytes((folder / f"run{name[-5]}.xdf").read_bytes())
     code, _, err = run("--subject", "6", "--from", "sub-06_run-1.xdf", "sub-07_run-2.xdf",
@@ -284,6 +284,6 @@ def test_options_that_make_no_sense_are_refused(function: Callable[[str], Any], 
         function(text)
 
 
-def test_a_number_that_is_none_becomes_null():
+def test_a_nan_becomes_null():
     told = line({"a": float("nan"), "b": [np.inf, 1.0]})
     assert json.loads(told) == {"a": None, "b": [None, 1.0]}

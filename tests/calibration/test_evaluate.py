@@ -112,7 +112,7 @@ def test_without_skill_a_figure_is_above_chance_in_one_percent():
     assert sum(map(is_above, found)) <= 9  # 3 are to be expected; 10 or more once in 1,000
 
 
-def test_the_headline_of_many_people_is_their_mean():
+def test_the_headline_of_many_subjects_is_their_mean():
     found = report(people())
     first = found.measured[0]
     assert first.main.n == 4
@@ -181,7 +181,7 @@ def test_names_from_files_are_text_and_nothing_else():
     assert "some &amp; data" in html
 
 
-def test_the_page_shows_what_it_must():
+def test_the_page_shows_all_required_content():
     html = report(people(simulated=True, notes=("look here",), refused=(("a", "b"),))).html()
     parsed = checked(html)
     assert parsed.seen.count("svg") == 4  # people, confusion, reliability, people of the other part
@@ -226,7 +226,7 @@ def test_a_report_of_one_class_more_than_can_be_drawn_has_no_matrix():
     checked(html)
 
 
-def test_figures_are_written_as_people_read_them():
+def test_figures_are_formatted_for_reading():
     assert shown("accuracy", 0.1234) == "12.3 %"
     assert shown("accuracy", 113 / 400) == shown("accuracy", 0.28250000000000003) == "28.3 %"
     assert shown("kappa", -0.0123) == "−0.012"
@@ -274,7 +274,7 @@ def test_the_json_holds_every_figure_with_its_null(tmp_path):
 # --- what is refused
 
 
-def test_class_blocks_are_refused_with_what_was_found():
+def test_class_blocks_are_refused_with_the_evidence():
     blocks = np.repeat(np.arange(4), 20)
     with pytest.raises(BadInput, match=r"20\.0 times in a row .* random order would give 1\.3"):
         check_order(blocks, np.zeros(80, int), 4, "runs")
@@ -317,7 +317,7 @@ def test_numbers_are_found_in_names():
     assert number_in("sub-02/ses-01/sub-02_ses-01_run12.npy", "run") == 12
 
 
-def test_a_folder_without_recordings_says_what_it_should_hold(tmp_path):
+def test_a_folder_without_recordings_is_refused_with_the_expected_content(tmp_path):
     with pytest.raises(BadInput, match="no recording of a person"):
         find_sources(tmp_path)
 
@@ -489,7 +489,7 @@ def test_only_runs_that_were_trained_on_are_no_test(folder, run, tmp_path):
     assert len(err.splitlines()) == 1
 
 
-def test_what_a_bundle_builds_on_is_remembered_with_it(folder):
+def test_a_bundle_records_the_bundle_it_updates(folder):
     from calibration.fitting.training import earlier
     from rtbci.decoding.bundle import load_bundle
     from rtbci.decoding.trial_hashes import learnt, shared
@@ -637,7 +637,7 @@ def test_every_dot_carries_its_n_and_p():
     assert f">{found.measured[0].trials.n:,}</text>" in html
 
 
-def test_people_who_differ_too_much_say_nothing_of_the_next():
+def test_participants_who_differ_too_much_do_not_help_the_next():
     unlike = [table(skill, (who,), seed=3) for who, skill in (("a", 0), ("b", 0.2), ("c", 4))]
     found = report(evaluation(parts=(EvaluationPart("x", "X", "", joined(unlike)),)))
     assert found.verdict.word == ABOVE
@@ -670,7 +670,7 @@ def test_a_training_run_under_another_name_is_still_known(trained, run, tmp_path
 
 
 @pytest.mark.slow
-def test_a_backbone_that_does_not_say_what_it_saw_is_not_believed(trained, run, tmp_path):
+def test_a_backbone_without_training_records_is_refused(trained, run, tmp_path):
     model = tmp_path / "model"
     shutil.copytree(trained / "model", model, ignore=shutil.ignore_patterns("windows"))
     values = json.loads((model / "backbone.json").read_text("utf-8"))

@@ -38,7 +38,7 @@ def asked(skill=0.0, own=0.0, pictures=80, trials=240, seed=0, look=0.0) -> dict
     return retrieve(unit(said), caption, unit(centres[category] + mine), category)
 
 
-def test_chance_is_what_the_candidates_give():
+def test_chance_follows_from_the_candidates():
     found = asked()
     assert {name: figure.chance for name, figure in found.items()} == pytest.approx(
         {

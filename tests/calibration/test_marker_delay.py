@@ -79,7 +79,7 @@ def outcome(request, eeg) -> Outcome:
 
 
 @pytest.mark.slow
-def test_at_least_half_of_what_a_delay_costs_is_recovered(outcome):
+def test_at_least_half_of_the_loss_by_a_delay_is_recovered(outcome):
     whole, lost, found = (
         auc(tally, outcome.bundle) for tally in (outcome.unchanged, outcome.blind, outcome.followed)
     )

@@ -154,7 +154,7 @@ def test_fixed_channels_are_found_by_name():
 
 
 @pytest.mark.parametrize(("name", "options"), VARIANTS)
-def test_a_new_subject_begins_with_what_all_share(name, options):
+def test_a_new_subject_starts_from_the_shared_parameters(name, options):
     dims = dims_of(name, **options)
     models = [build(dims).eval() for _ in range(2)]
     x, _, _ = a_batch()
@@ -245,7 +245,7 @@ def test_windows_of_another_rate_are_interpolated():
     assert np.array_equal(onto_grid(125, 250.0, 0.0, 125, 250.0), np.eye(125))
 
 
-def test_sites_hold_what_was_prepared():
+def test_sites_hold_the_preparations():
     prepared = fit_preparation(np.random.default_rng(0).standard_normal((20, 4, 50)))
     sites = sites_of(["a", "b"], [prepared, prepared])
     assert sites.mask.shape == (2, 4)

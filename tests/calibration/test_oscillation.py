@@ -279,7 +279,7 @@ def test_flicker_in_noise_is_found_with_random_phase():
     assert auc(decoder, x[32:], y[32:]) > 0.9
 
 
-def test_three_flickers_are_told_apart():
+def test_three_flickers_are_distinguished():
     frequencies = (10.0, 12.0, 15.0)
     x, y = simulate(flicker(frequencies, 2.0), 90, filter_bank(BAND, frequencies), classes=3)
     decoder, _ = fit(x[:45], y[:45], THREE, RATE, BAND, frequencies)
@@ -295,7 +295,7 @@ def test_a_change_of_band_power_is_found():
     assert reason == "covariances: no frequencies were given"
 
 
-def test_three_places_of_a_rhythm_are_told_apart():
+def test_three_locations_of_a_rhythm_are_distinguished():
     x, y = simulate(rhythm(6.0), 90, filter_bank(BAND), classes=3)
     decoder, _ = fit(x[:45], y[:45], THREE, RATE, BAND)
     assert np.mean(score(decoder, x[45:]).argmax(1) == y[45:]) > 0.8

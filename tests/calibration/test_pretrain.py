@@ -71,7 +71,7 @@ def test_clear_classes_are_learnt_for_all_subjects(plan, done):
     assert done.history[0]["training"] > best["training"]
 
 
-def test_a_loaded_backbone_gives_what_was_trained(plan, done, data):
+def test_a_loaded_backbone_equals_the_trained_one(plan, done, data):
     backbone = load_backbone(plan.out)
     assert backbone.dims.channels == CHANNELS
     assert backbone.dims.subjects == ("sub-02", "sub-03", "sub-05")
@@ -149,7 +149,7 @@ def test_half_precision_on_disk_costs_almost_nothing(data, tmp_path):
     assert z.dtype == np.float32
 
 
-def test_validation_is_prepared_with_what_training_has_left_behind(data, tmp_path):
+def test_validation_uses_the_preparation_left_by_training(data, tmp_path):
     corpus = corpus_of(data, tmp_path)
     checked = int(corpus.site[corpus.rows(CHECK)[0]])
     who = corpus.site_subject[checked]
@@ -174,7 +174,7 @@ def test_sessions_are_split_in_time():
             session_counts(wrong)
 
 
-def test_pictures_of_the_test_leave_training_where_there_are_enough_others():
+def test_pictures_of_the_test_leave_training_if_enough_others_remain():
     subject, session = np.repeat(["a", "b"], 40), np.tile(np.repeat([1, 2], 20), 2)
     picture = np.arange(80)
     assert split(subject, session, picture, (1, 1, 0)).removed == 0
@@ -330,7 +330,7 @@ def test_the_other_networks_train_through_the_same_loop(model, data, tmp_path):
     assert np.isfinite(done.history[0]["validation"])
 
 
-def test_a_subject_who_is_not_there_is_named(data, tmp_path):
+def test_a_missing_subject_is_named(data, tmp_path):
     with pytest.raises(BadInput, match=r"no subject sub-77 in .*; it has sub-02, sub-03, sub-05"):
         pretrain(PretrainingSettings(data, tmp_path, leave_out=("sub-77",)), silent)
 

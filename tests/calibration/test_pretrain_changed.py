@@ -96,7 +96,7 @@ def test_a_run_that_changed_is_cut_again_and_no_other(what, data, tmp_path):
     assert changed(after, windows(data, tmp_path / "w")) == []
 
 
-def test_what_speaks_of_a_run_is_found_by_its_name(tmp_path):
+def test_sidecars_of_a_run_are_found_by_name(tmp_path):
     folder = tmp_path / "study" / "sub-1" / "ses-a" / "eeg"
     folder.mkdir(parents=True)
     stem = "sub-1_ses-a_task-x_run-2"
@@ -143,7 +143,7 @@ def test_a_run_that_was_begun_does_not_go_on_with_other_labels(data, tmp_path, c
     ],
     ids=["settings", "subjects", "sessions"],
 )
-def test_what_else_is_other_is_named(whole, tmp_path, change, said):
+def test_other_differences_are_named(whole, tmp_path, change, said):
     plan = PretrainingSettings(whole, tmp_path, sessions="1/1/0", text=False,
                 settings=TrainingSettings(epochs=1, batch=32))  # fmt: skip
     pretrain(plan, silent)

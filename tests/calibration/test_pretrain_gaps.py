@@ -54,7 +54,7 @@ def first(corpus: Corpus, teacher: np.ndarray | None = None):
     return next(Batches(corpus, how, len(trials), 1, teacher=teacher).epoch(0, trials))
 
 
-def test_a_partner_without_a_caption_lends_nobody_elses(half):
+def test_a_mixup_partner_without_a_caption_contributes_none(half):
     assert half.points is not None
     unused = replace(half, points=np.concatenate([half.points, half.points[:1] * 0 + 1]))
     targets = first(unused).targets
@@ -92,7 +92,7 @@ def test_a_picture_without_a_caption_has_no_teacher(half, monkeypatch):
     assert not opinion[np.setdiff1d(np.arange(len(opinion)), known)].any()
 
 
-def test_nobody_loses_all_trials_to_the_pictures_of_others():
+def test_no_subject_loses_all_trials_to_the_pictures_of_others():
     subject = np.repeat(["a", "b", "c"], 40)
     session = np.tile(np.repeat([1, 2], 20), 3)
     picture = np.arange(120)
@@ -124,7 +124,7 @@ def test_an_epoch_whose_loss_is_no_number_is_never_the_best():
     assert state.best_epoch == 2
 
 
-def test_a_session_in_which_an_electrode_was_bad_says_nothing_of_it():
+def test_a_bad_electrode_contributes_nothing_in_its_session():
     rng = np.random.default_rng(0)
     mixing = rng.standard_normal((4, 4))
     day = np.einsum("ij,njt->nit", mixing, rng.standard_normal((40, 4, 125)))

@@ -30,7 +30,7 @@ def asked(data: Path, out: Path, *more: str) -> list[str]:
             "--no-text", "--batch", "32", "--epochs", "1", "--json", *more]  # fmt: skip
 
 
-def test_too_few_sessions_are_said_before_a_window_is_cut(data, tmp_path, capsys):
+def test_too_few_sessions_are_refused_before_a_window_is_cut(data, tmp_path, capsys):
     assert cli.main(asked(data, tmp_path / "out", "--sessions", "3/1/1")) == 2
     said = capsys.readouterr().err
     assert "sub-02 has 2 sessions, --sessions 3/1/1 needs 5" in said

@@ -127,7 +127,7 @@ def rows(eeg) -> dict[str, float]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ROWS)
-def test_a_development_row_is_not_below_what_was_measured(name, rows):
+def test_a_development_row_reaches_its_measured_accuracy(name, rows):
     expected = ROWS[name][-1]
     print(f"{name:20s} AUC {rows[name]:.3f}, measured {expected:.3f}")
     assert rows[name] >= expected - 0.03
@@ -317,7 +317,7 @@ def test_replay_answers_a_line_with_no_reliable_signal_and_never_a_class(eeg):
         assert "Right AUX hums at 16." in said
 
 
-def test_a_change_of_latency_is_estimated_gated_and_told(eeg):
+def test_a_change_of_latency_is_estimated_gated_and_reported(eeg):
     train = usable(eeg, "N170", "3/1")
     bundle = quick(train, CalibrationSettings("sub-00", HOUSE))
     tally = RunCounts()

@@ -112,7 +112,7 @@ def test_an_update_takes_fresh_trials_only(data, bundles, tmp_path, said):
 
 
 @pytest.mark.slow
-def test_a_calibration_on_what_its_backbone_has_learnt_is_no_test(data, backbone, tmp_path, said):
+def test_calibration_on_trials_of_pretraining_is_not_a_valid_test(data, backbone, tmp_path, said):
     words = ("calibrate", "--subject", "02", "--backbone", backbone, "--out", tmp_path)
     code, found, _ = said(*words, "--from", session(data, 1))
     assert code == 0

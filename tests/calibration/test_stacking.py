@@ -115,7 +115,7 @@ def test_trials_that_a_member_could_not_be_asked_about_count_for_neither():
     assert "too few trials to weigh the network" in reason
 
 
-def test_a_class_that_comes_late_leaves_no_odds_where_nobody_could_know_it():
+def test_a_late_class_leaves_no_log_odds_in_blocks_trained_without_it():
     rng = np.random.default_rng(0)
     y = np.repeat([0, 1], 20)[rng.permutation(40)]
     y[:30], y[30:] = np.resize([0, 1], 30), np.resize([2, 2, 0, 1, 2], 10)
@@ -138,7 +138,7 @@ def test_members_that_both_know_something_are_better_together():
     assert alone < 1
 
 
-def test_what_people_share_is_kept_where_it_is_right_and_forgotten_where_it_is_wrong():
+def test_the_population_head_is_kept_if_right_and_dropped_if_wrong():
     rng = np.random.default_rng(0)
     y = rng.integers(0, 4, 120)
     z = rng.standard_normal((120, 8))
@@ -163,7 +163,7 @@ def test_other_peoples_network_tells_classes_of_a_new_person(cut):
     assert (inner.argmax(axis=1) == y).mean() > 0.4  # chance .25, n about 115
 
 
-def test_streaming_gives_what_the_batch_gives(bundle, days, cut):
+def test_streaming_equals_the_batch(bundle, days, cut):
     _, recipe, trials, _ = cut
     judge = Scorer(recipe, bundle.decoder, bundle.template, bundle.spare)
     batch = np.array([judge(x, missing=m).logits
@@ -218,7 +218,7 @@ def test_an_update_keeps_the_old_decoder_and_follows_the_fresh_trials(bundle, da
     assert np.isfinite(twice.decoder.logits(x)).all()
 
 
-def test_an_update_refuses_what_would_be_another_decoder(bundle, data, capsys):
+def test_an_update_refuses_a_change_of_decoder(bundle, data, capsys):
     fresh = str(data / f"{NEW}_ses-02.npy")
     base = ["calibrate", "--subject", "09", "--from", fresh, "--update", str(bundle.path)]
     for more in (("--window", "0.1", "0.4"), ("--reject", "150"), ("--line", "50"),
@@ -284,7 +284,7 @@ def test_a_backbone_of_other_classes_still_serves(folder):
 
 
 @pytest.mark.parametrize("how", ["heads", "trunk"])
-def test_fine_tuning_by_gradient_is_repeatable_and_moves_what_it_should(cut, how):
+def test_fine_tuning_by_gradient_is_repeatable_and_updates_the_chosen_parameters(cut, how):
     plan, recipe, trials, fitted = cut
     y = trials.y[trials.kept]
     windows = fitted.x[:, -1, :, slice(*fitted.decoder.spans[1].astype(int))]

@@ -106,7 +106,7 @@ def trials_of(
     ],
 )
 @pytest.mark.parametrize("what", ["labels turned round", "signal replaced"])
-def test_what_is_fitted_does_not_depend_on_the_block_it_is_tested_on(plan, recordings, what):
+def test_the_fit_does_not_depend_on_its_test_block(plan, recordings, what):
     trials, recipe = trials_of(recordings(), plan)
     blocks = time_blocks(trials.run)
     parts, logits = training.test_blocks(trials, blocks, recipe, plan, nothing)
@@ -175,7 +175,7 @@ def test_blocks_are_contiguous_in_time_and_five_or_more(runs):
             assert len(set(run_of[blocks == block])) == 1
 
 
-def test_training_leaves_out_what_shares_signal_with_the_test_and_what_is_too_loud():
+def test_training_excludes_trials_that_overlap_the_test_or_exceed_the_limit():
     trials, recipe = trials_of([made(1), made(2)], EVOKED)
     kept = trials.kept.copy()
     kept[[3, 50, 70]] = False
@@ -327,7 +327,7 @@ def test_a_recording_without_a_usable_signal_is_named_with_the_reason(what):
         assert str(caught.value) == f"/data/bad.npy {reason}"
 
 
-def test_what_is_left_calibrates_and_the_rest_is_named():
+def test_usable_recordings_calibrate_and_the_others_are_named():
     bad = [spoil(what) for what in ("a line", "almost no markers")]
     bad = [replace(each, provenance=Provenance((f"/data/{i}",), str(i), "npy"))
            for i, each in enumerate(bad)]  # fmt: skip
@@ -392,7 +392,7 @@ def test_the_defaults_are_those_that_were_measured():
     assert flicker.bands == tuple(oscillation.filter_bank((6.0, 55.0), (20.0, 15.0)))
 
 
-def test_what_was_asked_for_is_what_is_cut():
+def test_the_requested_window_is_cut():
     plan = replace(EVOKED, channels=("Oz", "Cz"), window=(0.0, 0.5), band=(1.0, 15.0), reject=60.0)
     recipe = plan_recipe([made(1)], plan)
     assert recipe.channels == ("Oz", "Cz")
@@ -551,7 +551,7 @@ def test_two_markers_may_mean_one_class():
     assert result.bundle.decoder.classes == ("picture", "word")
 
 
-def test_progress_is_told_by_stage(monkeypatch):
+def test_progress_is_reported_by_stage(monkeypatch):
     monkeypatch.setattr(permutation, "HEADS", 20)
     told: list[tuple[str, int, int]] = []
     note: Callable[[str, int, int], None] = lambda *step: told.append(step)  # noqa: E731

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from calibration.fitting.interpolation_weights import fit_spare
+from calibration.fitting.interpolation_weights import fit_interpolation
 from rtbci.decoding.interpolation import Interpolation
 from rtbci.signal.recipe import EVOKED_BANDS, EVOKED_WINDOW, make_recipe
 
@@ -29,7 +29,7 @@ def trials(recipe):
 
 
 def test_an_electrode_is_estimated_from_the_others(recipe, trials):
-    spare = fit_spare(recipe, trials[:50], [None] * 50)
+    spare = fit_interpolation(recipe, trials[:50], [None] * 50)
     assert spare is not None
     gone = np.isin(np.arange(16), [2, 9, 11])
     worst = []
@@ -48,7 +48,7 @@ def test_what_was_missing_in_some_trials_is_learnt_from_the_rest(recipe, trials)
     for x in broken[:40]:
         x[:, gone] = 0
     missing = [gone] * 40 + [None] * 20
-    spare = fit_spare(recipe, broken, missing)
+    spare = fit_interpolation(recipe, broken, missing)
     assert spare is not None
     filled = spare.fill(broken[0], gone)
     assert np.corrcoef(filled[0, 4], trials[0][0, 4])[0, 1] > 0.95
@@ -58,7 +58,7 @@ def test_a_small_montage_spares_nothing(trials):
     small = make_recipe(
         250.0, NAMES[:8], bands=EVOKED_BANDS, window=EVOKED_WINDOW, gate=True, reject=100.0
     )
-    assert fit_spare(small, [x[:, :8] for x in trials], [None] * len(trials)) is None
+    assert fit_interpolation(small, [x[:, :8] for x in trials], [None] * len(trials)) is None
 
 
 def test_an_electrode_that_swings_wildly_is_named_and_a_moving_head_is_not():

@@ -63,7 +63,7 @@ def test_an_option_that_makes_no_sense_is_refused(capsys, words, complaint):
     assert complaint in sentence
 
 
-def test_a_session_without_a_display_goes_on_and_says_why_once(alone, capsys):
+def test_a_session_without_a_display_continues_and_gives_the_reason_once(alone, capsys):
     assert not screen.wants_window(headless=True)
     assert capsys.readouterr().err == ""
     alone.setattr(importlib.util, "find_spec", lambda _: object())
@@ -73,7 +73,7 @@ def test_a_session_without_a_display_goes_on_and_says_why_once(alone, capsys):
     )
 
 
-def test_a_display_that_nobody_serves_is_told_before_qt_aborts(alone):
+def test_an_unreachable_display_is_reported_before_qt_aborts(alone):
     alone.setattr(importlib.util, "find_spec", lambda _: object())
     for name in (":98765", "localhost:9876", "nonsense", "a:b"):
         assert screen.missing({"DISPLAY": name}) == f"display {name} does not answer"

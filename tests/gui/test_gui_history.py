@@ -28,7 +28,7 @@ def test_it_does_not_depend_on_how_the_signal_was_cut(sizes: list[int]):
     assert np.array_equal(whole.read(start, stop), pieces.read(start, stop))
 
 
-def test_it_gives_back_what_was_pushed():
+def test_history_returns_the_pushed_samples():
     history = History(2, RATE, 2)
     history.highpass = None
     x = noise(5000, 2)
@@ -60,7 +60,7 @@ def test_it_starts_its_filter_again_after_a_hole():
     assert np.isnan(history.read(320, 320 + 4 * BLOCK)).all()
 
 
-def test_it_leaves_alone_what_comes_twice():
+def test_repeated_samples_are_ignored():
     history = History(1, RATE, 30)
     history.highpass = None
     history.push(0, np.ones((100, 1), np.float32))

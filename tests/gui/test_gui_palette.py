@@ -80,7 +80,7 @@ def test_a_mixture_lies_between_its_parts():
     assert mix("#102030", "#ffffff", 0) == "#102030"
 
 
-def test_what_can_be_clicked_is_24_pixels_high_and_grows_with_the_font():
+def test_controls_are_24_pixels_high_and_grow_with_the_font():
     assert TARGET >= 24
     assert f"min-height: {TARGET - 8}px" in stylesheet(DARK)
     assert f"min-height: {2 * (TARGET - 8)}px" in stylesheet(DARK, 2)

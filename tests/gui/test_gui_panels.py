@@ -7,8 +7,10 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from gui.operator.banner import Banner
+from gui.operator.decision_card import DecisionCard
 from gui.operator.keys_page import KeysPage
-from gui.operator.panels import Banner, DecisionCard, Header, Lamps, LossTable, StatusLine
+from gui.operator.panels import Header, Lamps, LossTable, StatusLine
 from gui.widgets.labels import age, grouped, hours
 from gui.widgets.palette import DARK, LIGHT, Theme, stylesheet
 from tests.support.gui_fixtures import app, loud
@@ -47,13 +49,15 @@ def filled(theme: Theme) -> list[QWidget]:
     """Every panel with something in it."""
     header, card, losses = Header(theme), DecisionCard(theme), LossTable(theme)
     lamps, banner, status = Lamps(theme), Banner(theme), StatusLine(theme)
-    header.show("sub-02_ses-01", "REC", 1074.2, True, 7361, 7358, "block 3 of 8, trial 11 of 20", 1)
-    card.show("scissors", 0.82, "not above chance", ("loud", "settling 1.2 s"))
-    losses.show(LOSSES)
-    lamps.show(LAMPS)
+    header.set_values(
+        "sub-02_ses-01", "REC", 1074.2, True, 7361, 7358, "block 3 of 8, trial 11 of 20", 1
+    )
+    card.set_values("scissors", 0.82, "not above chance", ("loud", "settling 1.2 s"))
+    losses.set_values(LOSSES)
+    lamps.set_values(LAMPS)
     text = "No data from 'BrainAmp' for 0.6 s. Recording goes on. Check the amplifier cable."
     banner.show_alarm("red", text, "Understood")
-    status.show(0.021, {"decode": (38, 61), "bus": (2.1, None)}, 30.2, 18, "14x min/max")
+    status.set_values(0.021, {"decode": (38, 61), "bus": (2.1, None)}, 30.2, 18, "14x min/max")
     return [header, card, losses, lamps, banner, status]
 
 
@@ -87,10 +91,10 @@ def test_no_text_is_cut(app: QApplication, width: int, scale: float, theme: Them
 
 
 @pytest.mark.usefixtures("app")
-def test_what_is_not_known_is_a_dash_and_never_a_zero():
+def test_unknown_values_are_a_dash_and_never_a_zero():
     header, card, losses, status = Header(), DecisionCard(), LossTable(), StatusLine()
-    header.show()
-    card.show()
+    header.set_values()
+    card.set_values()
     for panel in (header, card, losses, status):
         joined = " ".join(texts(panel))
         assert "-" in joined.split(), panel
@@ -100,49 +104,49 @@ def test_what_is_not_known_is_a_dash_and_never_a_zero():
 @pytest.mark.usefixtures("app")
 def test_the_header_tells_session_recording_and_both_times():
     header = Header()
-    header.show("sub-02", "REC", 74.23, True, 761, 758, "trial 11", 2)
+    header.set_values("sub-02", "REC", 74.23, True, 761, 758, "trial 11", 2)
     words = texts(header)
     for expected in ("sub-02", "REC", "74.2 MB, growing", "00:12:41", "00:12:38", "trial 11", "2×"):
         assert expected in words
-    header.show("sub-02", "lost", 74.23, False, 761, None, "", None)
+    header.set_values("sub-02", "lost", 74.23, False, 761, None, "", None)
     assert "74.2 MB, not growing" in texts(header)
     assert header._sign.kind == "cross"
 
 
 @pytest.mark.usefixtures("app")
-def test_a_recording_is_told_by_shape_and_word_too():
+def test_the_recording_state_has_a_shape_and_a_word():
     header = Header()
     kinds = set()
     for state in ("REC", "no recording", "lost"):
-        header.show("s", state)
+        header.set_values("s", state)
         assert state in texts(header)
         kinds.add(header._sign.kind)
     assert len(kinds) == 3
 
 
 @pytest.mark.usefixtures("app")
-def test_the_card_says_what_was_decided_or_why_nothing_was():
+def test_the_card_shows_the_decision_or_why_there_is_none():
     card = DecisionCard()
-    card.show("face", 0.824, "", ("loud",))
+    card.set_values("face", 0.824, "", ("loud",))
     assert {"face", "82 %", "loud"} <= set(texts(card))
-    card.show(None, 0.41, "no decision")
+    card.set_values(None, 0.41, "no decision")
     assert {"no decision", "41 %"} <= set(texts(card))
-    card.show("face", 0.6, "not above chance")
+    card.set_values("face", 0.6, "not above chance")
     assert {"face", "▲ not above chance"} <= set(texts(card))
-    card.show(None, None, "settling 1.2 s")
+    card.set_values(None, None, "settling 1.2 s")
     assert {"settling 1.2 s", "-"} <= set(texts(card))
 
 
 @pytest.mark.usefixtures("app")
 def test_losses_are_counted_with_their_share_and_a_sign():
     losses = LossTable()
-    losses.show(LOSSES)
+    losses.set_values(LOSSES)
     words = texts(losses)
     assert {"▲ 12", "761\u202f000", "0.002 %"} <= set(words)
     row = [each.text() for each in losses._rows[2]]
     assert row == ["10 s", "-", "-", "-"]
     assert "0.000 %" in words
-    losses.show(LOSSES[:1])
+    losses.set_values(LOSSES[:1])
     assert [e.isVisibleTo(losses) for e in losses.findChildren(QLabel) if e.text() == "stream"] == [
         False
     ]
@@ -151,10 +155,10 @@ def test_losses_are_counted_with_their_share_and_a_sign():
 @pytest.mark.usefixtures("app")
 def test_every_state_of_a_process_has_its_own_shape_and_word():
     lamps = Lamps()
-    lamps.show(LAMPS)
+    lamps.set_values(LAMPS)
     assert len({lamp.sign.kind for lamp in lamps._lamps.values()}) == 4
     assert {"works, 74 MB", "late, 2.1 s behind", "off", "gone, restarting"} <= set(texts(lamps))
-    lamps.show({"record": ("works", "works")})
+    lamps.set_values({"record": ("works", "works")})
     assert list(lamps._lamps) == ["record"]
     assert "works" in texts(lamps)
 
@@ -188,9 +192,9 @@ def test_the_button_of_a_banner_is_large_enough(app: QApplication):
 @pytest.mark.usefixtures("app")
 def test_the_status_line_tells_ages_and_latencies():
     status = StatusLine()
-    status.show(0.021, {"decode": (38.2, 61), "bus": (2, None)}, 30.2, 18.4, "14x min/max")
+    status.set_values(0.021, {"decode": (38.2, 61), "bus": (2, None)}, 30.2, 18.4, "14x min/max")
     assert {"21 ms", "38/61 ms", "2.0/- ms", "30/s", "18 ms", "14x min/max"} <= set(texts(status))
-    status.show(2.26)
+    status.set_values(2.26)
     assert "2.3 s" in texts(status)
 
 
@@ -198,21 +202,21 @@ def test_the_status_line_tells_ages_and_latencies():
 def test_saying_the_same_again_changes_nothing():
     header, seen = Header(), []
     values = ("s", "REC", 1.0, True, 5.0, 5.0, "x", 1.0)
-    header.show(*values)
+    header.set_values(*values)
     for each in header.findChildren(QLabel):
         each.setText(each.text() + "!")
         seen.append(each)
     assert all(each.text().endswith("!") for each in seen)
-    header.show(*values)
+    header.set_values(*values)
     assert "REC" in texts(header), "what differs is set"
 
 
 @pytest.mark.usefixtures("app")
-def test_every_panel_says_what_it_is_to_a_screen_reader():
+def test_every_panel_has_a_name_for_screen_readers():
     for panel in filled(DARK):
         assert panel.accessibleName(), type(panel)
     card = DecisionCard()
-    card.show("face", 0.82, "not above chance", ("loud",))
+    card.set_values("face", 0.82, "not above chance", ("loud",))
     assert card.accessibleDescription() == "face, 82 %, not above chance, loud"
 
 
@@ -243,7 +247,7 @@ def test_the_keys_page_holds_every_key_and_is_not_a_dialog(app: QApplication, sc
     assert "Ctrl 3: does the thing" in page.accessibleDescription()
 
 
-def test_numbers_are_written_as_people_read_them():
+def test_numbers_are_formatted_for_reading():
     assert [hours(s) for s in (None, 0, 59.9, 3661)] == ["-", "00:00:00", "00:00:59", "01:01:01"]
     assert [grouped(n) for n in (None, 0, 999, 1_234_567)] == [
         *("-", "0", "999", "1\u202f234\u202f567"),

@@ -9,7 +9,8 @@ from PySide6.QtGui import QColor, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
-from gui.operator.plots import SPAN, BandPower, ProbabilityPlot, amount
+from gui.operator.band_power import BandPower, amount
+from gui.operator.plots import SPAN, ProbabilityPlot
 from gui.widgets.head_places import place, towards
 from gui.widgets.headmap import SIGNS, Electrode, HeadMap
 from gui.widgets.palette import DARK, LIGHT, mix, stylesheet
@@ -140,7 +141,7 @@ def test_the_head_can_be_walked_with_the_keyboard(app: QApplication):
     assert "AF8" in head.accessibleDescription()
 
 
-def test_an_electrode_says_what_is_known_of_it():
+def test_an_electrode_describes_its_state():
     assert Electrode("Cz", "good", 12.34).sentence() == "Cz: good, 12.3 µV rms"
     assert Electrode("Cz").sentence() == "Cz: not known yet, -"
     assert Electrode("Cz", "doubtful", 80.0, "hums at 50 Hz").sentence().endswith("hums at 50 Hz")
@@ -182,7 +183,7 @@ def test_a_probability_stands_at_its_time_and_height(app: QApplication):
     assert y < threshold[0], "80 % lies above the line at 70 %"
 
 
-def test_the_newest_probabilities_are_written_beside_their_class(app: QApplication):
+def test_the_newest_probabilities_are_written_next_to_their_class(app: QApplication):
     plot = ProbabilityPlot(CLASSES, 0.7, DARK)
     plot.add(1, {"face": 0.2, "house": 0.75, "cat": 0.05}, "house")
     assert plot.accessibleDescription() == "house 75%, face 20%, cat 5%"
@@ -215,7 +216,7 @@ def test_any_number_of_classes_is_drawn_in_any_room(
     image(app, plot, *size)
 
 
-def test_what_is_older_than_a_minute_is_forgotten(app: QApplication):
+def test_decisions_older_than_a_minute_are_dropped(app: QApplication):
     plot = ProbabilityPlot(CLASSES, 0.7, DARK)
     for n in range(3000):
         plot.add(n / 2, {"face": 1.0})
@@ -246,7 +247,7 @@ def test_power_is_written_with_three_digits_or_a_dash():
 
 
 @pytest.mark.usefixtures("app")
-def test_the_plots_say_what_they_show_to_a_screen_reader():
+def test_the_plots_describe_themselves_to_screen_readers():
     bands = BandPower(DARK)
     bands.show_bands({"alpha": 54.0, "beta": None})
     assert bands.accessibleDescription() == "alpha 54.0 µV², beta -"

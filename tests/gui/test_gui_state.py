@@ -60,7 +60,7 @@ def alarm(code="stall", level="red", text="no samples from cap", box="decode"):
     return {"event": "alarm", "box": box, "level": level, "code": code, "text": text}
 
 
-def test_what_nobody_measured_is_unknown_and_not_zero(clock):
+def test_unmeasured_values_are_unknown_and_not_zero(clock):
     fresh = SessionState(About(), clock)
     assert fresh.session_s() is fresh.stream_s() is fresh.file_mb() is fresh.growing() is None
     assert fresh.loss_rows() == [
@@ -71,7 +71,7 @@ def test_what_nobody_measured_is_unknown_and_not_zero(clock):
     assert fresh.lamps()["decode"] == ("off", "off")
 
 
-def test_losses_are_told_for_the_session_the_stream_and_the_last_seconds(clock):
+def test_losses_are_shown_for_the_session_the_stream_and_the_last_seconds(clock):
     session = known(clock)
     for second in range(121):
         session.hear(status(250 * second, 50 if second >= 115 else 0))
@@ -160,7 +160,7 @@ def test_a_recorder_that_died_is_lost_until_it_is_back(clock):
     assert session.lamps()["record"] == ("works", "works")
 
 
-def test_a_box_that_says_nothing_is_late(clock):
+def test_a_silent_process_is_late(clock):
     session = known(clock)
     session.hear(status(1))
     clock.wait(3)
@@ -193,7 +193,7 @@ def test_the_most_urgent_alarm_is_shown_until_it_is_understood_or_over(clock):
     assert [text for _, text in session.log][-2:] == ["cap is back", "no samples from cap"]
 
 
-def test_who_comes_late_is_told_what_was_said_before(clock):
+def test_a_late_window_receives_earlier_events(clock):
     session = SessionState(LIVE, clock)
     ready = {"event": "ready", "box": "decode", "stream": "cap", "text": "decoding cap"}
     session.answer(
@@ -260,7 +260,7 @@ def test_latencies_are_those_of_the_last_minute(clock):
 
 
 @pytest.mark.parametrize("p", [0.004, 0.3, None])
-def test_the_folder_of_a_session_says_what_is_shown(tmp_path, p):
+def test_facts_on_screen_come_from_the_session_folder(tmp_path, p):
     bundle = {"subject": "sub-02", "classes": ["face", "house"], "sure": 0.8,
               "training": {"p_value": p}}  # fmt: skip
     (tmp_path / "subject.json").write_text(json.dumps(bundle))

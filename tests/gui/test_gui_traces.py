@@ -108,7 +108,7 @@ def test_any_cut_into_pushes_gives_the_same_picture(app: QApplication):
         assert pictures[-1] == pictures[0]
 
 
-def test_what_is_repainted_in_part_equals_what_is_painted_whole(app: QApplication):
+def test_a_partial_repaint_equals_a_full_one(app: QApplication):
     traces = shown(app)
     traces.set_seconds(1)
     x = noise(1800)
@@ -167,7 +167,7 @@ def test_picking_a_trace_by_mouse_and_turning_to_it(app: QApplication):
     assert traces.selected is None
 
 
-def test_time_base_and_scale_take_what_is_offered(app: QApplication):
+def test_time_base_and_scale_take_the_offered_values(app: QApplication):
     traces = shown(app)
     for seconds in SECONDS:
         traces.set_seconds(seconds)
@@ -248,7 +248,7 @@ def test_another_size_or_theme_draws_the_same_signal_again(app: QApplication):
     assert grab(fresh) == grab(traces)
 
 
-def test_a_widget_without_signal_or_room_draws_what_it_can(app: QApplication):
+def test_a_widget_without_signal_or_space_draws_without_error(app: QApplication):
     traces = shown(app, 122, (60, 40))
     traces.push(0, noise(100, 122))
     traces.marker(50, "x")
@@ -266,7 +266,7 @@ def test_large_text_still_leaves_room_for_the_traces(app: QApplication):
     app.setStyleSheet(stylesheet(DARK))
 
 
-def test_times_are_written_as_people_say_them():
+def test_times_are_formatted_for_reading():
     assert [clock(s) for s in (0, 9, 61, 3725, 1.2, 59.8)] == [
         *("0:00", "0:09", "1:01", "1:02:05", "0:01.2", "0:59.8"),
     ]

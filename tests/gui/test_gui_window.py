@@ -163,13 +163,13 @@ def test_a_note_has_the_time_at_which_n_was_pressed_and_keeps_its_letters(show: 
     press(window, "n", *"no", "Esc")
     assert len(feed.asked) == 1
     assert not window.note.isVisible()
-    assert window.looks.choices.theme == "dark"
+    assert window.view_settings.choices.theme == "dark"
 
 
 def test_keys_change_the_picture_and_the_next_window_looks_the_same(show: Open):
     window, _ = show()
     assert window.traces is not None
-    before = window.looks.choices
+    before = window.view_settings.choices
     assert before == Choices()
     press(window, "-", "-", "+", "]", "g", "t", "Ctrl++")
     assert (window.traces.scale_uv, window.traces.seconds) == (200, 20)
@@ -183,7 +183,7 @@ def test_keys_change_the_picture_and_the_next_window_looks_the_same(show: Open):
     press(window, "a")
     assert window.traces.scale_uv < 200
     again, _ = show()
-    assert again.looks.choices == window.looks.choices != before
+    assert again.view_settings.choices == window.view_settings.choices != before
     assert again.traces is not None
     assert (again.traces.seconds, again.traces.theme.name) == (5, "light")
 
@@ -254,7 +254,7 @@ def test_a_session_that_does_not_answer_is_red_until_it_does(show: Open):
     assert window.parts.banner.text == ""
 
 
-def test_the_end_of_a_session_is_told_and_escape_closes(show: Open):
+def test_the_end_of_a_session_is_shown_and_escape_closes(show: Open):
     window, feed = show()
     feed.heard.append(Link("ended"))
     turn(window)
@@ -264,7 +264,7 @@ def test_the_end_of_a_session_is_told_and_escape_closes(show: Open):
     assert not window.isVisible()
 
 
-def test_a_refusal_and_a_missing_signal_are_told(show: Open):
+def test_a_refusal_and_a_missing_signal_are_reported(show: Open):
     window, feed = show()
     feed.heard.append(Answer("marker", "session x: too busy"))
     turn(window)
@@ -289,7 +289,7 @@ def test_a_gap_and_a_marker_of_a_person_reach_the_picture(show: Open):
     assert [(hole.index, hole.missing) for hole in window.traces._live.holes] == [(500, 50)]
 
 
-def test_a_decoder_that_is_not_above_chance_says_so_in_the_window(show: Open):
+def test_the_window_shows_that_a_decoder_is_not_above_chance(show: Open):
     window, feed = show(above_chance=False)
     feed.heard.append({"event": "decision", "onset": 1.0, "label": "face", "rejected": None,
                        "probabilities": {"face": 0.99, "house": 0.01}, "flags": []})  # fmt: skip
@@ -322,8 +322,8 @@ def test_tab_goes_round_all_buttons_and_enter_presses_them(show: Open):
 @pytest.mark.parametrize("scale", [1.0, 2.0])
 def test_no_word_is_cut_at_1280_by_720(show: Open, scale: float):
     window, feed = show()
-    window.looks._choose(scale=scale)
-    window.looks.dress()
+    window.view_settings._choose(scale=scale)
+    window.view_settings.apply()
     feed.heard.append({"event": "alarm", "box": "decode", "level": "red", "code": "stall",
                        "text": "no samples from cap for 1.6 s; nothing is decoded until it is back "
                        "(is the amplifier on, is its program running?)"})  # fmt: skip

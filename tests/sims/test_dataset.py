@@ -70,7 +70,7 @@ def test_both_layouts_give_the_same_runs(root):
     assert look(root / "ds005589").runs[0] == first  # captions.txt lies above
 
 
-def test_a_run_becomes_a_recording_with_what_was_shown(root):
+def test_a_run_becomes_a_recording_with_its_pictures(root):
     recording = find_runs(root)[0].recording()
     assert (recording.info.rate, recording.epoch_rows, recording.info.unit) == (1000, 500, "uV")
     assert [marker.label for marker in recording.markers] == [
@@ -82,7 +82,7 @@ def test_a_run_becomes_a_recording_with_what_was_shown(root):
     }  # fmt: skip
 
 
-def test_a_session_array_beside_the_folder_takes_its_classes_from_there(root):
+def test_a_session_array_next_to_the_folder_takes_its_classes_from_it(root):
     runs = find_runs(root)[:2]
     x = np.concatenate([np.load(each.array) for each in runs])
     np.save(root / "sub-02_ses-01.npy", x.transpose(0, 2, 1))  # (epochs, channels, times)
@@ -98,7 +98,7 @@ def test_a_session_array_beside_the_folder_takes_its_classes_from_there(root):
         read(root / "sub-02_ses-01.npy")
 
 
-def test_what_is_missing_is_said_and_the_rest_is_read(tmp_path):
+def test_missing_runs_are_reported_and_the_others_are_read(tmp_path):
     for session, number in [(1, 1), (1, 2), (1, 3), (2, 1), (2, 3)]:
         run(tmp_path, session=session, number=number)
     folder = tmp_path / "ds005589" / "sub-02"
@@ -176,7 +176,7 @@ def test_arrays_with_the_same_bytes_are_found(tmp_path):
     assert dataset.twins(paths) == [(paths[0], paths[2])]
 
 
-def test_a_simulated_dataset_says_so_and_names_its_electrodes(tmp_path):
+def test_a_simulated_dataset_is_marked_and_names_its_electrodes(tmp_path):
     array = run(tmp_path)
     names = [f"E{i}" for i in range(122)]
     about = {"simulated": True, "rate": 1000, "channels": names, "strength": "clear"}
@@ -186,7 +186,7 @@ def test_a_simulated_dataset_says_so_and_names_its_electrodes(tmp_path):
     assert "simulated: no person" in recording.provenance.notes
 
 
-def test_other_rates_and_montages_are_named_beside_the_session(tmp_path):
+def test_other_rates_and_montages_are_named_in_the_session_sidecar(tmp_path):
     array = run(tmp_path)
     x = RNG.normal(0, 20, (4, 125, 16)).astype("<f4")
     at = array.with_name(array.name.replace("1000Hz", "250Hz"))

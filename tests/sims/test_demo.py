@@ -43,7 +43,7 @@ def test_the_recordings_are_written_anew_and_the_same(tmp_path):
     assert set(demo.LABELS) >= {marker.label for marker in read(folder / "replay.xdf").markers}
 
 
-def test_the_commands_are_those_that_people_would_type(tmp_path, calls, capsys):
+def test_the_demo_uses_the_real_commands(tmp_path, calls, capsys):
     made, _ = calls
     assert demo.main(["--folder", str(tmp_path / "a b")]) == 0
     assert [words[:2] for words in made] == [["rtbci", "calibrate"], ["rtbci", "replay"]]
@@ -52,9 +52,7 @@ def test_the_commands_are_those_that_people_would_type(tmp_path, calls, capsys):
     assert "a b/replay.xdf'" in out  # quoted
 
 
-def test_where_there_is_a_display_the_session_is_shown_in_its_window(
-    tmp_path, calls, capsys, monkeypatch
-):
+def test_with_a_display_the_session_is_shown_in_its_window(tmp_path, calls, capsys, monkeypatch):
     made, _ = calls
     assert demo.main(["--folder", str(tmp_path / "demo")]) == 0
     assert "no window: there is no display; the picture shows" in capsys.readouterr().out
@@ -77,7 +75,7 @@ def test_the_exit_code_is_that_of_the_command_that_failed(tmp_path, calls, capsy
     assert "done in" not in capsys.readouterr().out
 
 
-def test_a_command_that_fails_says_so_through_its_code():
+def test_a_failing_command_returns_its_exit_code():
     assert demo.call(["rtbci", "no-such-command"]) == 2
 
 

@@ -267,7 +267,7 @@ def test_a_wrong_script_is_refused_in_a_sentence(tmp_path, text, said):
         ("fault = [1]", "fault 1 is no table"),
     ],
 )
-def test_what_is_no_script_is_refused(tmp_path, text, said):
+def test_an_invalid_script_is_refused(tmp_path, text, said):
     path = tmp_path / "script.toml"
     path.write_text(text)
     with pytest.raises(BadInput, match=said):
@@ -277,7 +277,7 @@ def test_what_is_no_script_is_refused(tmp_path, text, said):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("at=10\ndo='nan'", r"'nan' at 10 s lies behind the end of the recording \(10 s\)"),
+        ("at=10\ndo='nan'", r"'nan' at 10 s lies after the end of the recording \(10 s\)"),
         ("at=1\ndo='nan'\nchannels=['Pz']", r"names Pz; the recording has C3, Cz, C4, EOG1"),
         ("at=1\ndo='channels'\nchannels=5", r"keeps 5 channels; there are 4"),
         ("at=1\ndo='kill'\nrename={Oz='O'}", r"names Oz"),

@@ -50,7 +50,7 @@ def test_clear_classes_differ_and_weak_ones_less():
     assert difference["clear"] > 6 > difference["weak"] > difference["none"]
 
 
-def test_classes_are_told_apart_by_their_pattern_in_two_minutes():
+def test_classes_are_distinguished_by_their_pattern_in_two_minutes():
     x, y = epochs(generate(5, n_trials=80))
     x = x[:, 25:150:5]  # 50 Hz, 0.1 to 0.6 s
     x = (x - x.mean(axis=1, keepdims=True)).reshape(len(x), -1)
@@ -105,7 +105,7 @@ def test_the_background_looks_like_eeg():
     assert blinks[names.index("Fp1")] > 80 > blinks[names.index("Pz")]
 
 
-def test_the_mains_hum_where_they_are_told_to():
+def test_the_mains_hum_at_the_chosen_frequency():
     quiet = generate(8, n_trials=20, line=60.0)
     loud = generate(8, n_trials=20, line=50.0)
     assert (shares(loud, 49.9, 50.1) > 2 * shares(quiet, 49.9, 50.1)).all()

@@ -161,7 +161,7 @@ def test_noise_has_an_rms_of_one():
     assert x.std() == pytest.approx(1, rel=0.03)
 
 
-def test_people_share_most_of_the_map_and_differ_in_the_rest():
+def test_participants_share_most_of_the_map_and_differ_in_the_rest():
     cap = head_of.put_on(CAP)
     maps = [
         np.concatenate(who.information(cap, 1.0)).ravel()
@@ -212,7 +212,7 @@ def test_a_strength_or_rate_that_cannot_be_is_refused():
         Person(0, 2, CAP, 50.0)
 
 
-def test_a_continuous_run_has_the_response_behind_each_marker():
+def test_a_continuous_run_has_a_response_after_each_marker():
     who = Person(0, 5, montage(8), 250.0, "clear").session(1)
     recording = who.continuous(numbers("bird")[:60].tolist(), soa=1.5)
     assert recording.signal.shape == (((5 + 90 + 2) * 250), 8)
@@ -237,7 +237,7 @@ def test_pieces_of_a_continuous_run_fade_without_a_step_or_a_dip():
     assert whole == pytest.approx(x, abs=1e-3)  # however it is cut
 
 
-def test_what_is_evoked_late_loses_only_what_was_sent():
+def test_a_late_response_loses_only_samples_already_sent():
     def run(late: int) -> np.ndarray:
         signal = Person(0, 5, ("Oz", "Pz"), 250.0, "none").session(1).signal()
         parts = [signal.take(100 + late)]
@@ -275,7 +275,7 @@ def test_the_order_has_no_blocks_of_a_class():
     assert np.mean(same) == pytest.approx(0.0404, abs=0.02)  # as a plain shuffle
 
 
-def test_clear_people_are_read_well_above_chance_and_empty_ones_are_not():
+def test_clear_participants_are_decoded_well_above_chance_and_empty_ones_are_not():
     rng = np.random.default_rng(8)
     chosen = np.concatenate([rng.permutation(numbers(c))[:36] for c in CLEAR_CLASSES[:4]])
     order = rng.permutation(len(chosen))

@@ -26,7 +26,7 @@ def rows_of(recording: Recording, **more) -> list[SamplePush]:
     return list(schedule.rows(Timeline(recording), 7, **more))
 
 
-def test_behind_a_gap_indices_and_stamps_go_on_and_no_chunk_spans_it():
+def test_after_a_gap_indices_and_stamps_continue_and_no_chunk_spans_it():
     rows = rows_of(HOLED)
     for each in rows:
         np.testing.assert_array_equal(each.x[:, 0], each.index + np.arange(len(each.x)))
@@ -130,7 +130,7 @@ def test_stamps_of_the_file_go_out_as_they_are_and_rows_when_they_say():
         assert event.stamp == pytest.approx(event.index / 250, abs=0.004)  # not the jittered one
 
 
-def test_nobody_waits_for_a_clock_that_was_set():
+def test_playback_does_not_wait_for_a_clock_step():
     stamps = np.arange(2500) / 250 + np.where(np.arange(2500) >= 1000, 3600.0, 0)
     recording = stamped(replace(counted(), gaps=(Gap(1000, 0, CLOCK_RESET),)), stamps)
     rows = list(schedule.rows(Timeline(recording, from_file=True), 5))
@@ -168,7 +168,7 @@ def test_muse_files_and_xdf_keep_the_stamps_they_have(tmp_path):
     assert again.pick(("Cz",)).stamps is again.stamps
 
 
-def test_nothing_is_sent_earlier_than_what_went_before():
+def test_due_times_never_decrease():
     rows = [
         SamplePush(i, np.zeros((1, 1), np.float32), np.zeros(1), due)
         for i, due in enumerate((1, 3, 2, 4))

@@ -143,7 +143,7 @@ def test_the_reader_of_real_files_reads_it(published):
     assert recording.info.channels[64] == "Pz"
 
 
-def test_the_session_file_is_its_runs_with_everything_said_beside(published):
+def test_the_session_file_holds_its_runs_and_a_complete_sidecar(published):
     (path,) = published.merged
     runs = [np.load(each) for each in sorted(session_folder(published).glob("*.npy"))]
     assert np.array_equal(np.load(path), np.concatenate(runs))
@@ -158,7 +158,7 @@ def test_the_session_file_is_its_runs_with_everything_said_beside(published):
     assert len(recording.markers) == 200
 
 
-def test_the_folder_says_that_nobody_was_measured(published):
+def test_the_folder_states_that_it_is_simulated(published):
     about = json.loads((published.folder / "simulated.json").read_text("utf-8"))
     assert about["simulated"] is True
     assert "nobody was measured" in about["note"]
@@ -174,7 +174,7 @@ def test_subjects_are_called_as_in_the_course_copy_then_by_the_next_free_number(
     assert dataset.DatasetSettings().names == ("sub-02",)
 
 
-def test_another_cap_and_rate_are_named_beside_the_arrays(tmp_path):
+def test_another_cap_and_rate_are_named_in_the_sidecar(tmp_path):
     made = write(tmp_path / "out", **SMALL)
     folder = session_folder(made)
     x = np.load(folder / "sub-02_ses-01_task-lowSpeed_run-01_250Hz.npy")
@@ -195,7 +195,7 @@ def test_clear_shows_eight_classes_balanced_within_one_with_their_numbers_of_20(
         assert {run.classes[label] for label in run.labels} == set(CLEAR_CLASSES)
 
 
-def test_pictures_lie_beside_under_their_names(tmp_path):
+def test_pictures_are_stored_under_their_names(tmp_path):
     made = write(tmp_path / "out", **{**SMALL, "runs": 1, "images": True, "trials": 4})
     (run,) = find_runs(made.folder)
     found = files(made.folder / "images")
@@ -203,7 +203,7 @@ def test_pictures_lie_beside_under_their_names(tmp_path):
     assert all(raw.startswith(b"\xff\xd8\xff") for raw in found.values())
 
 
-def test_what_is_there_is_kept_and_what_is_missing_is_made_again(tmp_path):
+def test_existing_files_are_kept_and_missing_ones_are_made_again(tmp_path):
     made = write(tmp_path / "out", sessions=2, **SMALL)
     assert (made.drawn, made.kept) == (4, 0)
     before = files(made.folder)
@@ -275,7 +275,7 @@ def test_settings_that_cannot_be_are_refused_before_a_folder_is_made(tmp_path, w
     assert not (tmp_path / "out").exists()
 
 
-def test_a_disk_that_is_too_small_is_said_before_a_byte_is_drawn(tmp_path, monkeypatch):
+def test_a_full_disk_is_refused_before_anything_is_drawn(tmp_path, monkeypatch):
     monkeypatch.setattr(dataset, "SPARE_BYTES", 10**18)
     with pytest.raises(BadInput, match=r"takes 0.0 GB, and [\d.]+ GB are free"):
         write(tmp_path / "out", **SMALL)
@@ -294,7 +294,7 @@ def test_progress_counts_runs_and_pictures(tmp_path):
 WORDS = ("--channels", "4", "--rate", "250", "--runs", "1", "--trials", "20", "--no-images")
 
 
-def test_the_command_says_one_json_object(tmp_path, capsys):
+def test_the_command_prints_one_json_object(tmp_path, capsys):
     out = str(tmp_path / "out")
     assert cli.main(["simulate", "--out", out, *WORDS, "--jobs", "1", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)

@@ -493,7 +493,7 @@ Mutator = Callable[[Rng, bytes], bytes]
 
 
 def flip_bits(rng: Rng, data: bytes) -> bytes:
-    """One to twenty bits."""
+    """Flip one to twenty bits."""
     out = bytearray(data)
     for at in rng.integers(0, len(out), rng.integers(1, 20)):
         out[at] ^= 1 << int(rng.integers(8))
@@ -501,7 +501,7 @@ def flip_bits(rng: Rng, data: bytes) -> bytes:
 
 
 def set_bytes(rng: Rng, data: bytes) -> bytes:
-    """One to eight bytes become anything."""
+    """Overwrite one to eight bytes."""
     out = bytearray(data)
     for at in rng.integers(0, len(out), rng.integers(1, 8)):
         out[at] = int(rng.integers(256))
@@ -509,7 +509,7 @@ def set_bytes(rng: Rng, data: bytes) -> bytes:
 
 
 def set_integer(rng: Rng, data: bytes) -> bytes:
-    """An extreme integer of 1, 2, 4 or 8 bytes."""
+    """Write an extreme integer of 1, 2, 4 or 8 bytes."""
     width = int(rng.choice([1, 2, 4, 8]))
     value = INTEGERS[int(rng.integers(len(INTEGERS)))] & (256**width - 1)
     at = int(rng.integers(max(1, len(data) - width)))
@@ -518,32 +518,32 @@ def set_integer(rng: Rng, data: bytes) -> bytes:
 
 
 def truncate(rng: Rng, data: bytes) -> bytes:
-    """Only a beginning."""
+    """Keep only the beginning."""
     return data[: int(rng.integers(len(data)))]
 
 
 def delete(rng: Rng, data: bytes) -> bytes:
-    """Without a stretch."""
+    """Remove a stretch."""
     a, b = stretch(rng, data)
     return data[:a] + data[b:]
 
 
 def duplicate(rng: Rng, data: bytes) -> bytes:
-    """A stretch twice, or many times."""
+    """Repeat a stretch twice or many times."""
     a, b = stretch(rng, data)
     times = int(rng.choice([1, 1, 2, 50])) if b - a < 5000 else 1
     return data[:b] + data[a:b] * times + data[b:]
 
 
 def insert(rng: Rng, data: bytes) -> bytes:
-    """Random bytes, zeros, or odd text in between."""
+    """Insert random bytes, zeros or odd text."""
     at, size = int(rng.integers(len(data) + 1)), int(rng.integers(1, 40))
     more = [rng.bytes(size), bytes(size), TEXTS[int(rng.integers(len(TEXTS)))]]
     return data[:at] + more[int(rng.integers(3))] + data[at:]
 
 
 def swap(rng: Rng, data: bytes) -> bytes:
-    """Two stretches in each other's place."""
+    """Exchange two stretches."""
     a, b, c, d = sorted(int(at) for at in rng.integers(0, len(data) + 1, 4))
     return data[:a] + data[c:d] + data[b:c] + data[a:b] + data[d:]
 
@@ -561,7 +561,7 @@ def edit_number(rng: Rng, data: bytes) -> bytes:
 
 
 def edit_text(rng: Rng, data: bytes) -> bytes:
-    """A word becomes something odd."""
+    """Replace a word by an odd one."""
     found = list(re.finditer(rb"[A-Za-z_]{2,}", data[:20_000]))
     if not found:
         return set_bytes(rng, data)
@@ -571,7 +571,7 @@ def edit_text(rng: Rng, data: bytes) -> bytes:
 
 
 def swap_lines(rng: Rng, data: bytes) -> bytes:
-    """Lines in another order, or one twice."""
+    """Reorder or repeat lines."""
     lines = data.split(b"\n")
     a, b = (int(at) for at in rng.integers(0, len(lines), 2))
     lines[a], lines[b] = (lines[b], lines[a]) if rng.random() < 0.6 else (lines[a], lines[a])
@@ -634,7 +634,7 @@ def zipped(bomb: bytes) -> bytes:
 
 
 def mutated(kind: str, seed: int, files: Files) -> Files:
-    """``files`` with one to four changes; the same seed gives the same."""
+    """``files`` with one to four mutations; deterministic in the seed."""
     rng = np.random.default_rng([sum(kind.encode()), seed])
     out = dict(files)
     names = sorted(files)
@@ -689,7 +689,7 @@ def hunt(
 
 
 def keep(kind: str, seed: int, files: Files, outcome: Outcome) -> Path:
-    """A folder with what failed, for whoever mends it."""
+    """Folder with the failing files, for a bug report."""
     folder = KEPT / f"{kind}-{seed}"
     write(files, folder)
     (folder / "OUTCOME.txt").write_text(f"{outcome.kind}: {outcome.said}\n", encoding="utf-8")
@@ -697,7 +697,7 @@ def keep(kind: str, seed: int, files: Files, outcome: Outcome) -> Path:
 
 
 def main(words: list[str]) -> int:
-    """Mutate and read from the command line; 1 where something failed."""
+    """Mutate and read from the command line; returns 1 if a read failed."""
     kinds = list(SEEDS) if words[:1] == ["all"] else words[:1]
     count, first = int(words[1]) if len(words) > 1 else 100, int(words[2]) if len(words) > 2 else 0
     failures = 0

@@ -48,7 +48,7 @@ SOURCES = ("rtbci/networks", "rtbci/decoding/decoders", "rtbci/stimuli", "calibr
 
 
 def cells() -> list[str]:
-    """All cells in the order in which they are made: kind/strength/model/person."""
+    """All cells in processing order: kind/strength/model/subject."""
     numbers = range(PEOPLE)
     found = []
     for s in STRENGTHS:
@@ -59,14 +59,14 @@ def cells() -> list[str]:
 
 
 def subjects() -> tuple[str, ...]:
-    """The people, as the dataset names them."""
+    """Names of the subjects as in the dataset."""
     from sims.dataset import DatasetSettings
 
     return DatasetSettings(PEOPLE, SESSIONS, RUNS, TRIALS).names
 
 
 def data(strength: str) -> Path:
-    """The dataset of a strength; written where it is not there yet."""
+    """Dataset of a strength, written if missing."""
     from sims import dataset
 
     folder = STORE / f"data-{strength}"
@@ -76,7 +76,7 @@ def data(strength: str) -> Path:
 
 
 def work(cell: str) -> dict[str, Any]:
-    """The figures of one cell."""
+    """Figures of one cell."""
     kind, strength, model, number = cell.split("/")
     who = subjects()[int(number)]
     began = time.perf_counter()
@@ -92,7 +92,7 @@ def work(cell: str) -> dict[str, Any]:
 
 
 def prepare(strength: str, model: str, who: str) -> dict[str, Any]:
-    """Cut the windows of one person, once for all folds."""
+    """Cut the windows of one subject, once for all folds."""
     from calibration.pretraining import windows
     from calibration.pretraining.corpus import name_of
     from rtbci.formats.dataset import find_runs
@@ -109,7 +109,7 @@ def prepare(strength: str, model: str, who: str) -> dict[str, Any]:
 
 
 def fold(strength: str, model: str, who: str) -> dict[str, Any]:
-    """Pretrain on all but ``who``, fine-tune on the first trials of ``who``, test on the rest."""
+    """Pretrain without ``who``, fine-tune on the first trials of ``who``, test on the rest."""
     from calibration.pretraining import load_backbone
 
     out = STORE / f"backbone-{strength}-{model}-{who}"
@@ -166,7 +166,7 @@ def stacked(strength: str, who: str, backbone: Any) -> dict[str, Any]:
 
 
 def closed(strength: str, who: str) -> dict[str, Any]:
-    """The closed form alone: what the command without a backbone fits."""
+    """Closed form alone, as fitted without a backbone."""
     from calibration.fitting.training import fit
     from rtbci.decoding.scorer import decoder_input
 
@@ -197,7 +197,7 @@ def tuned(strength: str, who: str, backbone: Any) -> dict[str, Any]:
 
 
 def alone(strength: str, model: str, who: str) -> dict[str, Any]:
-    """A network that learns from the first trials of one person and nothing else."""
+    """Network trained on the first trials of one subject only."""
     from calibration.pretraining import load_backbone
     from calibration.pretraining.loop import TrainingSettings
 
@@ -221,7 +221,7 @@ def alone(strength: str, model: str, who: str) -> dict[str, Any]:
 
 
 def first_trials(folder: Path, who: str, out: Path) -> Path:
-    """A dataset of one person with the first ``CALIBRATED`` trials."""
+    """Dataset of one subject with the first ``CALIBRATED`` trials."""
     from rtbci.formats.dataset import find_runs
 
     shutil.rmtree(out, ignore_errors=True)
@@ -300,7 +300,7 @@ def scores(name: str, logits: np.ndarray, y: np.ndarray) -> dict[str, float]:
 
 
 def paired(differences: Sequence[float]) -> tuple[float, float, float]:
-    """Mean of paired differences over people and its 95 % interval (Student's t)."""
+    """Mean of paired differences over subjects and its 95 % interval (Student's t)."""
     from scipy.stats import t
 
     values = np.asarray(differences, float)
@@ -310,7 +310,7 @@ def paired(differences: Sequence[float]) -> tuple[float, float, float]:
 
 @cache
 def sources_hash() -> str:
-    """Changes with every source that a figure may depend on."""
+    """Hash of every source file that a figure may depend on."""
     digest = hashlib.sha256()
     for place in SOURCES:
         path = ROOT / place
@@ -320,7 +320,7 @@ def sources_hash() -> str:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """The command line."""
+    """Run from the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak.leave_one_out", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--list", action="store_true", help="name the cells and stop")

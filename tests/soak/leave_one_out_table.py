@@ -1,4 +1,4 @@
-"""The table of ``tests/soak/leave_one_out.py``, for people and for programs."""
+"""Table of ``tests/soak/leave_one_out.py`` as Markdown and JSON."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ Cells = Mapping[str, Mapping[str, Any]]
 
 
 def table(cells: Cells) -> str:
-    """Markdown, of the cells that are there."""
+    """Markdown table of the finished cells."""
     parts = [summary(cells, strength) for strength in STRENGTHS]
     return "\n\n".join(part for part in parts if part)
 

@@ -1,4 +1,4 @@
-"""The long checks of the live bus. Each has the computer for itself, but for what it starts."""
+"""Long checks of the live bus, each alone on the computer."""
 
 import json
 import subprocess
@@ -62,7 +62,7 @@ def recordings() -> Path | None:
 
 
 def no_recordings(bound: str) -> Result:
-    """Why a check is left out."""
+    """Reason why a check is skipped."""
     why = "no real recordings here; RTBCI_EEG_DATA names the folder that holds them"
     return Result(why, bound, None, absent=True)
 

@@ -54,7 +54,7 @@ sys.exit(main(sys.argv[1:]))
 
 @dataclass(frozen=True)
 class Found:
-    """What a run showed."""
+    """Results of a run."""
 
     seconds: float
     sent: int  # samples from index 0 on
@@ -69,12 +69,12 @@ class Found:
     model_ms: float  # median
 
     def values(self) -> dict[str, Any]:
-        """For JSON."""
+        """Results as a JSON object."""
         return asdict(self)
 
 
 def electrodes() -> tuple[str, ...]:
-    """Their names."""
+    """Electrode names."""
     return tuple(f"E{i + 1:03d}" for i in range(CHANNELS))
 
 
@@ -138,7 +138,7 @@ def run(folder: Path, seconds: float) -> Found:
 
 
 class Watch:
-    """Looks about once a second at what the boxes hold and use."""
+    """Memory and CPU of the processes, sampled about once a second."""
 
     def __init__(self, boxes: dict[str, Box]) -> None:
         self._boxes = boxes
@@ -162,7 +162,7 @@ class Watch:
         return 100 * (cpu_now - cpu - self._spent) / max(wall_now - wall, 1e-9)
 
     def until_end(self) -> Event:
-        """Watch until the stream tells its last sample; returns that event."""
+        """Watch until the stream reports its last sample; returns that event."""
         stream, decode = self._boxes["stream"], self._boxes["decode"]
         while True:
             tick = stream.wait(lambda e: e["event"] in ("status", "end"), 30)
@@ -212,7 +212,7 @@ def compare(file: Path, sent: int, sidecar: Path) -> tuple[int, list[str]]:
 
 
 def _misplaced(events: dict[str, Any], t0: float, sidecar: dict[str, Any]) -> list[str]:
-    """Markers that are absent, doubled or not where their text says."""
+    """Markers that are missing, doubled or misplaced."""
     found = dict[str, list[float]]()
     for stamp, (text,) in zip(events["time_stamps"], events["time_series"], strict=True):
         label = json.loads(text)["label"] if text.startswith("{") else text

@@ -73,7 +73,7 @@ CHECKS: dict[str, Callable[[Units], Result]] = {
 
 
 def sources_hash() -> str:
-    """Changes with every source that a check may depend on."""
+    """Hash of every source file that a check may depend on."""
     digest = hashlib.sha256()
     for place in SOURCES:
         path = ROOT / place
@@ -85,7 +85,7 @@ def sources_hash() -> str:
 
 
 def run(names: Sequence[str], units: Units) -> int:
-    """Every check in turn, one line each, and the summary; the exit code."""
+    """Run every check and print one line each and a summary; returns the exit code."""
     verdicts = Counter[str]()
     width = max(map(len, names), default=0)
     for name in names:
@@ -102,7 +102,7 @@ def run(names: Sequence[str], units: Units) -> int:
 
 
 def main(words: Sequence[str] | None = None, store: Path = STORE) -> int:
-    """The command line."""
+    """Run from the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--list", action="store_true", help="name the checks and stop")

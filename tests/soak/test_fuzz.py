@@ -93,7 +93,7 @@ def test_a_reader_writes_nothing_where_it_reads(reader, tmp_path):
         ("import", ("scipy",), False),
     ],
 )
-def test_what_no_reader_may_do_is_noted(event, arguments, noted):
+def test_forbidden_actions_of_a_reader_are_recorded(event, arguments, noted):
     events: list[str] = []
     fuzz.note_event(event, arguments, events)
     assert bool(events) is noted
@@ -105,7 +105,7 @@ def test_every_misbehaviour_of_a_reader_is_noticed(reader, kind, tmp_path):
     assert outcome.kind == fuzz.MISBEHAVIOUR[kind], outcome
 
 
-def test_what_failed_is_kept_for_a_bug_report(monkeypatch, tmp_path):
+def test_failures_are_kept_for_a_bug_report(monkeypatch, tmp_path):
     monkeypatch.setattr(fuzz, "KEPT", tmp_path)
     folder = fuzz.keep("npy", 7, {"a.npy": b"x"}, fuzz.Outcome("CRASH", "signal 11"))
     assert (folder / "a.npy").read_bytes() == b"x"

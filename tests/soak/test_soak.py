@@ -9,7 +9,7 @@ from tests.soak import deep, live, run
 from tests.soak.run import Result, Units
 
 
-def test_what_is_done_is_found_again(tmp_path):
+def test_finished_units_are_found_again(tmp_path):
     units = Units(tmp_path / "s" / "a.jsonl")
     units.add("noise/1", 0.25)
     units.add("fuzz/0", {"failures": {}})
@@ -125,7 +125,7 @@ def test_every_live_check_is_judged_above():
     assert {check for check, *_ in LIVE} | {"same left-right"} == set(live.CHECKS)
 
 
-def test_without_recordings_their_checks_are_skipped_and_said_to_be(late, monkeypatch):
+def test_without_recordings_their_checks_are_reported_as_skipped(late, monkeypatch):
     monkeypatch.setattr(live, "recordings", lambda: None)
     for check in ("same P300", "first decision"):
         result = live.CHECKS[check](late)
@@ -133,7 +133,7 @@ def test_without_recordings_their_checks_are_skipped_and_said_to_be(late, monkey
         assert "RTBCI_EEG_DATA" in result.figure
 
 
-def test_what_fails_in_a_unit_is_kept_and_the_next_unit_begins(tmp_path):
+def test_a_failing_unit_is_kept_and_the_next_one_begins(tmp_path):
     def work(number: int) -> int:
         assert number != 1, "unit 1 is broken"
         return number

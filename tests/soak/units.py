@@ -1,4 +1,4 @@
-"""Units of a long check: what is finished is on disk, and is not done again."""
+"""Units of a long check, stored when finished so that they are not repeated."""
 
 import json
 import multiprocessing
@@ -18,7 +18,7 @@ SENTENCE = 500  # characters of what went wrong that are kept
 
 @dataclass(frozen=True)
 class Result:
-    """What a check found; ``ok`` is None where there was no time to finish.
+    """Result of a check; ``ok`` is None if there was no time to finish.
 
     ``absent`` where it needs what this computer does not have.
     """
@@ -30,7 +30,7 @@ class Result:
 
     @property
     def word(self) -> str:
-        """The verdict."""
+        """Verdict as a word."""
         if self.absent:
             return "skipped"
         return {True: "ok", False: "FAILED", None: "not finished"}[self.ok]
@@ -52,7 +52,7 @@ class Units:
         self._cut = bool(text) and not text.endswith(b"\n")
 
     def add(self, name: str, value: object) -> None:
-        """Keep the result of a unit; it is on disk before this returns."""
+        """Store the result of a unit; it is on disk on return."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         (self._path.parent / ".gitignore").write_text("*\n", encoding="utf-8")
         with open(self._path, "a", encoding="utf-8") as file:
@@ -64,11 +64,11 @@ class Units:
 
     @property
     def late(self) -> bool:
-        """Whether the time is used up, so that no unit may begin."""
+        """Whether the time is used up."""
         return time.monotonic() >= self._deadline
 
     def has_time(self, seconds: float) -> bool:
-        """Whether a unit of this length may begin."""
+        """Whether a unit of this length may start."""
         return time.monotonic() + seconds < self._deadline
 
     def in_turn(
@@ -128,6 +128,6 @@ def end_with_parent() -> None:
 
 
 def tell(text: str) -> None:
-    """Progress, for a person who watches."""
+    """Print progress."""
     if sys.stderr.isatty():
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)

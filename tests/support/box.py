@@ -1,4 +1,4 @@
-"""One command as a child process, for tests: what it says, when, and how it is spoken to."""
+"""One command as a child process for tests, with its events and orders."""
 
 import contextlib
 import json
@@ -39,7 +39,7 @@ class Box:
             thread.start()
 
     def wait(self, wanted: Callable[[Event], object], seconds: float = 20, since: int = 0) -> Event:
-        """The first event from number ``since`` on for which ``wanted`` holds."""
+        """First event from number ``since`` on that satisfies ``wanted``."""
         end, at = time.monotonic() + seconds, since
         while True:
             for event in self.events[at:]:
@@ -54,11 +54,11 @@ class Box:
             self.events.append(line)
 
     def until(self, kind: str, seconds: float = 20, since: int = 0) -> Event:
-        """The first event of ``kind``."""
+        """First event of ``kind``."""
         return self.wait(lambda event: event.get("event") == kind, seconds, since)
 
     def alarm(self, code: str, level: str | None = None, since: int = 0) -> Event:
-        """The first alarm ``code``, of ``level`` where one is given."""
+        """First alarm ``code``, of ``level`` if given."""
         return self.wait(
             lambda e: (e.get("event"), e.get("code")) == ("alarm", code)
             and level in (None, e["level"]),
@@ -74,14 +74,14 @@ class Box:
         return [(event["level"], event["code"]) for event in self.all("alarm")]
 
     def say(self, do: str, **fields: object) -> None:
-        """An order."""
+        """Send an order."""
         assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write(json.dumps({"do": do, **fields}) + "\n")
             self.process.stdin.flush()
 
     def end(self, seconds: float = 20) -> int:
-        """Wait for its end; the exit code. All that it said is there then."""
+        """Wait for the process to end; returns the exit code after all output is read."""
         code = self.process.wait(seconds)
         for thread in self._threads:
             thread.join(5)
@@ -90,7 +90,7 @@ class Box:
         return code
 
     def close(self) -> None:
-        """Nothing of it is left behind."""
+        """Kill the process and release its files."""
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait(10)

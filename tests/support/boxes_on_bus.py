@@ -1,4 +1,4 @@
-"""Boxes of a session as processes of their own, for tests of faults: what they say, and when.
+"""Processes of a session on the bus, for tests of faults.
 
     with lab(bundle) as bus:
         played = bus.play(recording, script, speed=4)
@@ -53,7 +53,7 @@ def bundle() -> Bundle:
 
 @pytest.fixture(scope="module")
 def home(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Its folder; needs ``bundle`` beside it."""
+    """Folder of the bundle; needs ``bundle`` in the same module."""
     return bundle.save(tmp_path_factory.mktemp("bundle"))
 
 
@@ -80,7 +80,7 @@ def write(recording: Recording, folder: Path, labels: Iterable[str] = ()) -> Pat
 
 @dataclass
 class Played:
-    """How a replay with faults went."""
+    """Result of a replay with faults."""
 
     recording: Recording
     stream: Box
@@ -97,29 +97,29 @@ class Played:
 
     @property
     def record(self) -> Box:
-        """The recorder, where there is one."""
+        """Recorder, or None."""
         assert self.recorder is not None
         return self.recorder
 
     @property
     def decisions(self) -> list[Event]:
-        """All of them, in the order in which they came."""
+        """All decisions, in order of arrival."""
         return self.decode.all("decision")
 
     @property
     def events(self) -> list[Event]:
-        """Those of events."""
+        """Decisions on events."""
         return [each for each in self.decisions if each["true"] is not None]
 
     @property
     def gaps(self) -> tuple[Gap, ...]:
-        """As the decoder told them."""
+        """Gaps reported by the decoder."""
         return tuple(
             Gap(each["index"], each["missing"], each["reason"]) for each in self.decode.all("gap")
         )
 
     def as_offline(self, bundle: Bundle, every: float | None = None) -> set[int]:
-        """Every decision is that of the pipeline which gets the same gaps; indices of events."""
+        """Whether every decision equals the offline pipeline's with the same gaps."""
         gaps = self.gaps
         expected = offline(bundle, self.recording, gaps, every)
         for each in self.decisions:
@@ -155,7 +155,7 @@ def offline(
 
 
 class Lab:
-    """An LSL session of its own, a folder and a bundle."""
+    """LSL session, folder and bundle of one test."""
 
     def __init__(self, folder: Path, bundle: Path) -> None:
         self.folder, self.bundle, self.session = folder, bundle, session()
@@ -163,11 +163,11 @@ class Lab:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """Options that choose the session."""
+        """Options that select the session."""
         return ("--lsl-session", self.session, "--lsl-scope", "machine")
 
     def start(self, command: str, *words: object, **more: str) -> Box:
-        """A box of this session, under control and telling in JSON."""
+        """Start a process of this session, with orders on stdin and JSON events."""
         control = ("--control", "stdin", "--json")
         self._boxes.append(Box(command, *words, *control, *self.words, **more))
         return self._boxes[-1]
@@ -178,14 +178,14 @@ class Lab:
         return self._boxes[-1]
 
     def decode(self, *words: object, **more: str) -> Box:
-        """A decoder, which may not have found its stream yet."""
+        """Start a decoder, which may not have found its stream yet."""
         return self.start("decode", "--bundle", self.bundle, *words, **more)
 
     def begin(
         self, recording: Recording, script: str = "", *words: object, labels: tuple[str, ...] = (),
         decode: tuple[object, ...] = (), record: bool = False, speed: float = 4, **more: str,
     ) -> Played:  # fmt: skip
-        """Stream with the faults of ``script``, decode it, and record it where asked."""
+        """Stream with the faults of ``script``, decode, and record if asked."""
         path = write(recording, self.folder, labels)
         if script:
             (self.folder / "faults.toml").write_text(script)
@@ -199,7 +199,7 @@ class Lab:
         return Played(recording, stream, decoder, recorder, xdf)
 
     def finish(self, played: Played, seconds: float = 60) -> Played:
-        """Wait for the end of the recording, and for what everybody says last."""
+        """Wait for the end of the recording and the last events of all processes."""
         began = unused()
         end = played.stream.until("end", seconds)
         (spare, of), (before, since) = unused(), began
@@ -220,14 +220,14 @@ class Lab:
         return self.finish(self.begin(recording, script, *words, **more))
 
     def close(self) -> None:
-        """End all boxes."""
+        """End all processes."""
         for box in self._boxes:
             box.close()
 
 
 @contextlib.contextmanager
 def lab(folder: Path, bundle: Path) -> Iterator[Lab]:
-    """A ``Lab`` whose boxes are ended."""
+    """A ``Lab`` whose processes are ended."""
     made = Lab(folder, bundle)
     try:
         yield made

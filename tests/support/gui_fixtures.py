@@ -27,7 +27,7 @@ def app() -> Iterator[QApplication]:
 
 @pytest.fixture(autouse=True)
 def loud(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What goes wrong while Qt calls us would only be printed; here it fails the test.
+    """Turn exceptions inside Qt callbacks into test failures.
 
     A module gets this by importing it beside ``app``.
     """

@@ -1,4 +1,4 @@
-"""What a window would hear of the only running session, as JSON lines, without a window.
+"""Events that a window would receive from the only running session, as JSON lines.
 
     python -m tests.support.gui_listener
 
@@ -20,49 +20,49 @@ from rtbci.session.control import find, running
 
 
 def tell(event: str, **values: object) -> None:
-    """One line."""
+    """Print one line."""
     print(json.dumps({"event": event, **values}), flush=True)
 
 
 class Listener:
-    """Hears everything, and says what matters to a test."""
+    """Follows the session and prints events relevant to tests."""
 
     def __init__(self) -> None:
         self.feed = SessionFeed(find(None, running()))
-        self.known = SessionState(self.feed.about)
-        self.known.begin(age_of(self.feed.entry))
+        self.state = SessionState(self.feed.about)
+        self.state.begin(age_of(self.feed.entry))
         self.items: list[Item] = []
         self._told_decision = False
 
     def obey(self) -> None:
-        """Orders of the test."""
+        """Execute orders of the test."""
         for line in sys.stdin:
             order = json.loads(line)
             self.feed.ask(order.pop("do"), **order, **self.feed.signal.now())
 
     def hear(self, news: News) -> None:
-        """One thing that came."""
-        known = self.known
+        """Process one item."""
+        state = self.state
         if isinstance(news, Status):
-            known.about = self.feed.about
-            known.answer(news.values)
+            state.about = self.feed.about
+            state.answer(news.values)
             tell("status")
         elif isinstance(news, Link):
-            if news.state != known.link:
+            if news.state != state.link:
                 tell("link", state=news.state)
-            known.link = news.state
+            state.link = news.state
         elif isinstance(news, Answer):
             tell("answer", do=news.do, error=news.error)
         elif isinstance(news, FileSize):
-            known.file(news.size)
+            state.file(news.size)
         elif isinstance(news, Mapping):
-            known.hear(news)
+            state.hear(news)
             if news.get("event") == "decision":
-                tell("decision", part=known.about.part, recording=known.recording(),
-                     lamps=known.lamps())  # fmt: skip
+                tell("decision", part=state.about.part, recording=state.recording(),
+                     lamps=state.lamps())  # fmt: skip
 
     def summary(self) -> None:
-        """What the signal was like."""
+        """Summary of the received signal."""
         drawn = [each for each in self.items if isinstance(each, DrawnSamples)]
         tell(
             "summary",
@@ -72,16 +72,16 @@ class Listener:
             head=drawn[-1].index + len(drawn[-1].x) if drawn else None,
             marks=sum(isinstance(each, DrawnMarker) for each in self.items),
             judged=sum(isinstance(each, QualityUpdate) for each in self.items),
-            lost=self.known.loss_rows()[0][1],
+            lost=self.state.loss_rows()[0][1],
         )
 
 
 def main() -> None:
-    """Until the session is over."""
+    """Listen until the session is over."""
     listener = Listener()
     listener.feed.start()
     threading.Thread(target=listener.obey, daemon=True).start()
-    while listener.known.link != "ended":
+    while listener.state.link != "ended":
         for news in listener.feed.news():
             listener.hear(news)
         listener.items.extend(listener.feed.signal.items())

@@ -1,4 +1,4 @@
-"""Real processes of a session for tests: a command as a child, and which of its boxes run."""
+"""Processes of a live session for tests."""
 
 import json
 import random
@@ -39,7 +39,7 @@ class Box(box.Box):
 
 
 def until(condition: Callable[[], Any], seconds: float = 15.0) -> Any:
-    """Poll; the value that is true."""
+    """Poll until the value is true; returns it."""
     end = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < end, "too late"
@@ -65,7 +65,7 @@ def pids(session: Path, *boxes: str) -> list[int]:
 
 
 def runs(pid: int) -> bool:
-    """Whether a process runs; one that is dead and not yet collected does not."""
+    """Whether a process runs; zombies do not count."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
@@ -73,13 +73,13 @@ def runs(pid: int) -> bool:
 
 
 def new_seed() -> int:
-    """For random moments; who uses it prints it."""
+    """Seed for random moments; callers print it."""
     return random.SystemRandom().randrange(10**6)
 
 
 @contextmanager
 def busy(number: int) -> Iterator[None]:
-    """Meanwhile ``number`` processes do nothing, as fast as they can."""
+    """Keep ``number`` processes busy in the meantime."""
     loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(number)]
     try:
         yield

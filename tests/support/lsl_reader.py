@@ -1,4 +1,4 @@
-"""A reader for tests: one EEG stream and its markers by plain pylsl, from a process of its own.
+"""Reader for tests: one EEG stream and its markers by plain pylsl, in a separate process.
 
     python -m tests.support.lsl_reader SESSION NAME MARKERS OUT.npz IDLE ROWS
 
@@ -21,7 +21,7 @@ from tests.support.lsl_source import CONFIG, ROOT
 
 @dataclass
 class Read:
-    """What a reader saw."""
+    """Samples and markers received by a reader."""
 
     x: np.ndarray  # (n, channels)
     stamps: np.ndarray  # (n,)
@@ -57,12 +57,12 @@ class Reader:
         )  # fmt: skip
 
     def wait_open(self) -> None:
-        """Until it is subscribed."""
+        """Wait until the reader is subscribed."""
         assert self.process.stdout is not None
         assert self.process.stdout.readline() == "open\n"
 
     def result(self, timeout: float = 60) -> Read:
-        """What it read."""
+        """Received samples and markers."""
         out, _ = self.process.communicate(timeout=timeout)
         assert self.process.returncode == 0, out
         got = np.load(self.out)
@@ -75,7 +75,7 @@ class Reader:
 
 
 def main() -> None:
-    """Read until nothing comes any more."""
+    """Read until the stream is silent."""
     session, name, markers, out, idle, rows = sys.argv[1:]
     pylsl.set_config_content(CONFIG.format(session))
     found = [_find(each) for each in (name, markers)]

@@ -1,4 +1,4 @@
-"""A sender for tests: numbers that count up, over LSL, from a process of its own.
+"""Sender for tests: counting numbers over LSL, from a separate process.
 
     python -m tests.support.lsl_source --session ID --name eeg --channels 8 --rate 1000
 
@@ -28,12 +28,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def session() -> str:
-    """An LSL session that no other test sees."""
+    """LSL session of a single test."""
     return f"test-{uuid.uuid4().hex[:12]}"
 
 
 class Sender(subprocess.Popen[str]):
-    """A sender in a process of its own; ``pushed`` is the number and stamp it pushed last."""
+    """Sender in a separate process; ``pushed`` is the number and stamp of its last push."""
 
     def __init__(self, words: list[str]) -> None:
         super().__init__(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
@@ -80,7 +80,7 @@ def _sleeps(pid: int) -> bool:
 
 
 def source(session: str, **options: object) -> Sender:
-    """A sender in a process of its own; ``options`` as on the command line."""
+    """Sender in a separate process; ``options`` as on the command line."""
     words = [f"--{key.replace('_', '-')}={value}" for key, value in options.items()]
     return Sender(
         [sys.executable, "-m", "tests.support.lsl_source", f"--session={session}", *words]
@@ -88,7 +88,7 @@ def source(session: str, **options: object) -> Sender:
 
 
 def markers(session: str, rate: float = 20.0) -> Sender:
-    """A sender of texts as a stream of markers named ``marks``."""
+    """Sender of texts as a marker stream named ``marks``."""
     return source(
         session, name="marks", source_id="marks", kind="Markers", channels=1, rate=rate, nominal=0,
         chunk=1, format="string",

@@ -1,4 +1,4 @@
-"""The command ``rtbci stream`` for tests: a process, and the events that it tells."""
+"""The command ``rtbci stream`` for tests, with its events."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ from tests.support.lsl_source import ROOT, session
 
 
 class Stream:
-    """The command, and the events that it has told."""
+    """The running command, and its events so far."""
 
     def __init__(self, path: Path, *words: str, lsl: str | None = None) -> None:
         self.session = lsl or session()
@@ -43,7 +43,7 @@ class Stream:
         return [event for event in self.events if event["event"] == kind]
 
     def errors(self) -> str:
-        """What it said on stderr; waits for its end."""
+        """Output on stderr; waits for the end of the process."""
         assert self.process.stderr is not None
         return self.process.stderr.read()
 
@@ -54,7 +54,7 @@ class Stream:
         self.process.stdin.flush()
 
     def close(self) -> None:
-        """Nothing of it is left behind."""
+        """Kill the process and release its files."""
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait(10)
