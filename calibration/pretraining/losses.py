@@ -21,7 +21,8 @@ class Weights:
     contrast: float = 0.5
     teacher: float = 0.0
     smoothing: float = 0.1  # of the labels
-    tau: float = 0.07  # of the contrast (decoding.md 3.2)
+    # temperature of the contrast, as CLIP begins with it (Radford et al. 2021, arXiv 2103.00020)
+    tau: float = 0.07
     tau_teacher: float = 2.0
     tau_student: float = 2.0
 

@@ -1,9 +1,13 @@
-"""A transformer over electrodes (CMU 11-685 guided project, decoding.md section 6).
+"""A transformer over electrodes.
 
 One small convolutional network, the same for all electrodes, turns each into 64 numbers (mean over
 time); a shared transformer mixes them; to the mean over electrodes every subject adds its own way
 of reading them out: one linear layer, one more transformer layer, or an LSTM over the electrodes.
 Somebody who comes later begins with the mean alone.
+
+The design is that of the guided project of the course CMU 11-685: a one-dimensional convolutional
+network per electrode, averaged over time to 64 numbers an electrode (122 x 64), a transformer that
+all subjects share, and one head for each subject.
 """
 
 import zlib

@@ -1,8 +1,8 @@
 """The recorder: every chosen stream of the lab into one XDF, whatever happens around it.
 
 One loop takes what arrived, forty times a second, packs it and hands it to the threads that write
-(``recorder_disk``). Stamps stay raw; every stream's clock is read beside them. Nothing is asked of
-a stream or a disk in this loop that could make it wait.
+(``rtbci/recorder/disk.py``). Stamps stay raw; every stream's clock is read beside them. Nothing is
+asked of a stream or a disk in this loop that could make it wait.
 """
 
 import datetime
