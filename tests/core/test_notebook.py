@@ -1,4 +1,4 @@
-"""What a student pastes into a notebook works as it stands in the README."""
+"""What a student pastes into a notebook works as it stands in docs/python.md."""
 
 import os
 import re
@@ -23,8 +23,9 @@ def nothing(_stage: str, _done: int, _of: int) -> None:
 
 
 def example() -> str:
-    """The Python of the README."""
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.S)
+    """The Python of the page."""
+    page = (ROOT / "docs" / "python.md").read_text("utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.S)
     return code
 
 
