@@ -1,7 +1,8 @@
 """What can go wrong, said in one sentence: what was found, what was expected, what to do next.
 
 Each exception carries the exit code with which a command ends: 2 bad input or usage, 3 a component
-is missing, 4 in use (docs/commands.md lists all codes). Programming mistakes are ``assert``; these are for people.
+is missing, 4 in use (docs/commands.md lists all codes). Programming mistakes are ``assert``; these
+are for people.
 
     RtbciError
       BadInput            a file, option or value cannot be used as it is       exit 2

@@ -19,8 +19,8 @@ from rtbci import cli
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = sorted((ROOT / "docs").glob("*.md"))
-NO_PROGRAM = {"commands", "dataset_format", "design", "formats", "glossary", "how_it_decides", "latency",
-              "leave_one_out", "real_rows", "sessions", "speed"}  # fmt: skip
+NO_PROGRAM = {"commands", "dataset_format", "design", "formats", "glossary", "how_it_decides",
+              "latency", "leave_one_out", "real_rows", "sessions", "speed"}  # fmt: skip
 NO_COMMAND = {"dataset_format", "glossary", "latency", "leave_one_out", "real_rows"}
 NAMED = re.compile(r"<!-- (\w+\.py) -->\n```python\n(.*?)```", re.DOTALL)
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)

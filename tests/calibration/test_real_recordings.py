@@ -25,8 +25,8 @@ GRATING = {"1": "left", "2": "right"}
 KEPT = 50.0  # percent of trials below 100 uV, from which a recording counts as usable
 
 # dataset, calibration (subject, session, ...), test (subject, session) or None for the second half
-# of the same session, and the AUC of the mix without the latency gate, as measured before it was built
-# (docs/how_it_decides.md)
+# of the same session, and the AUC of the mix without the latency gate, as measured before it was
+# built (docs/how_it_decides.md)
 ROWS: dict[str, tuple[str, dict[str, str], tuple[str, ...], str | None, float]] = {
     "N170 2/1": ("N170", HOUSE, ("2/1",), None, 0.695),
     "N170 3/2": ("N170", HOUSE, ("3/2",), None, 0.714),
