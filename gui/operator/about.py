@@ -8,8 +8,7 @@ from pathlib import Path
 
 from rtbci.errors import BadInput
 from rtbci.session.spec import SessionConfig, read_config
-
-ABOVE_CHANCE_P = 0.01  # permutation p of the calibration
+from rtbci.statistics.verdict import GO_P
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,8 @@ def read_about(folder: Path) -> About:
         config = SessionConfig()
     bundle = _json(Path(config.bundle or folder) / "subject.json")
     sure = _number(bundle.get("sure"))
-    p = _number(_mapping(bundle.get("training")).get("p_value"))
+    training = _mapping(bundle.get("training"))
+    p = _number(training.get("p_value"))
     classes = bundle.get("classes")
     return About(
         subject=config.subject or str(bundle.get("subject") or ""),
@@ -54,7 +54,8 @@ def read_about(folder: Path) -> About:
         lsl_scope=config.lsl_scope,
         classes=tuple(map(str, classes)) if isinstance(classes, list) else (),
         sure=sure if sure else None,
-        above_chance=None if p is None else p <= ABOVE_CHANCE_P,
+        # A calibration that was refused is NO-GO whatever its p is.
+        above_chance=None if p is None else p <= GO_P and training.get("verdict") != "NO-GO",
     )
 
 

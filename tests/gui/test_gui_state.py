@@ -259,10 +259,12 @@ def test_latencies_are_those_of_the_last_minute(clock):
     assert (p50, p95) == (50.5, pytest.approx(95.05))
 
 
-@pytest.mark.parametrize("p", [0.004, 0.3, None])
-def test_facts_on_screen_come_from_the_session_folder(tmp_path, p):
+@pytest.mark.parametrize(
+    ("p", "verdict"), [(0.004, "GO"), (0.004, "NO-GO"), (0.3, "NO-GO"), (None, "NO-GO")]
+)
+def test_facts_on_screen_come_from_the_session_folder(tmp_path, p, verdict):
     bundle = {"subject": "sub-02", "classes": ["face", "house"], "sure": 0.8,
-              "training": {"p_value": p}}  # fmt: skip
+              "training": {"p_value": p, "verdict": verdict}}  # fmt: skip
     (tmp_path / "subject.json").write_text(json.dumps(bundle))
     config = {"kind": "replay", "bundle": str(tmp_path), "lsl_session": "rtbci-1",
               "options": {"files": ["/run3.xdf"], "speed": 4.0, "no_record": False}}  # fmt: skip
@@ -270,7 +272,7 @@ def test_facts_on_screen_come_from_the_session_folder(tmp_path, p):
     about = read_about(tmp_path)
     assert (about.part, about.speed, about.recorded) == ("REPLAY of run3.xdf", 4.0, True)
     assert (about.classes, about.sure) == (("face", "house"), 0.8)
-    assert about.above_chance is (None if p is None else p <= 0.01)
+    assert about.above_chance is (None if p is None else verdict == "GO")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"options": 3, "bundle": null}'])
