@@ -284,7 +284,8 @@ def test_a_live_session_is_followed_orphaned_taken_over_and_stopped(start, tmp_p
     assert heir.returncode == 0
     assert summary["n_events"] == len(decisions) + 1
     assert verify_events(path / "events.jsonl").whole
-    assert not any(map(psutil.pid_exists, everybody(path)))
+    # Orphans of the killed supervisor are reaped by the system's first process, when it likes.
+    until(lambda: not any(map(psutil.pid_exists, everybody(path))), 5.0)
 
 
 def test_live_without_a_stream_waits_and_says_so_until_its_time_is_over(start, tmp_path):
