@@ -84,7 +84,7 @@ def test_a_trial_without_a_picture_is_taught_nothing(half):
 
 def test_a_picture_without_a_caption_has_no_teacher(half, monkeypatch):
     monkeypatch.setattr(
-        "calibration.pretraining.corpus.Points.__call__", lambda _self, texts: points(texts)
+        "calibration.pretraining.corpus.CaptionPoints.__call__", lambda _self, texts: points(texts)
     )
     known = half.picture[(half.picture >= 0) & (half.caption >= 0)]
     opinion = from_captions(half)
