@@ -16,7 +16,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from rtbci.errors import BadInput
-from rtbci.formats.source import clean, regular
+from rtbci.foreign_text import clean
+from rtbci.formats.source import regular
 from rtbci.types import StreamInfo
 from sims.faults import KINDS, Fault, Kill
 

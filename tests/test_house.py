@@ -1,11 +1,13 @@
 """The rules of the house, read from the source: imports, fences, and what stays light."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
 from pathlib import Path
 
@@ -14,12 +16,6 @@ import pytest
 from rtbci import cli
 
 ROOT = Path(__file__).resolve().parent.parent
-MAY_IMPORT = {  # package -> its neighbours; rtbci/commands may import any, inside functions
-    "rtbci": set(),
-    "calibration": {"rtbci"},
-    "gui": {"rtbci", "calibration"},
-    "sims": {"rtbci"},
-}
 FENCES = {  # library -> the only places that import it
     "PySide6": ("gui/",),
     "pyqtgraph": ("gui/",),
@@ -49,6 +45,7 @@ FORBIDDEN_NAMES = ("utils", "helpers", "manager", "common", "misc")
 LONGEST = 400  # lines of one module
 LONGEST_COMMAND = 199
 PROGRAMS = ("rtbci/cli.py", "sims/demo.py")  # started by a person, beside the commands
+FRONTS = {f"{name}/__init__.py" for name in ("rtbci", "calibration", "gui")}  # names only
 LIGHT = (  # what every child on the live path loads
     "rtbci/*.py",
     *(
@@ -66,7 +63,7 @@ HEAVY = (
     *("transformers", "diffusers", "numba", "rich"),
 )
 
-PACKAGES = [name for name in MAY_IMPORT if (ROOT / name / "__init__.py").exists()]
+PACKAGES = ["rtbci", "calibration", "gui", "sims"]
 MODULES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
 SOURCES = [*MODULES, *sorted((ROOT / "tests").rglob("*.py")), *(ROOT / "scripts").glob("*.py")]
 
@@ -112,17 +109,99 @@ def calls(path: Path) -> Iterator[ast.Call]:
     return (node for node in ast.walk(tree(path)) if isinstance(node, ast.Call))
 
 
-def test_imports_point_inwards():
-    wrong = []
+@cache
+def floors() -> dict[str, int]:
+    """Floor of each room, a file or a folder that ends with "/", from ``docs/design.md``."""
+    table = {}
+    for text in (ROOT / "docs" / "design.md").read_text(encoding="utf-8").splitlines():
+        row = re.match(r"\| (\d+) \| ([^|]+) \|", text)
+        if row and "(planned)" not in row[2]:
+            table |= dict.fromkeys(re.findall(r"`([^`]+)`", row[2]), int(row[1]))
+    return table
+
+
+def room(file: str) -> str | None:
+    """The room that a file belongs to: the longest entry of the table that fits."""
+    folders = (name for name in floors() if name.endswith("/") and file.startswith(name))
+    return file if file in floors() else max(folders, key=len, default=None)
+
+
+def file_of(dotted: str) -> str:
+    """The file in which a dotted name of ours is defined: its module, or that of its package."""
+    parts = dotted.split(".")
+    for end in range(len(parts), 0, -1):
+        base = ROOT.joinpath(*parts[:end])
+        for path in (base.with_suffix(".py"), base / "__init__.py"):
+            if path.exists():
+                return place(path)
+    raise AssertionError(f"{dotted} is not in the tree")
+
+
+@cache
+def arrows() -> dict[str, set[str]]:
+    """The files of ours that each module imports, deferred imports and those for types included."""
+    found: dict[str, set[str]] = {}
     for path in MODULES:
-        package = place(path).split("/")[0]
-        is_command = place(path).startswith("rtbci/commands/")
-        for found in imports(tree(path)):
-            target = found.name.split(".")[0]
-            if target not in MAY_IMPORT or target in MAY_IMPORT[package] | {package}:
+        names: list[str] = []
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Import):
+                names += [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names += [f"{node.module}.{alias.name}" for alias in node.names]
+        ours = {file_of(name) for name in names if name.split(".")[0] in PACKAGES}
+        found[place(path)] = ours - {place(path)}
+    return found
+
+
+def test_every_file_belongs_to_a_room_of_the_design_page():
+    homeless = {place(path) for path in MODULES if room(place(path)) is None} - FRONTS
+    assert not homeless, homeless
+    empty = [name for name in floors() if not (ROOT / name).exists()]
+    assert not empty, f"docs/design.md lists rooms that are not there: {empty}"
+
+
+def test_a_room_imports_lower_floors_only():
+    floor, wrong = floors(), []
+    for file, others in arrows().items():
+        here = room(file)
+        for other in others:
+            there = room(other)
+            if here and there and there != here and floor[there] >= floor[here]:
+                wrong.append(f"{file} (floor {floor[here]}) imports {other} ({floor[there]})")
+    assert not wrong, wrong
+
+
+def test_files_import_each_other_in_one_direction():
+    try:
+        TopologicalSorter(arrows()).prepare()
+    except CycleError as error:
+        raise AssertionError(f"a circle of imports: {' < '.join(error.args[1])}") from None
+
+
+def test_no_two_public_classes_share_a_name():
+    where: dict[str, list[str]] = {}
+    for path in MODULES:
+        for node in tree(path).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                where.setdefault(node.name, []).append(place(path))
+    shared = {name: files for name, files in where.items() if len(files) > 1}
+    assert not shared, shared
+
+
+def test_the_limits_of_the_verdict_stand_in_one_file():
+    home, limits = "rtbci/statistics/verdict.py", {"GO_P", "CAUTION_P", "FEWEST_FOR_GO"}
+    p_values, wrong = re.compile(r"(^|_)p(_value)?$"), []
+    for path in MODULES:
+        for node in ast.walk(tree(path)) if place(path) != home else ():
+            if not isinstance(node, ast.Compare):
                 continue
-            if not (is_command and found.deferred):
-                wrong.append(f"{place(path)}:{found.line} imports {found.name}")
+            sides = [ast.unparse(side) for side in (node.left, *node.comparators)]
+            names = [side.split(".")[-1] for side in sides]
+            about_p = any(p_values.search(name) for name in names)
+            if limits & set(names) or (
+                about_p and any(re.fullmatch(r"0?\.0[15]", side) for side in sides)
+            ):
+                wrong.append(f"{place(path)}:{node.lineno} {ast.unparse(node)}")
     assert not wrong, wrong
 
 

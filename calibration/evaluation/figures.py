@@ -16,6 +16,7 @@ from calibration.evaluation.values import (
     Overlap,
     TrialTable,
 )
+from rtbci.statistics import verdict as rule
 from rtbci.statistics.metrics import (
     FEWEST_PEOPLE,
     balanced_accuracy,
@@ -25,10 +26,9 @@ from rtbci.statistics.metrics import (
 )
 from rtbci.statistics.predictions import Figure
 from rtbci.statistics.scores import wilson
-from rtbci.statistics.verdict import FEWEST_FOR_GO, GO_P
+from rtbci.statistics.verdict import ABOVE, FAILED, NOT_ABOVE, Verdict, is_significant
 from rtbci.types import Array
 
-ABOVE, NOT_ABOVE, FAILED = "above chance", "not above chance", "a control failed"
 FEWEST = 20  # trials, below which a figure of seen pictures would say nothing
 WORDS = {  # what the figures are called in print
     "accuracy": "Accuracy (top-1)",
@@ -110,7 +110,7 @@ class Measured:
     def above(self) -> bool:
         """Is it above chance by the rule of the house?"""
         names_p = self.part.names_p
-        return is_above(self.trials) and (names_p is None or names_p <= GO_P)
+        return is_above(self.trials) and (names_p is None or is_significant(names_p))
 
 
 @dataclass(frozen=True)
@@ -121,14 +121,6 @@ class Bin:
     share: float  # that were right
     interval: tuple[float, float]  # Wilson, 95 %
     n: int
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What the headline says."""
-
-    word: str
-    reason: str  # sentences
 
 
 def measure_part(part: EvaluationPart, trial_s: float | None) -> Measured:
@@ -184,16 +176,16 @@ def bins(table: TrialTable) -> tuple[Bin, ...]:
     return tuple(found)
 
 
-def is_above(figure: Figure) -> bool:
-    """The rule of the house: p and the interval both say so."""
-    return figure.p <= GO_P and figure.interval[0] > figure.chance
+def is_above(figure: Figure, tests: int = 1) -> bool:
+    """Whether a figure is above chance, if ``tests`` such figures were looked at."""
+    return rule.is_above(figure.p, figure.interval[0], figure.chance, tests)
 
 
 def has_failed(control: ControlAnalysis, evaluation: Evaluation) -> bool:
     """Is a control above chance? p is held against the number of controls that were made."""
     made = sum(each.figure is not None for each in evaluation.controls)
     figure = control.figure
-    return figure is not None and figure.p <= GO_P / max(1, made) and is_above(figure)
+    return figure is not None and is_above(figure, max(1, made))
 
 
 def verdict(evaluation: Evaluation, first: Measured) -> Verdict:
@@ -206,13 +198,13 @@ def verdict(evaluation: Evaluation, first: Measured) -> Verdict:
             FAILED,
             f"the decoder finds the class where there is none ({', '.join(failed)}), so that its "
             "other figures say nothing about the brain",
+            False,
         )
-    if figure.p > GO_P:
-        return Verdict(NOT_ABOVE, found + _who(first))
-    if figure.interval[0] <= figure.chance:
-        return Verdict(NOT_ABOVE, f"{found}, but the interval reaches down to chance{_who(first)}")
-    few = "; too few to rely on" if figure.n < FEWEST_FOR_GO else ""
-    return Verdict(ABOVE, found + few + _who(first) + _next(first))
+    if not is_above(figure):
+        down = ", but the interval reaches down to chance" if is_significant(figure.p) else ""
+        return Verdict(NOT_ABOVE, f"{found}{down}{_who(first)}", False)
+    few = "; too few to rely on" if rule.is_few(figure.n) else ""
+    return Verdict(ABOVE, found + few + _who(first) + _next(first), True)
 
 
 def _who(measured: Measured) -> str:

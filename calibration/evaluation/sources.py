@@ -7,11 +7,13 @@ recordings whose path names a person (``sub-02_ses-01_run-2.xdf``, ``sub-02/...`
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rtbci.errors import BadInput
 from rtbci.formats import read
 from rtbci.formats.dataset import find_runs, is_dataset
+from rtbci.formats.runs import recording_of
 from rtbci.signal.epoch_gaps import bridge
 from rtbci.signal.recording import Recording
 from rtbci.subjects import subject_of
@@ -69,7 +71,7 @@ def _dataset(folder: Path) -> list[UnreadRun]:
             session=run.session,
             run=run.number,
             path=run.array,
-            load=run.recording,
+            load=partial(recording_of, run),
             names=run.names,
             images=run.images,
             captions=run.captions,

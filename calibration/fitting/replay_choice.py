@@ -51,7 +51,7 @@ def choose(
     if named is not None:
         bundle = load_bundle(named)
         classes = ", ".join(bundle.decoder.classes)
-        about = f"bundle {bundle.path} of {bundle.subject} ({classes}; {bundle.verdict})"
+        about = f"bundle {bundle.path} of {bundle.subject} ({classes}; {bundle.verdict.word})"
         return ReplayChoice(bundle, tuple(files), tuple(map(source, files)), f"{how} {about}")
 
     from calibration.fitting.first_runs import calibrate_on_first_runs

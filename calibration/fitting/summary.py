@@ -5,6 +5,7 @@ from pathlib import Path
 
 from calibration.fitting.training import Result
 from rtbci.statistics.scores import Scores, scores_json
+from rtbci.statistics.verdict import CAUTION, GO, NO_GO
 
 MOST_NAMES = 16  # electrodes that are listed one by one
 
@@ -14,8 +15,8 @@ def result_json(result: Result, folder: Path) -> dict[str, object]:
     assert result.scores is not None
     return {
         "event": "calibrated",
-        "verdict": result.verdict,
-        "reason": result.reason,
+        "verdict": result.verdict.word,
+        "reason": result.verdict.reason,
         "n": result.scores.n,
         **scores_json(result.scores),
         "permutation": result.permutation,
@@ -44,9 +45,10 @@ def show_result(result: Result, folder: Path) -> None:
     scores = result.scores
     assert scores is not None
     console = Console(highlight=False)
-    colour = {"GO": "green", "CAUTION": "yellow", "NO-GO": "red"}[result.verdict]
+    verdict = result.verdict
+    colour = {GO: "green", CAUTION: "yellow", NO_GO: "red"}[verdict.word]
     console.print(
-        Panel(f"[bold]{result.verdict}[/]  {escape(result.reason)}", border_style=colour, width=80)
+        Panel(f"[bold]{verdict.word}[/]  {escape(verdict.reason)}", border_style=colour, width=80)
     )
     seen = "every one in a block that its decoder has not seen"
     if result.pretrained:
@@ -71,13 +73,13 @@ def show_result(result: Result, folder: Path) -> None:
     console.print(f"  bundle: {escape(str(folder))}", soft_wrap=True)
     replay = f"rtbci replay FILE --bundle {shlex.quote(str(folder))} --speed max"
     advice, command = {
-        "GO": ("decode another recording with it", replay),
-        "CAUTION": ("record a few more minutes and add them with --from, or try it", replay),
-        "NO-GO": (
+        GO: ("decode another recording with it", replay),
+        CAUTION: ("record a few more minutes and add them with --from, or try it", replay),
+        NO_GO: (
             "look for bad electrodes and missing markers, then record more",
             "rtbci info FILE",
         ),
-    }[result.verdict]
+    }[verdict.word]
     if result.pretrained:
         who = result.bundle.subject.removeprefix("sub-")
         advice, command = "pretrain without this person", f"rtbci pretrain ... --leave-out {who}"

@@ -29,7 +29,8 @@ from rtbci.signal.recipe import Recipe
 from rtbci.signal.recording import Recording
 from rtbci.statistics.class_blocks import forms_class_blocks
 from rtbci.statistics.scores import Scores, score
-from rtbci.statistics.verdict import verdict
+from rtbci.statistics.verdict import UNTESTED, Verdict, calibrated
+from rtbci.statistics.verdict import refused as refused_verdict
 from rtbci.subjects import same_subject
 from rtbci.types import Array, Decoder, Samples
 
@@ -57,8 +58,7 @@ class Result:
 
     bundle: Bundle
     scores: Scores | None  # None where labels were not shuffled
-    verdict: str
-    reason: str
+    verdict: Verdict
     permutation: str
     trials: dict[str, int]  # class to number
     rejected: Mapping[str, int]
@@ -97,7 +97,7 @@ def calibrate(
     parts, logits = test_blocks(trials, blocks, recipe, plan, progress)
     temperature = fit_temperature(logits, trials.y)
     probabilities = softmax(logits / temperature)
-    scores, said, reason, how = None, "not tested", "no labels were shuffled", "none"
+    scores, verdict, how = None, UNTESTED, "none"
     own = [marks(each) for each in used]
     known = pretrained_on(own, plan)
     if permute:
@@ -109,10 +109,10 @@ def calibrate(
             lambda done, of: progress("shuffling labels", done, of),
         )
         scores = score(trials.y, softmax(logits), p, len(null))
-        said, reason = verdict(scores)
+        low = scores.balanced_accuracy_ci95[0]
+        verdict = calibrated(scores.p_value, low, scores.chance, scores.n)
         if known:
-            said = "NO-GO"
-            reason = (
+            verdict = refused_verdict(
                 f"no test: the backbone has learnt from {known} of these trials; calibrate on "
                 f"another session, or pretrain with --leave-out {plan.subject.removeprefix('sub-')}"
             )
@@ -132,12 +132,11 @@ def calibrate(
             align=then(final, plan),
             temperature=temperature,
             sure=float(np.median(probabilities.max(axis=1))),
-            verdict=said,
+            verdict=verdict,
             training=_provenance(used, own, trials, scores, how) | earlier(plan),
         ),
         scores=scores,
-        verdict=said,
-        reason=reason,
+        verdict=verdict,
         permutation=how,
         trials={name: int((trials.y == i).sum()) for i, name in enumerate(plan.classes)},
         rejected=trials.rejected,

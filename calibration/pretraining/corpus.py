@@ -11,11 +11,12 @@ from calibration.pretraining.split import TRAIN, Split, split
 from calibration.pretraining.windows import Cut, Progress, cut
 from rtbci.decoding.decoders.scaling import LIMIT, Preparation, fit_preparation, pooled
 from rtbci.errors import BadInput
+from rtbci.formats.runs import recording_of
 from rtbci.networks import Network
 from rtbci.types import Samples
 
 if TYPE_CHECKING:
-    from rtbci.formats.dataset import Run
+    from rtbci.formats.dataset_run import Run
 
 FEWEST_GOOD = 2  # electrodes of a session: without any, a network of places has nothing to weigh
 
@@ -193,6 +194,6 @@ def _loader(run: "Run") -> Any:
     def load() -> Any:
         from rtbci.signal.epoch_gaps import bridge
 
-        return bridge(run.recording())
+        return bridge(recording_of(run))
 
     return load

@@ -30,7 +30,8 @@ from torch import Tensor
 from calibration.pretraining.windows import grid_of, into_place, recipe_for
 from rtbci.decoding.decoders.scaling import Preparation
 from rtbci.errors import BadInput
-from rtbci.networks import RATE, WINDOW, Dims, build, network
+from rtbci.networks import WINDOW, build, network
+from rtbci.networks.dims import RATE, Dims
 from rtbci.networks.model import Model
 from rtbci.networks.recordings import RecordingContext
 from rtbci.signal.recipe import Recipe

@@ -13,7 +13,8 @@ from typing import Any
 
 from rtbci.formats import dataset
 from rtbci.formats.source import sha256
-from rtbci.networks import RATE, WINDOW, Network
+from rtbci.networks import WINDOW, Network
+from rtbci.networks.dims import RATE
 from rtbci.signal import epoch_gaps
 from rtbci.signal.recipe import Recipe
 

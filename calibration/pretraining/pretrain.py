@@ -30,7 +30,8 @@ from calibration.pretraining.split import (
 from calibration.pretraining.windows import TIMES, Progress
 from rtbci.errors import BadInput, Missing
 from rtbci.formats.source import sha256
-from rtbci.networks import OTHERS, Dims, build, network
+from rtbci.networks import OTHERS, build, network
+from rtbci.networks.dims import Dims
 from rtbci.networks.others import kind_of, load_weights
 from rtbci.session.folder import Lock
 from rtbci.statistics.class_blocks import forms_class_blocks
@@ -39,7 +40,7 @@ from rtbci.types import Samples
 LOCK = "pretrain.lock"
 
 if TYPE_CHECKING:
-    from rtbci.formats.dataset import Run
+    from rtbci.formats.dataset_run import Run
 
 
 @dataclass(frozen=True)

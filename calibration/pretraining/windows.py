@@ -23,7 +23,8 @@ from rtbci.decoding.decoders.scaling import onto_grid, robust_scale
 from rtbci.decoding.scorer import decoder_input
 from rtbci.decoding.trial_hashes import marks
 from rtbci.errors import BadInput
-from rtbci.networks import RATE, WINDOW, Network
+from rtbci.networks import WINDOW, Network
+from rtbci.networks.dims import RATE
 from rtbci.signal.recipe import Recipe, make_recipe
 from rtbci.signal.recording import Recording
 from rtbci.signal.windows import Windows

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rtbci.errors import BadInput
 from rtbci.session.spec import SessionConfig, read_config
-from rtbci.statistics.verdict import GO_P
+from rtbci.statistics.verdict import UNTESTED, Verdict, stored
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class About:
     lsl_scope: str | None = None
     classes: tuple[str, ...] = ()
     sure: float | None = None  # decision threshold on the probability; None if unknown
-    above_chance: bool | None = None  # None if the calibration was not tested
+    verdict: Verdict = UNTESTED  # of the bundle's calibration
 
 
 def read_about(folder: Path) -> About:
@@ -38,8 +38,6 @@ def read_about(folder: Path) -> About:
         config = SessionConfig()
     bundle = _json(Path(config.bundle or folder) / "subject.json")
     sure = _number(bundle.get("sure"))
-    training = _mapping(bundle.get("training"))
-    p = _number(training.get("p_value"))
     classes = bundle.get("classes")
     return About(
         subject=config.subject or str(bundle.get("subject") or ""),
@@ -54,8 +52,7 @@ def read_about(folder: Path) -> About:
         lsl_scope=config.lsl_scope,
         classes=tuple(map(str, classes)) if isinstance(classes, list) else (),
         sure=sure if sure else None,
-        # A calibration that was refused is NO-GO whatever its p is.
-        above_chance=None if p is None else p <= GO_P and training.get("verdict") != "NO-GO",
+        verdict=stored(bundle),
     )
 
 

@@ -250,13 +250,13 @@ class SessionState:
         old = (f"{age:.0f} s ago",) if age >= OLD_S else ()
         if last.rejected is not None:
             return CardText(note=NO_DECISION, flags=(last.rejected, *last.flags, *old))
-        if self.about.above_chance is False:
+        if self.about.verdict.above_chance is False:
             return CardText(note=NOT_ABOVE_CHANCE, flags=(*last.flags, *old))
         p = last.probabilities.get(last.label or "")
         if p is not None and self.about.sure and p < self.about.sure:
             flags = (each for each in last.flags if each != "unsure")
             return CardText(None, p, NO_DECISION, ("unsure", *flags, *old))
-        untested = "" if self.about.above_chance else "calibration was not tested"
+        untested = "" if self.about.verdict.above_chance else "calibration was not tested"
         return CardText(last.label, p, untested, (*last.flags, *old))
 
     def _forget(self) -> None:

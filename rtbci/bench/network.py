@@ -7,7 +7,8 @@ import numpy as np
 
 from rtbci.bench.offline import CHANNELS, BenchResult, undisturbed
 from rtbci.decoding.decoders.montagenet import POOL, MontageNet
-from rtbci.networks import RATE, WINDOW
+from rtbci.networks import WINDOW
+from rtbci.networks.dims import RATE
 from rtbci.statistics.delays import percentiles
 
 VIRTUAL, KEYS, FEATURES, COSINES = 32, 64, 45, 24  # sizes of a trained one; the time is the same

@@ -119,13 +119,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def draw(file: Path, chosen: "ReplayChoice", tally: "RunCounts", scores: "Scores | None") -> None:
-    """The picture of the session."""
+    """Draw the session."""
+    from rtbci.decoding.offline import verdict_of
     from rtbci.report.session_picture import session_picture
 
     files, bundle = chosen.files, chosen.bundle
     what = files[0].name if len(files) == 1 else f"{len(files)} recordings"
-    title = f"{bundle.subject}: {what}"
-    session_picture(file, tally.decisions, scores, title, bundle.decoder.classes)
+    title, verdict = f"{bundle.subject}: {what}", verdict_of(tally, scores)
+    session_picture(file, tally.decisions, scores, title, bundle.decoder.classes, verdict)
     say(f"picture: {file}")
 
 
@@ -190,8 +191,7 @@ def warn(args: argparse.Namespace, bundle: "Bundle") -> None:
     """Say what a person may not expect: options that a bundle overrides, another subject."""
     if bundle.path is None:
         return
-    ignored = given_decoder_options(args)
-    if ignored:
+    if ignored := given_decoder_options(args):
         say(f"{', '.join(ignored)}: not used, the bundle says how to decode")
     strangers = {subject_of(path) for path in args.files} - {None}
     for each in sorted(strangers, key=str):

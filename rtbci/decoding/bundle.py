@@ -28,8 +28,9 @@ from rtbci.decoding.interpolation import Interpolation
 from rtbci.decoding.latency_gate import Template
 from rtbci.decoding.scorer import Scorer
 from rtbci.errors import BadBundle, BadInput
-from rtbci.formats.source import clean
+from rtbci.foreign_text import clean
 from rtbci.signal.recipe import Recipe
+from rtbci.statistics.verdict import UNTESTED, Verdict, stored
 from rtbci.types import Array, Decoder, StreamInfo
 
 RATE_TOLERANCE = 0.005  # of the nominal rate
@@ -56,7 +57,7 @@ class Bundle:
     align: Array | None = None  # ``alignment.reference``, where recent trials are aligned to it
     temperature: float = 1.0  # logits are divided by it
     sure: float = 0.0  # probability from which a decision counts as sure
-    verdict: str = "not tested"
+    verdict: Verdict = UNTESTED
     training: Mapping[str, object] = field(default_factory=dict)
     created: str = ""
     path: Path | None = None
@@ -129,7 +130,9 @@ class Bundle:
             recipe=recipe_file(self.recipe),
             temperature=self.temperature,
             sure=self.sure,
-            verdict=self.verdict,
+            verdict=self.verdict.word,
+            reason=self.verdict.reason,
+            above_chance=self.verdict.above_chance,
             training=dict(self.training),
             weights_sha256=hashlib.sha256(blob).hexdigest(),
         )
@@ -199,7 +202,7 @@ def load_bundle(path: str | Path) -> Bundle:
         align=align,
         temperature=document.temperature,
         sure=document.sure,
-        verdict=document.verdict,
+        verdict=stored(document.model_dump()),
         training=document.training,
         created=document.created,
         path=folder,

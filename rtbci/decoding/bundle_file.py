@@ -61,7 +61,9 @@ class SubjectFile(_Model):
     recipe: RecipeFile
     temperature: Annotated[float, Field(ge=0.001, le=1e6)]
     sure: Annotated[float, Field(ge=0, le=1)]
-    verdict: str
+    verdict: str  # the word; with the next two it is ``statistics.verdict.Verdict``
+    reason: str = ""
+    above_chance: bool | None = None  # None in bundles of before, too
     training: dict[str, object] = {}  # files by hash, trials, accuracy with interval and chance
     weights_sha256: Name
 

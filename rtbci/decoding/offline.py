@@ -15,7 +15,7 @@ from rtbci.signal.epoch_gaps import bridge, held
 from rtbci.signal.quality import humming, implausible
 from rtbci.signal.recording import Recording
 from rtbci.statistics.scores import PERMUTATIONS, Scores, permutation_p, score, scores_json
-from rtbci.statistics.verdict import verdict
+from rtbci.statistics.verdict import Verdict, calibrated, refused
 from rtbci.types import Array, Decision
 
 CHUNK = 1.0  # s pushed at once; decisions do not depend on it
@@ -118,15 +118,20 @@ def scores_of(tally: RunCounts, bundle: Bundle) -> Scores | None:
     return score(true, probabilities, p, PERMUTATIONS)
 
 
+def verdict_of(tally: RunCounts, scores: Scores | None) -> Verdict:
+    """Whether what was replayed shows a decoder above chance; NO-GO where it is no test."""
+    if scores is None:
+        return refused("fewer than two classes were decided")
+    if tally.seen:
+        return refused(f"no test: trained on {', '.join(tally.seen)}")
+    low = scores.balanced_accuracy_ci95[0]
+    return calibrated(scores.p_value, low, scores.chance, scores.n)
+
+
 def summary(tally: RunCounts, bundle: Bundle, scores: Scores | None) -> dict[str, object]:
     """Counts and figures of everything replayed, as ``--json`` gives them."""
     true, _, predicted, _, sure = _decided(tally, bundle)
-    if scores is None:
-        said, reason = "NO-GO", "fewer than two classes were decided"
-    elif tally.seen:
-        said, reason = "NO-GO", f"no test: trained on {', '.join(tally.seen)}"
-    else:
-        said, reason = verdict(scores)
+    verdict = verdict_of(tally, scores)
     return {
         "event": "summary",
         "n_events": len(tally.decisions),
@@ -136,8 +141,8 @@ def summary(tally: RunCounts, bundle: Bundle, scores: Scores | None) -> dict[str
         "chance": scores.chance if scores else 1 / len(bundle.decoder.classes),
         "accuracy_when_sure": float((predicted == true)[sure].mean()) if sure.any() else None,
         "share_sure": float(sure.mean()) if len(sure) else None,
-        "verdict": said,
-        "reason": reason,
+        "verdict": verdict.word,
+        "reason": verdict.reason,
         "gaps": tally.gaps,
         "n_duplicates": tally.duplicates,
         "rejected": dict(reasons(tally)),

@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from rtbci.errors import BadInput, RtbciError
+from rtbci.foreign_text import clean
 from rtbci.formats import session
 from rtbci.formats.draft import MAX_RATE, MIN_RATE, Draft, finish
 from rtbci.formats.plausibility import what_looks_wrong
-from rtbci.formats.source import ReadOptions, clean, regular
+from rtbci.formats.source import ReadOptions, regular
 from rtbci.signal.recording import Recording
 
 logger = logging.getLogger(__name__)

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from rtbci.errors import BadInput, Missing
+from rtbci.foreign_text import clean
 from rtbci.formats.bids_tables import BREAK, NOTHING, BidsEvent, read_events, read_table
 from rtbci.formats.draft import Draft
 from rtbci.formats.mne_files import read_mne
-from rtbci.formats.source import ReadOptions, clean, load_json
+from rtbci.formats.source import ReadOptions, load_json
 from rtbci.formats.units import named, type_of
 from rtbci.types import Gap, Marker
 

@@ -7,40 +7,16 @@ their numbers where they have any, and are counted in the order of their names w
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rtbci.errors import BadInput
+from rtbci.foreign_text import clean
 from rtbci.formats.bids import EPOCHS, events_of, files
 from rtbci.formats.bids_tables import BREAK, BidsEvent
-from rtbci.formats.dataset import Run
-from rtbci.formats.source import clean, regular
-
-if TYPE_CHECKING:
-    from rtbci.signal.recording import Recording
+from rtbci.formats.dataset_run import Run
+from rtbci.formats.source import regular
 
 _ENTITY = re.compile(r"(sub|ses|run)-([0-9A-Za-z]+)")
-
-
-@dataclass(frozen=True)
-class BidsRun(Run):
-    """One recording of a dataset in BIDS."""
-
-    def recording(self) -> "Recording":
-        """The signal, with one marker a trial and no others; raises ``BadInput``."""
-        from rtbci.formats import read
-
-        recording = read(self.array)
-        markers = [marker for marker in recording.markers if marker.label in self.classes]
-        if self.images:
-            markers = [marker for marker in markers if "image" in marker.fields]
-        if [marker.label for marker in markers] != list(self.names):
-            raise BadInput(
-                f"{self.array} holds {len(markers)} of the {len(self.labels)} trials in its "
-                "events.tsv; take events outside the recording out of the table"
-            )
-        return replace(recording, markers=tuple(markers))
 
 
 def bids_runs(folder: Path) -> list[Run]:
@@ -56,14 +32,15 @@ def bids_runs(folder: Path) -> list[Run]:
         )
     classes = tuple(sorted({event.label for found in trials.values() for event in found}))
     keys = _keys(list(trials))
-    runs: list[Run] = [
-        BidsRun(
+    runs = [
+        Run(
             *keys[path],
             array=path,
             labels=tuple(classes.index(event.label) for event in found),
             classes=classes,
             images=_told(found, "image"),
             captions=_told(found, "caption"),
+            trials_only=True,
         )
         for path, found in trials.items()
     ]

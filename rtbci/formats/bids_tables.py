@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from rtbci.errors import BadInput
-from rtbci.formats.source import clean, regular
+from rtbci.foreign_text import clean
+from rtbci.formats.source import regular
 
 TABLE_BYTES = 32 * 2**20
 COLUMNS = 64  # of a table

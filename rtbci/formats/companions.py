@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from rtbci.errors import BadInput
+from rtbci.foreign_text import clean
 from rtbci.formats.draft import check_sizes
 from rtbci.formats.matlab import check_structure
-from rtbci.formats.source import beside, clean, regular
+from rtbci.formats.source import beside, regular
 
 TEXT_BYTES = 16 * 2**20
 MAX_INFLATED = 2**31  # bytes

@@ -19,13 +19,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
-from typing import TYPE_CHECKING
 
 from rtbci.errors import BadInput
-from rtbci.formats.source import clean, load_json, regular, sha256
-
-if TYPE_CHECKING:
-    from rtbci.signal.recording import Recording
+from rtbci.foreign_text import clean
+from rtbci.formats.dataset_run import Run
+from rtbci.formats.source import load_json, regular, sha256
 
 CLASSES = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
@@ -43,31 +41,6 @@ _RUN = re.compile(
 )
 _SESSION = re.compile(r"(sub-[A-Za-z0-9]+)_ses-(\d+)\.npy$")
 Key = tuple[str, int, int]  # subject, session, run
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run: an array and what was shown, trial by trial."""
-
-    subject: str  # "sub-02"
-    session: int
-    number: int
-    array: Path
-    labels: tuple[int, ...]  # (trials,) class ids
-    classes: tuple[str, ...]  # names by id
-    images: tuple[str, ...] = ()  # (trials,) names without extension; empty where unknown
-    captions: tuple[str | None, ...] = ()  # (trials,)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """(trials,) class names."""
-        return tuple(self.classes[label] for label in self.labels)
-
-    def recording(self) -> "Recording":
-        """The epochs, with one marker a trial; raises ``BadInput``."""
-        from rtbci.formats import read
-
-        return read(self.array)
 
 
 @dataclass(frozen=True)
@@ -255,7 +228,7 @@ def _run(
     key: Key, files: dict[str, list[Path]], captions: dict[str, str], arrays: bool
 ) -> Run | None:
     """One run; None where there is no array, or nothing that tells the classes."""
-    from rtbci.formats.npy import npy_header
+    from rtbci.formats.npy_header import npy_header
 
     for several in files.values():
         if len(several) > 1 and len({sha256([each]) for each in several}) > 1:

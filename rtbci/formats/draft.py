@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbci.errors import BadInput
+from rtbci.foreign_text import clean
 from rtbci.formats import units
 from rtbci.formats.events import BIOSEMI_BITS, parse_trigger, rising
-from rtbci.formats.source import ReadOptions, clean, load_json, regular, sha256
+from rtbci.formats.source import ReadOptions, load_json, regular, sha256
 from rtbci.signal.recording import Recording
 from rtbci.types import Array, Gap, Marker, Provenance, Samples, StreamInfo
 

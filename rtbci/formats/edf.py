@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rtbci.errors import BadInput
+from rtbci.foreign_text import clean
 from rtbci.formats.draft import check_sizes
-from rtbci.formats.source import clean, regular
+from rtbci.formats.source import regular
 
 MAX_UPSAMPLED = 2**31  # float64 values; MNE brings all channels to the highest rate
 _TAL = re.compile(rb"([+-]\d+(?:\.\d*)?)(?:\x15(\d+(?:\.\d*)?))?\x14([^\x00]*)\x00")

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbci.errors import BadInput
-from rtbci.formats.source import clean, parse_json
+from rtbci.foreign_text import clean, parse_json
 from rtbci.types import Array, Marker, Samples
 
 LABEL_CHARS = 200

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from rtbci.foreign_text import clean
 from rtbci.formats.companions import brainvision, eeglab
 from rtbci.formats.draft import Draft
 from rtbci.formats.edf import EdfHeader, check_gdf, edf_header
-from rtbci.formats.source import ReadOptions, clean, regular
+from rtbci.formats.source import ReadOptions, regular
 from rtbci.formats.units import MICROVOLTS, named, type_of
 from rtbci.types import Array, Gap, Marker
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from rtbci.errors import BadInput
+from rtbci.foreign_text import clean
 from rtbci.formats.draft import Draft, row_indices
 from rtbci.formats.events import rising
-from rtbci.formats.source import ReadOptions, clean, regular
+from rtbci.formats.source import ReadOptions, regular
 from rtbci.formats.units import type_of
 from rtbci.signal.timebase import from_stamps
 from rtbci.types import Array, Gap, Marker

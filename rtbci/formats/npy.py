@@ -22,13 +22,14 @@ from numpy.typing import NDArray
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from rtbci.errors import BadInput
+from rtbci.foreign_text import clean
 from rtbci.formats import dataset
 from rtbci.formats.draft import Draft, check_sizes
-from rtbci.formats.source import ReadOptions, clean, load_json, regular
+from rtbci.formats.npy_header import npy_header
+from rtbci.formats.source import ReadOptions, load_json
 from rtbci.formats.units import type_of
 from rtbci.types import Gap, Marker
 
-DTYPES = ("f4", "f8", "i2", "i4")
 DATASET_TIMES, DATASET_CHANNELS, DATASET_RATE = 500, 122, 1000.0
 DATASET_RUN = 100  # trials
 CLEARLY_LONGER = 4  # how many times longer than the other an axis must be to be time
@@ -114,37 +115,6 @@ def read_npy(path: Path, options: ReadOptions) -> Draft:
         runs=runs,
         notes=notes,
     )
-
-
-def npy_header(path: Path) -> tuple[tuple[int, ...], Literal["C", "F"], np.dtype, int]:
-    """Shape, order, dtype and offset of the data, after checking them against the file's size."""
-    size = regular(path)
-    with open(path, "rb") as file:
-        try:
-            version = np.lib.format.read_magic(file)
-            read = {
-                (1, 0): np.lib.format.read_array_header_1_0,
-                (2, 0): np.lib.format.read_array_header_2_0,
-            }[version]
-            shape, fortran, dtype = read(file, max_header_size=10_000)
-        except Exception as error:  # noqa: BLE001 - numpy raises whatever its parser met, tokenize errors too
-            raise BadInput(
-                f"{path} has no NumPy header that can be read ({clean(str(error))}); save it again"
-            ) from None
-        offset = file.tell()
-    if dtype.hasobject or dtype.kind + str(dtype.itemsize) not in DTYPES:
-        raise BadInput(f"{path} holds {dtype}; expected one of {', '.join(DTYPES)}")
-    if len(shape) not in (2, 3) or any(n < 1 for n in shape):
-        raise BadInput(
-            f"{path} has shape {shape}; expected (time, channel) or (epoch, time, channel)"
-        )
-    declared = math.prod(shape) * dtype.itemsize
-    if declared != size - offset:
-        raise BadInput(
-            f"{path} declares {shape} of {dtype} = {declared} bytes but holds {size - offset}; "
-            "it was cut or damaged, copy it again"
-        )
-    return shape, "F" if fortran else "C", dtype, offset
 
 
 def _is_dataset(path: Path, shape: tuple[int, ...]) -> bool:

@@ -1,7 +1,6 @@
 """Files of unknown origin, opened with care: regular, bounded, hashed, JSON without surprises."""
 
 import hashlib
-import json
 import os
 import stat
 from collections.abc import Iterable
@@ -10,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from rtbci.errors import BadInput
+from rtbci.foreign_text import clean, parse_json
 
 JSON_BYTES = 32 * 2**20
-JSON_DEPTH = 32
-TEXT_CHARS = 1000  # a longer label or name is cut
 
 
 @dataclass(frozen=True)
@@ -60,12 +58,6 @@ def sha256(paths: Iterable[Path]) -> str:
     return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
-def clean(text: str) -> str:
-    """``text`` without control characters, of bounded length: fit to be a label or a name."""
-    kept = "".join(c if c.isprintable() else " " for c in text[: 4 * TEXT_CHARS])
-    return " ".join(kept.split())[:TEXT_CHARS]
-
-
 def load_json(path: Path) -> Any:
     """The JSON value in ``path``; raises ``BadInput`` for anything odd: size, depth, NaN, twice
     the same key."""
@@ -75,38 +67,6 @@ def load_json(path: Path) -> Any:
         return parse_json(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise BadInput(f"{path} is no JSON that can be used ({clean(str(error))})") from None
-
-
-def parse_json(text: str) -> Any:
-    """The value of ``text``; raises ``ValueError`` for depth, NaN, infinities, double keys."""
-    depth = deepest = 0
-    quoted = escaped = False
-    for c in text:
-        if escaped:
-            escaped = False
-        elif quoted:
-            escaped, quoted = c == "\\", c != '"'
-        elif c == '"':
-            quoted = True
-        elif c in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif c in "]}":
-            depth -= 1
-    if deepest > JSON_DEPTH:
-        raise ValueError(f"nested {deepest} deep, at most {JSON_DEPTH} are read")
-    return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_unique)
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not a JSON number")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key appears twice in one object")
-    return found
 
 
 def beside(path: Path, name: str) -> Path:

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from rtbci.errors import BadInput
+from rtbci.foreign_text import clean
 from rtbci.formats.draft import Draft
 from rtbci.formats.events import from_value
-from rtbci.formats.source import ReadOptions, clean
+from rtbci.formats.source import ReadOptions
 from rtbci.formats.units import type_of
 from rtbci.formats.xdf_chunks import Declared, Frame, walk
 from rtbci.formats.xdf_replay import Epochs, epochs, lead_in_rows, offset_of, replay_fields, resets

@@ -10,8 +10,9 @@ from typing import Any, cast
 from xml.etree import ElementTree
 
 from rtbci.errors import BadInput
+from rtbci.foreign_text import clean
 from rtbci.formats.draft import MAX_CHANNELS, MAX_RATE
-from rtbci.formats.source import clean, regular
+from rtbci.formats.source import regular
 
 MAX_HEADER_BYTES = 4 * 2**20
 MAX_DEPTH = 50  # of XML

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from rtbci.formats.source import clean
+from rtbci.foreign_text import clean
 from rtbci.formats.xdf_chunks import CLOCK, FOOTER, HEADER, SAMPLES, Declared, check_chunk, framed
 from rtbci.types import Array
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from xml.etree import ElementTree
 
 from rtbci.errors import BadInput
-from rtbci.formats.source import clean
+from rtbci.foreign_text import clean
 from rtbci.formats.units import MICROVOLTS, named, type_of
 from rtbci.signal.liveness import StreamIdentity
 from rtbci.types import StreamInfo

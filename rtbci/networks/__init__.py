@@ -11,13 +11,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rtbci.errors import BadInput, Missing
+from rtbci.networks.dims import Dims
 
 if TYPE_CHECKING:
     from rtbci.networks.model import Model
 
-RATE = 250.0  # Hz, of every network's input
 WINDOW = (0.0, 0.5)  # s after the onset: all that the 122-channel dataset holds
-TEXT = 384  # numbers in a caption's embedding (MiniLM)
 OTHERS = "braindecode:"  # and the name of one of its models
 
 
@@ -56,20 +55,6 @@ NETWORKS: dict[str, Network] = {
         about="EEGNet-8,2 (Lawhern et al.)",
     ),
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Dims:
-    """Everything that is needed to build a network again before its weights are loaded."""
-
-    model: str  # key of ``NETWORKS``
-    channels: tuple[str, ...]  # electrodes, in the order of the input
-    classes: tuple[str, ...]
-    subjects: tuple[str, ...]
-    times: int = 125
-    embedding: int = 64
-    text: int = TEXT  # 0: no text head
-    options: Mapping[str, object] = field(default_factory=dict)
 
 
 def network(name: str) -> Network:

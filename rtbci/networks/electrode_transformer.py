@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rtbci.errors import BadInput
-from rtbci.networks import Dims
+from rtbci.networks.dims import Dims
 from rtbci.networks.electrode_positions import FEATURES
 from rtbci.networks.electrodes import ElectrodeFeatures
 from rtbci.networks.layers import TrialDropout

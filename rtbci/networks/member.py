@@ -6,7 +6,8 @@ from typing import Any
 import torch
 
 from rtbci.decoding.decoders.scaling import Preparation
-from rtbci.networks import Dims, build
+from rtbci.networks import build
+from rtbci.networks.dims import Dims
 from rtbci.networks.model import Model
 from rtbci.networks.recordings import sites_of
 from rtbci.types import Array, Samples

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from rtbci.networks import Dims
+from rtbci.networks.dims import Dims
 from rtbci.networks.electrodes import Electrodes
 from rtbci.networks.layers import TrialDropout, number_dropouts
 from rtbci.networks.recordings import RecordingContext

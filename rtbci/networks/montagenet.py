@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rtbci.decoding.decoders.montagenet import EPSILON, GROUPS, POOL, SHRINK
-from rtbci.networks import Dims
+from rtbci.networks.dims import Dims
 from rtbci.networks.electrode_positions import FEATURES, fourier, spread
 from rtbci.networks.electrodes import ElectrodeFeatures
 from rtbci.networks.layers import TrialDropout

@@ -37,8 +37,10 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from rtbci.errors import BadInput, Missing
-from rtbci.formats.source import clean, regular
-from rtbci.networks import OTHERS, RATE, Dims
+from rtbci.foreign_text import clean
+from rtbci.formats.source import regular
+from rtbci.networks import OTHERS
+from rtbci.networks.dims import RATE, Dims
 from rtbci.networks.electrodes import FixedChannels
 from rtbci.networks.layers import TrialDropout
 from rtbci.networks.model import BackboneModule

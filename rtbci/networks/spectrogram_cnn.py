@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rtbci.networks import RATE, Dims
+from rtbci.networks.dims import RATE, Dims
 from rtbci.networks.electrodes import FixedChannels
 from rtbci.networks.layers import BatchNorm, TrialDropout
 from rtbci.networks.model import BackboneModule

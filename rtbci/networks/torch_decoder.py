@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbci.decoding.decoders.scaling import Preparation
-from rtbci.networks import Dims
+from rtbci.networks.dims import Dims
 from rtbci.types import Answer, Array, Samples
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbci.statistics.scores import Scores
-from rtbci.statistics.verdict import GO_P
+from rtbci.statistics.verdict import is_above, is_significant
 from rtbci.types import Array
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def _roc(axes: "Axes", session: DecisionArrays, scores: Scores | None) -> None:
     axes.text(0.76, 0.72, "chance", color=GREY, size=8.5, rotation=40, ha="center", va="top",
               rotation_mode="anchor")  # fmt: skip
     if scores is not None:
-        colour = RIGHT if scores.p_value <= GO_P else GREY
+        colour = RIGHT if is_significant(scores.p_value) else GREY
         axes.text(0.98, 0.05, f"area {scores.auc:.2f}", ha="right", size=12, weight="bold",
                   color=colour)  # fmt: skip
 
@@ -263,7 +263,7 @@ def figures(axes: "Axes", session: DecisionArrays, scores: Scores | None) -> Non
             ("Area under the curve", scores.auc, scores.auc_ci95, 0.5),
         )  # fmt: skip
         for row, (name, value, (low, high), level) in enumerate(rows):
-            colour = RIGHT if low > level and scores.p_value <= GO_P else GREY
+            colour = RIGHT if is_above(scores.p_value, low, level) else GREY
             number = f"{100 * value:.1f} %  ({100 * low:.0f} to {100 * high:.0f})"
             if row == 2:
                 number = f"{value:.3f}  ({low:.2f} to {high:.2f})"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rtbci.errors import BadInput
-from rtbci.formats.source import clean
+from rtbci.foreign_text import clean
 from rtbci.report import session_panels
 from rtbci.report.session_panels import (
     DPI,
@@ -29,8 +29,9 @@ from rtbci.report.session_panels import (
     percent,
     shown_p,
 )
+from rtbci.statistics import verdict as rule
 from rtbci.statistics.scores import Scores
-from rtbci.statistics.verdict import CAUTION_P, FEWEST_FOR_GO, GO_P
+from rtbci.statistics.verdict import Verdict
 from rtbci.types import Decision
 
 if TYPE_CHECKING:
@@ -62,12 +63,14 @@ def session_picture(
     scores: Scores | None,
     title: str,
     classes: Sequence[str],
+    verdict: Verdict | None = None,
 ) -> None:
     """Write the picture of ``decisions`` to ``path`` (PNG, 1280 x 800, overwritten).
 
     ``classes`` in the decoder's order; ``scores`` None where nothing could be scored. Recordings
     whose onsets start anew are drawn one behind the other. Raises ``BadInput`` where the file
-    cannot be written.
+    cannot be written. ``verdict`` matters where it was refused: figures of trials that the
+    decoder has learnt from are no test.
     """
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -78,12 +81,12 @@ def session_picture(
     with matplotlib.rc_context({**STYLE, "font.family": fonts.families}):
         figure = Figure(figsize=SIZE, dpi=DPI)
         canvas = FigureCanvasAgg(figure)
-        verdict, why = headline(decisions, scores)
+        word, why = headline(decisions, scores, verdict)
         _heading(
             canvas,
             session,
             scores,
-            (fonts.fit(title, TITLE_CHARS), verdict, fonts.fit(why, WHY_CHARS)),
+            (fonts.fit(title, TITLE_CHARS), word, fonts.fit(why, WHY_CHARS)),
         )
         session_panels.timeline(figure.add_axes((0.1, 0.475, 0.875, 0.325)), session)
         session_panels.separation(
@@ -101,7 +104,9 @@ def session_picture(
         ) from error
 
 
-def headline(decisions: Sequence[Decision], scores: Scores | None) -> tuple[str, str]:
+def headline(
+    decisions: Sequence[Decision], scores: Scores | None, verdict: Verdict | None = None
+) -> tuple[str, str]:
     """What the session showed, in a few words, and why."""
     n, decided = len(decisions), sum(each.label is not None for each in decisions)
     if n == 0:
@@ -112,13 +117,16 @@ def headline(decisions: Sequence[Decision], scores: Scores | None) -> tuple[str,
         return "Nothing decoded", f"{n} events: {why}"
     if scores is None:
         return "Not scored", f"{decided} of {n} events decoded; what was shown is not known"
-    p = shown_p(scores)
-    if scores.p_value > GO_P:
-        more = "; more trials would tell" if scores.p_value <= CAUTION_P else ""
+    p, low = shown_p(scores), scores.balanced_accuracy_ci95[0]
+    above = rule.is_above(scores.p_value, low, scores.chance)
+    if verdict is not None and above and not verdict.above_chance:
+        return "No test", verdict.reason
+    if not rule.is_significant(scores.p_value):
+        more = "; more trials would tell" if rule.is_suggestive(scores.p_value) else ""
         return "Not above chance", f"{p}, {scores.n} trials{more}"
-    if scores.balanced_accuracy_ci95[0] <= scores.chance:
+    if not above:
         return "Barely above chance", f"{p}, but the interval reaches down to chance"
-    few = "; too few to rely on" if scores.n < FEWEST_FOR_GO else ""
+    few = "; too few to rely on" if rule.is_few(scores.n) else ""
     return "Above chance", f"{p}, {scores.n} trials{few}"
 
 

@@ -21,7 +21,8 @@ from calibration.pretraining import PretrainingSettings, load_backbone, pretrain
 from calibration.pretraining.folder import PretrainedBackbone
 from calibration.pretraining.loop import TrainingSettings
 from rtbci.errors import BadInput, Missing
-from rtbci.networks import Dims, build, network, others
+from rtbci.networks import build, network, others
+from rtbci.networks.dims import Dims
 from rtbci.networks.layers import set_keys
 from rtbci.networks.model import Model
 from rtbci.networks.recordings import RecordingContext

@@ -108,7 +108,7 @@ def test_the_bundle_is_at_the_reported_path_and_holds_the_same_figures(calibrate
     assert path.parent == folder / "bundles" / "sub-02"
     bundle = load_bundle(path)
     assert bundle.subject == result["subject"] == "sub-02"
-    assert bundle.verdict == "GO"
+    assert bundle.verdict.word == "GO"
     assert bundle.training["p_value"] == pytest.approx(result["p_value"])
     assert bundle.training["auc"] == pytest.approx(result["auc"])
     files = bundle.training["files"]

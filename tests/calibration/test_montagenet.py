@@ -10,7 +10,8 @@ from calibration.pretraining.windows import recipe_for, windows_of
 from rtbci.decoding.decoders.montagenet import MOST_FOLDED, MontageNet
 from rtbci.decoding.decoders.scaling import Preparation, fit_preparation, onto_grid
 from rtbci.decoding.scorer import decoder_input
-from rtbci.networks import Dims, build, network
+from rtbci.networks import build, network
+from rtbci.networks.dims import Dims
 from rtbci.networks.montagenet_arrays import arrays
 from rtbci.networks.recordings import sites_of
 from rtbci.signal.montage import position

@@ -12,7 +12,8 @@ from rtbci.decoding.decoders.scaling import (
     pooled,
 )
 from rtbci.errors import BadInput
-from rtbci.networks import NETWORKS, Dims, build, network
+from rtbci.networks import NETWORKS, build, network
+from rtbci.networks.dims import Dims
 from rtbci.networks.electrode_positions import FEATURES, fourier, sphere, spread
 from rtbci.networks.electrodes import ElectrodeFeatures
 from rtbci.networks.layers import BatchNorm, TrialDropout, set_keys

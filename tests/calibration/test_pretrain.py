@@ -25,7 +25,9 @@ from calibration.pretraining.windows import recipe_for, windows_of
 from rtbci import cli
 from rtbci.errors import BadInput, Missing
 from rtbci.formats.dataset import find_runs
-from rtbci.networks import Dims, build, network
+from rtbci.formats.runs import recording_of
+from rtbci.networks import build, network
+from rtbci.networks.dims import Dims
 from rtbci.signal.epoch_gaps import bridge
 from tests.support.picture_dataset import CHANNELS, write_dataset
 
@@ -77,7 +79,7 @@ def test_a_loaded_backbone_equals_the_trained_one(plan, done, data):
     assert backbone.dims.subjects == ("sub-02", "sub-03", "sub-05")
     assert backbone.training["best_epoch"] == done.best_epoch
     run = next(r for r in find_runs(data) if (r.subject, r.session) == ("sub-03", 2))
-    recording = bridge(run.recording())
+    recording = bridge(recording_of(run))
     x, trials, rejected = windows_of(recording, backbone.recipe(250.0, CHANNELS))
     assert x.shape == (45, len(CHANNELS), 125)
     assert not rejected
@@ -140,7 +142,7 @@ def test_half_precision_on_disk_costs_almost_nothing(data, tmp_path):
     corpus = corpus_of(data, tmp_path)
     run = find_runs(data)[0]
     x, _, _ = windows_of(
-        bridge(run.recording()), recipe_for(network("montagenet"), 250.0, CHANNELS)
+        bridge(recording_of(run)), recipe_for(network("montagenet"), 250.0, CHANNELS)
     )
     trials = np.flatnonzero(corpus.file == 0)
     z = WindowLoader(corpus)(trials)

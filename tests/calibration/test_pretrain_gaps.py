@@ -18,7 +18,8 @@ from calibration.pretraining.teacher import from_captions
 from rtbci.decoding.decoders.scaling import fit_preparation, pooled
 from rtbci.errors import BadInput
 from rtbci.formats.dataset import find_runs
-from rtbci.networks import NETWORKS, Dims, build, network
+from rtbci.networks import NETWORKS, build, network
+from rtbci.networks.dims import Dims
 from rtbci.networks.model import Output
 from tests.support.picture_dataset import write_dataset
 

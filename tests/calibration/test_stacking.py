@@ -29,6 +29,7 @@ from rtbci.decoding.scorer import Scorer
 from rtbci.errors import BadBundle, BadInput, NoUsableSignal
 from rtbci.formats import read
 from rtbci.formats.dataset import find_runs
+from rtbci.formats.runs import recording_of
 from rtbci.signal.epoch_gaps import bridge
 from rtbci.signal.recording import Recording
 from sims import dataset
@@ -201,7 +202,7 @@ def test_three_electrodes_of_sixteen_can_go_and_four_cannot(bundle, days):
 
 def test_an_update_keeps_the_old_decoder_and_follows_the_fresh_trials(bundle, data, tmp_path):
     runs = [each for each in find_runs(data) if (each.subject, each.session) == (NEW, 2)]
-    first, second = ([each.recording()] for each in runs)
+    first, second = ([recording_of(each)] for each in runs)
     plan = CalibrationSettings(NEW, dict(bundle.labels), update=bundle)
     result = calibrate(first, plan, silent, permute=False)
     updated = load_bundle(result.bundle.save(tmp_path))

@@ -17,6 +17,7 @@ from rtbci.errors import BadInput, NoUsableSignal
 from rtbci.signal.recipe import EVOKED_BANDS, EVOKED_WINDOW
 from rtbci.signal.recording import Recording
 from rtbci.statistics.class_blocks import forms_class_blocks
+from rtbci.statistics.verdict import UNTESTED
 from rtbci.types import Gap, Marker, Provenance
 from sims.generate import generate
 
@@ -471,7 +472,7 @@ def test_noise_is_called_noise(seed, monkeypatch):
     result = run(made(seed, strength="none", n_trials=80), permute=True)
     assert result.scores is not None
     assert result.scores.p_value > 0.01
-    assert result.verdict in ("NO-GO", "CAUTION")
+    assert result.verdict.word in ("NO-GO", "CAUTION")
     low, high = result.scores.balanced_accuracy_ci95
     assert low < 0.5 < high or result.scores.p_value > 0.05
 
@@ -481,17 +482,18 @@ def test_noise_without_a_rhythm_is_called_noise(monkeypatch):
     result = run(rhythmic(6, "none"), plan=RHYTHM, permute=True)
     assert result.scores is not None
     assert result.scores.p_value > 0.01
-    assert result.verdict != "GO"
+    assert result.verdict.word != "GO"
 
 
 def test_a_clear_response_gets_go(monkeypatch):
     monkeypatch.setattr(permutation, "HEADS", 200)
     result = run(made(1), permute=True)
     assert result.scores is not None
-    assert result.verdict == "GO"
+    assert result.verdict.word == "GO"
     assert result.scores.auc > 0.85
     assert result.scores.p_value == pytest.approx(1 / 201)
-    assert result.bundle.verdict == "GO"
+    assert result.bundle.verdict == result.verdict
+    assert result.verdict.above_chance
     known = result.bundle.training
     assert known["p_value"] == result.scores.p_value
     assert known["permutation"] == result.permutation
@@ -505,14 +507,14 @@ def test_four_classes_get_go_as_well(monkeypatch):
     plan = CalibrationSettings("sub-01", {code: f"c{code}" for code in classes})
     result = run(made(1, classes=classes, channels=8, n_trials=100), plan=plan, permute=True)
     assert result.scores is not None
-    assert (result.verdict, result.scores.chance) == ("GO", 0.25)
+    assert (result.verdict.word, result.scores.chance) == ("GO", 0.25)
     assert result.trials == {"c1": 25, "c2": 25, "c3": 25, "c4": 25}
 
 
 def test_flicker_gets_go_and_the_choice_is_named(monkeypatch):
     monkeypatch.setattr(permutation, "REPEATS", 100)
     result = run(rhythmic(7, "flicker"), plan=FLICKER, permute=True)
-    assert result.verdict == "GO"
+    assert result.verdict.word == "GO"
     assert result.bundle.family == result.bundle.paradigm == "oscillation"
     assert result.bundle.template is None
     assert "covariances" in result.bundle.described or "CCA" in result.bundle.described
@@ -524,14 +526,14 @@ def test_few_test_trials_never_get_go(monkeypatch):
     result = run(made(1, n_trials=36, channels=8), permute=True)
     assert result.scores is not None
     assert result.scores.p_value <= 0.01
-    assert result.verdict == "CAUTION"
-    assert "only 36 test trials" in result.reason
+    assert result.verdict.word == "CAUTION"
+    assert "only 36 test trials" in result.verdict.reason
 
 
 def test_without_shuffles_nothing_is_claimed():
     result = run(made(1))
     assert result.scores is None
-    assert result.verdict == result.bundle.verdict == "not tested"
+    assert result.verdict == result.bundle.verdict == UNTESTED
     assert "p_value" not in result.bundle.training
 
 

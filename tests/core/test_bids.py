@@ -17,6 +17,7 @@ from rtbci.formats import bids, read
 from rtbci.formats.bids_runs import bids_runs
 from rtbci.formats.bids_tables import read_events, read_table
 from rtbci.formats.dataset import find_runs
+from rtbci.formats.runs import recording_of
 
 mne_bids = pytest.importorskip(
     "mne_bids", reason="MNE-BIDS is not installed (pip install 'rtbci[bids]')"
@@ -158,7 +159,7 @@ def test_recordings_of_derivatives_are_their_own_dataset(single, tmp_path):
     recording = read(inner)
     (run,) = bids_runs(inner)
     assert run.names == ("face", "house") * 3
-    assert run.recording().markers == recording.markers
+    assert recording_of(run).markers == recording.markers
     assert recording.epoch_rows == 50
     assert [m.label for m in recording.markers] == ["face", "house"] * 3
     assert [m.index for m in recording.markers][:2] == [10, 60]
@@ -177,7 +178,7 @@ def test_a_dataset_gives_runs_as_the_pictures_do(written):
     ]
     assert {run.classes for run in runs} == {CLASSES}
     assert runs[0].names[:3] == ("face", "house", "face")
-    assert [m.label for m in runs[-1].recording().markers] == list(runs[-1].names)
+    assert [m.label for m in recording_of(runs[-1]).markers] == list(runs[-1].names)
 
 
 def test_a_network_is_pretrained_on_a_dataset_in_bids(written, tmp_path):
@@ -201,14 +202,14 @@ def test_only_events_with_a_picture_are_trials_where_some_have_one(single):
     assert run.classes == ("dog", "horse")
     assert (run.labels, run.images) == ((1, 0), ("horse_1", "dog_2"))
     assert run.captions == ("a_horse", "a_dog")
-    assert [m.index for m in run.recording().markers] == [100, 300]
+    assert [m.index for m in recording_of(run).markers] == [100, 300]
 
 
 def test_a_trial_outside_the_recording_is_not_lost_in_silence(single):
     events_of(single, "onset duration trial_type", "1 0 face", "99 0 house")
     (run,) = bids_runs(single.parents[2])
     with pytest.raises(BadInput, match="holds 1 of the 2 trials"):
-        run.recording()
+        recording_of(run)
 
 
 def test_runs_without_numbers_and_of_several_tasks_are_counted(single):

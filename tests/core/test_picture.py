@@ -10,6 +10,7 @@ import pytest
 from rtbci.errors import BadInput
 from rtbci.report.session_picture import Fonts, arrange, headline, session_picture
 from rtbci.statistics.scores import Scores, permutation_p, score
+from rtbci.statistics.verdict import refused
 from rtbci.types import Decision
 
 TWO = ("face", "house")
@@ -126,6 +127,13 @@ def test_the_headline_gives_the_reason():
         "Not scored",
         "1 of 1 events decoded; what was shown is not known",
     )
+
+
+def test_figures_of_trials_that_were_learnt_from_are_called_no_test():
+    decisions, scores = session(60, skill=3.0)
+    assert headline(decisions, scores)[0] == "Above chance"
+    verdict = refused("no test: trained on run1.xdf")
+    assert headline(decisions, scores, verdict) == ("No test", "no test: trained on run1.xdf")
 
 
 def test_decisions_without_truth_are_drawn_too(tmp_path):

@@ -18,7 +18,7 @@ from rtbci.statistics.scores import (
     shuffle_within,
     wilson,
 )
-from rtbci.statistics.verdict import verdict
+from rtbci.statistics.verdict import Verdict, calibrated
 from rtbci.types import Array
 
 DISTANCE = 1.0  # standard deviations between two classes of simulated trials
@@ -126,13 +126,18 @@ def test_an_interval_has_a_width_even_where_every_trial_was_right_or_wrong(count
         assert scores.auc == 1.0
 
 
+def verdict(scores: Scores) -> Verdict:
+    low = scores.balanced_accuracy_ci95[0]
+    return calibrated(scores.p_value, low, scores.chance, scores.n)
+
+
 def test_a_single_class_has_no_auc_and_no_evidence():
     true, p = np.zeros(30, int), np.tile([0.7, 0.3], (30, 1))
     scores = score(true, p, 1.0, 100)
     assert np.isnan(scores.auc)
     assert np.isnan(scores.auc_ci95).all()
     assert (scores.accuracy, scores.balanced_accuracy, scores.chance) == (1.0, 1.0, 1.0)
-    assert verdict(scores)[0] == "NO-GO"
+    assert verdict(scores).word == "NO-GO"
 
 
 def test_an_interval_has_a_width_where_each_class_was_always_or_never_right():
@@ -233,6 +238,7 @@ def passing_scores(**values) -> Scores:
     ],
 )
 def test_the_verdict_keeps_its_rules(values, said, because):
-    verdict_, reason = verdict(passing_scores(**values))
-    assert verdict_ == said
-    assert because in reason
+    found = verdict(passing_scores(**values))
+    assert found.word == said
+    assert because in found.reason
+    assert found.above_chance is (said == "GO" or "but only" in found.reason)

@@ -11,9 +11,12 @@ from gui.operator.losses import Losses
 from gui.operator.measure import band_power, readings
 from gui.operator.session_state import CardText, SessionState
 from gui.operator.signal_feed import DrawnSamples, ShownChannels
+from rtbci.statistics.verdict import UNTESTED, Verdict
 from rtbci.types import Chunk, Gap, StreamInfo
 
-LIVE = About(kind="live", recorded=True, classes=("face", "house"), sure=0.7, above_chance=True)
+LIVE = About(
+    kind="live", recorded=True, classes=("face", "house"), sure=0.7, verdict=Verdict("GO", "", True)
+)
 
 
 class Clock:
@@ -233,7 +236,7 @@ def test_a_decision_is_shown_only_as_far_as_it_may_be(clock):
      (None, "face", "calibration was not tested")],
 )  # fmt: skip
 def test_a_decoder_that_is_not_above_chance_never_shows_a_class(clock, above_chance, label, note):
-    session = known(clock, About(kind="live", recorded=True, above_chance=above_chance))
+    session = known(clock, About(kind="live", recorded=True, verdict=Verdict("", "", above_chance)))
     session.hear(decision(p=0.99))
     assert (session.card().label, session.card().note) == (label, note)
 
@@ -260,11 +263,17 @@ def test_latencies_are_those_of_the_last_minute(clock):
 
 
 @pytest.mark.parametrize(
-    ("p", "verdict"), [(0.004, "GO"), (0.004, "NO-GO"), (0.3, "NO-GO"), (None, "NO-GO")]
-)
-def test_facts_on_screen_come_from_the_session_folder(tmp_path, p, verdict):
-    bundle = {"subject": "sub-02", "classes": ["face", "house"], "sure": 0.8,
-              "training": {"p_value": p, "verdict": verdict}}  # fmt: skip
+    ("word", "p", "above"),
+    [
+        ("GO", 0.004, True), ("NO-GO", 0.0005, False), ("NO-GO", 0.3, False),
+        ("CAUTION", 0.03, False), ("CAUTION", 0.004, True), ("not tested", None, None),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("stored", [True, False])
+def test_facts_on_screen_come_from_the_session_folder(tmp_path, word, p, above, stored):
+    training = {"p_value": p, "balanced_accuracy_ci95": [0.6, 0.9], "chance": 0.5}
+    bundle = {"subject": "sub-02", "classes": ["face", "house"], "sure": 0.8, "verdict": word}
+    bundle |= {"above_chance": above} if stored else {"training": training}  # as before
     (tmp_path / "subject.json").write_text(json.dumps(bundle))
     config = {"kind": "replay", "bundle": str(tmp_path), "lsl_session": "rtbci-1",
               "options": {"files": ["/run3.xdf"], "speed": 4.0, "no_record": False}}  # fmt: skip
@@ -272,14 +281,14 @@ def test_facts_on_screen_come_from_the_session_folder(tmp_path, p, verdict):
     about = read_about(tmp_path)
     assert (about.part, about.speed, about.recorded) == ("REPLAY of run3.xdf", 4.0, True)
     assert (about.classes, about.sure) == (("face", "house"), 0.8)
-    assert about.above_chance is (None if p is None else verdict == "GO")
+    assert (about.verdict.word, about.verdict.above_chance) == (word, above)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"options": 3, "bundle": null}'])
 def test_a_damaged_folder_leaves_things_unknown(tmp_path, text):
     (tmp_path / "session.json").write_text(text)
     about = read_about(tmp_path)
-    assert (about.recorded, about.above_chance, about.classes) == (None, None, ())
+    assert (about.recorded, about.verdict, about.classes) == (None, UNTESTED, ())
 
 
 def test_electrodes_are_judged_by_their_signal():

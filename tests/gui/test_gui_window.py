@@ -19,6 +19,7 @@ from gui.operator.session_feed import Answer, FileSize, Link, Status
 from gui.operator.signal_feed import DrawnMarker, DrawnSamples, SignalOpened, SignalTrouble
 from gui.operator.window import OperatorWindow
 from gui.widgets.remembered import Choices, Remembered
+from rtbci.statistics.verdict import Verdict
 from rtbci.types import Gap, StreamInfo
 from tests.support.gui_fixtures import app
 
@@ -69,7 +70,8 @@ def show(app: QApplication, tmp_path: Path) -> Iterator[Open]:
 
     def show(**about: Any) -> tuple[OperatorWindow, FakeFeed]:
         known = About(kind="replay", part="REPLAY of run3.xdf", speed=1.0, recorded=True,
-                      classes=("face", "house"), sure=0.7, above_chance=True)  # fmt: skip
+                      classes=("face", "house"), sure=0.7,
+                      verdict=Verdict("GO", "", True))  # fmt: skip
         feed = FakeFeed(About(**{**known.__dict__, **about}), tmp_path)
         stored = Remembered(QSettings(str(tmp_path / "w.ini"), QSettings.Format.IniFormat))
         window = OperatorWindow(feed, stored, stored.choices())  # type: ignore[arg-type]
@@ -290,7 +292,7 @@ def test_a_gap_and_a_marker_of_a_person_reach_the_picture(show: Open):
 
 
 def test_the_window_shows_that_a_decoder_is_not_above_chance(show: Open):
-    window, feed = show(above_chance=False)
+    window, feed = show(verdict=Verdict("NO-GO", "", False))
     feed.heard.append({"event": "decision", "onset": 1.0, "label": "face", "rejected": None,
                        "probabilities": {"face": 0.99, "house": 0.01}, "flags": []})  # fmt: skip
     turn(window)

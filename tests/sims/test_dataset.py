@@ -10,6 +10,7 @@ import pytest
 from rtbci.errors import BadInput
 from rtbci.formats import dataset, read
 from rtbci.formats.dataset import CLASSES, find_runs, look
+from rtbci.formats.runs import recording_of
 from tests.core.test_info import parse
 
 RNG = np.random.default_rng(1)
@@ -71,7 +72,7 @@ def test_both_layouts_give_the_same_runs(root):
 
 
 def test_a_run_becomes_a_recording_with_its_pictures(root):
-    recording = find_runs(root)[0].recording()
+    recording = recording_of(find_runs(root)[0])
     assert (recording.info.rate, recording.epoch_rows, recording.info.unit) == (1000, 500, "uV")
     assert [marker.label for marker in recording.markers] == [
         "horse", "cat", "aeroplane", "tvmonitor"
@@ -197,7 +198,7 @@ def test_other_rates_and_montages_are_named_in_the_session_sidecar(tmp_path):
     beside = array.with_name("sub-02_ses-01_channels.json")
     beside.write_text(json.dumps({"channels": names, "rate": 250}))
     (only,) = find_runs(tmp_path)
-    recording = only.recording()
+    recording = recording_of(only)
     assert (recording.info.rate, recording.epoch_rows) == (250, 125)
     assert recording.info.channels == tuple(names)
     assert recording.markers[0].label == "horse"

@@ -16,6 +16,7 @@ from rtbci import cli, stimuli
 from rtbci.errors import BadInput
 from rtbci.formats import read
 from rtbci.formats.dataset import find_runs
+from rtbci.formats.runs import recording_of
 from sims import dataset
 from sims.dataset import WrittenDataset, write
 from sims.person.constants import CLEAR_CLASSES, PATH_PREFIXES
@@ -137,7 +138,7 @@ def test_the_reader_of_real_files_reads_it(published):
         ("sub-02", 1, 2),
     ]
     assert all(caption for run in runs for caption in run.captions)
-    recording = runs[0].recording()
+    recording = recording_of(runs[0])
     assert (recording.epoch_rows, recording.info.rate) == (500, 1000.0)
     assert len(recording.markers) == 100
     assert recording.info.channels[64] == "Pz"
@@ -181,7 +182,7 @@ def test_another_cap_and_rate_are_named_in_the_sidecar(tmp_path):
     assert x.shape == (20, 125, 4)
     side = json.loads((folder / "sub-02_ses-01_channels.json").read_text("utf-8"))
     assert (side["channels"], side["rate"]) == (["TP9", "AF7", "AF8", "TP10"], 250.0)
-    recording = find_runs(made.folder)[0].recording()
+    recording = recording_of(find_runs(made.folder)[0])
     assert recording.info.channels == ("TP9", "AF7", "AF8", "TP10")
     assert recording.info.rate == 250.0
 

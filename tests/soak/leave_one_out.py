@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 
+from rtbci.formats.runs import recording_of
 from tests.soak.units import Units, tell
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -102,7 +103,11 @@ def prepare(strength: str, model: str, who: str) -> dict[str, Any]:
     folder, trials = STORE / f"windows-{strength}-{model}", 0
     for run in [each for each in find_runs(data(strength)) if each.subject == who]:
         cut = windows.cut(
-            name_of(run), run.array, lambda run=run: bridge(run.recording()), network(model), folder
+            name_of(run),
+            run.array,
+            lambda run=run: bridge(recording_of(run)),
+            network(model),
+            folder,
         )
         trials += len(cut.trials)
     return {"trials": trials}
@@ -251,7 +256,7 @@ def cut(strength: str, who: str, backbone: Any) -> tuple[Any, Any, Any]:
     from rtbci.formats.dataset import find_runs
 
     runs = [run for run in find_runs(data(strength)) if run.subject == who]
-    recordings = [run.recording() for run in runs]
+    recordings = [recording_of(run) for run in runs]
     names = sorted({name for run in runs for name in run.names})
     labels = {marker.label: name for run, rec in zip(runs, recordings, strict=True)
               for marker, name in zip(rec.markers, run.names, strict=True)}  # fmt: skip
@@ -281,7 +286,7 @@ def network_windows(
     x, y = [], []
     names = backbone.dims.classes
     for run in [each for each in find_runs(data(strength)) if each.subject == who]:
-        recording = bridge(run.recording())
+        recording = bridge(recording_of(run))
         recipe = backbone.recipe(recording.info.rate, recording.eeg_channels)
         x.append(windows_of(recording, recipe)[0])
         y += [names.index(name) for name in run.names]
