@@ -19,7 +19,8 @@ from rtbci.formats.draft import Draft
 from rtbci.formats.events import from_value
 from rtbci.formats.source import ReadOptions, clean
 from rtbci.formats.units import type_of
-from rtbci.formats.xdf_chunks import Declared, Frame, walk
+from rtbci.formats.stream_header import CoreFields
+from rtbci.formats.xdf_chunks import Frame, walk
 from rtbci.formats.xdf_replay import Epochs, epochs, lead_in_rows, offset_of, replay_fields, resets
 from rtbci.formats.xdf_salvage import salvage
 from rtbci.formats.xdf_salvage import stamps as raw_stamps
@@ -43,6 +44,7 @@ def read_xdf(path: Path, options: ReadOptions) -> Draft:
         notes.append(
             f"the last {lost} of {frame.size} bytes are damaged ({frame.damage}); left out"
         )
+    notes += [f"stream {n} cannot be read ({why}); left out" for n, why in frame.unread.items()]
     streams = {int(s["info"]["stream_id"]): s for s in _load(path, frame)}
     eeg = streams[chosen]
     declared, said = frame.streams[chosen], replay_fields(eeg)
@@ -116,7 +118,7 @@ def _choose(frame: Frame, wanted: str | None, path: Path) -> int:
     raise BadInput(f"{path} holds {len(found)} {kind}; choose with --stream NAME among {listing}")
 
 
-def _is_markers(stream: Declared) -> bool:
+def _is_markers(stream: CoreFields) -> bool:
     return stream.type.lower() in ("markers", "marker", "events") or (
         stream.rate == 0 and stream.channels == 1 and stream.type.upper() != "EEG"
     )
@@ -133,13 +135,21 @@ def _load(path: Path, frame: Frame) -> list[Stream]:
     try:
         with open(path, "rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            source = io.BytesIO(file.read(frame.whole)) if frame.whole < frame.size else file
+            is_whole = frame.whole == frame.size and not frame.skipped
+            source = file if is_whole else io.BytesIO(_readable(file.read(frame.whole), frame))
             streams, _ = pyxdf.load_xdf(
                 source, dejitter_timestamps=False, synchronize_clocks=True, verbose=None
             )
     finally:
         logger.setLevel(level)
     return streams
+
+
+def _readable(data: bytes, frame: Frame) -> bytes:
+    """``data`` without the chunks of streams whose header cannot be read."""
+    starts = (0, *(stop for _, stop in frame.skipped))
+    stops = (*(start for start, _ in frame.skipped), len(data))
+    return b"".join(data[start:stop] for start, stop in zip(starts, stops, strict=True))
 
 
 def _describe(stream: Stream, n: int) -> tuple[list[str], list[str | None], list[str]]:

@@ -137,7 +137,7 @@ def test_every_stream_is_listed_with_what_is_odd_about_it():
     assert by_name["marks"]["samples"] > 0
     assert "describes itself in 5" in flags("giant")
     assert not by_name["giant"]["answered"]
-    assert "not listed: a stream's description is no XML" in done.stderr
+    assert "not listed: a stream's header is no XML" in done.stderr
 
     assert table.returncode == 0, table.stderr
     assert max(map(len, table.stdout.splitlines())) <= 100
