@@ -49,7 +49,7 @@ def parse_header(text: bytes) -> ElementTree.Element:
             depth += 1 if event == "start" else -1
             root = element if root is None else root
             if depth > DEEPEST_HEADER:
-                raise BadInput(f"a stream's header is nested more than {DEEPEST_HEADER} levels deep")
+                raise BadInput(f"a stream's header is more than {DEEPEST_HEADER} levels deep")
         parser.close()
     except ElementTree.ParseError as error:
         raise BadInput(f"a stream's header is no XML ({error}); restart its sender") from None

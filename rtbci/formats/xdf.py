@@ -18,17 +18,18 @@ from rtbci.errors import BadInput
 from rtbci.formats.draft import Draft
 from rtbci.formats.events import from_value
 from rtbci.formats.source import ReadOptions, clean
-from rtbci.formats.units import type_of
 from rtbci.formats.stream_header import CoreFields
+from rtbci.formats.units import type_of
 from rtbci.formats.xdf_chunks import Frame, walk
 from rtbci.formats.xdf_replay import Epochs, epochs, lead_in_rows, offset_of, replay_fields, resets
-from rtbci.formats.xdf_salvage import salvage
+from rtbci.formats.xdf_salvage import salvage, texts
 from rtbci.formats.xdf_salvage import stamps as raw_stamps
 from rtbci.messages import LATE_START, RESULTS
 from rtbci.signal.timebase import CLOCK_RESET, TimeBase, from_stamps
 from rtbci.types import Gap, Marker
 
 Stream = Mapping[str, Any]
+REPLACED = "\ufffd"  # pyxdf puts it in the place of bytes that are not UTF-8
 
 
 def read_xdf(path: Path, options: ReadOptions) -> Draft:
@@ -80,7 +81,7 @@ def read_xdf(path: Path, options: ReadOptions) -> Draft:
         types=types,
         rate=rate,
         units=units,
-        markers=_markers(frame, streams, chosen, base, notes),
+        markers=_markers(path, frame, streams, chosen, base, notes),
         gaps=_gaps(base, eeg, lead_in, said),
         effective_rate=base.rate if base else None,
         back_steps=base.back_steps if base else 0,
@@ -208,6 +209,7 @@ def _index(gap: Gap) -> int:
 
 
 def _markers(
+    path: Path,
     frame: Frame,
     streams: dict[int, Stream],
     chosen: int,
@@ -232,6 +234,9 @@ def _markers(
         if base:
             indices[good] = base.index_at(stamps[good])
         values = streams[number]["time_series"]
+        if any(REPLACED in part for value in values for part in value if isinstance(part, str)):
+            kept = texts(salvage(path), number)  # as many, unless pyxdf read on after damage
+            values = kept if len(kept) == len(values) else values
         for index, value, fine in zip(indices, values, good, strict=True):
             for marker in (from_value(int(index), part) for part in value):
                 if marker is None or marker.label == LATE_START:

@@ -103,6 +103,25 @@ def stamps(found: Salvage, stream: int, until: float = float("inf")) -> Array:
     return np.concatenate(parts) if parts else np.empty(0)
 
 
+def texts(found: Salvage, stream: int) -> list[list[str]]:
+    """The rows (channels each) of a text stream, in which bytes that are not UTF-8 are kept as
+    "surrogateescape" keeps them; pyxdf makes all of them one and the same character."""
+    declared, rows = found.streams[stream], list[list[str]]()
+    with open(found.path, "rb") as file, _mapped(file.fileno()) as data:
+        for span in found.of(SAMPLES, stream):
+            body = data[span.content + 4 : span.stop]
+            count, at = _number(body, 0)
+            for _ in range(count):
+                at += 1 + body[at]
+                row = list[str]()
+                for _ in range(declared.channels):
+                    length, at = _number(body, at)
+                    row.append(body[at : at + length].decode("utf-8", "surrogateescape"))
+                    at += length
+                rows.append(row)
+    return rows
+
+
 def offsets(found: Salvage, stream: int) -> Array:
     """Clock offsets of ``stream``: rows of (when, offset), seconds."""
     with open(found.path, "rb") as file, _mapped(file.fileno()) as data:

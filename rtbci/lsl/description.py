@@ -18,6 +18,7 @@ SPEEDS = (1e-6, 1e3)  # recording seconds per second
 RATE_OFF = 0.01  # share by which the rate under <desc> may differ from the nominal one
 HIGHEST_RESET = 2**53  # sample index
 
+
 @dataclass(frozen=True)
 class Description:
     """A stream's header. ``channels``, ``types`` and ``units`` are empty in a short one, which is

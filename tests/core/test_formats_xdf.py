@@ -179,6 +179,14 @@ def test_a_thousand_streams_fit_into_one_file(tmp_path):
     assert len(read(path).signal) == 1000
 
 
+@pytest.mark.parametrize("stamp", [-1e18, 1e18, 1.8e18, -1e300, 1e300, np.inf, np.nan, 60.02])
+def test_a_marker_stamped_far_away_is_left_out_and_counted(tmp_path, stamp):
+    recording = read(build(tmp_path / "a.xdf", ((52.0, "left"), (stamp, "odd"))))
+    assert len(recording.signal) == 1000
+    assert [(m.index, m.label) for m in recording.markers] == [(200, "left")]
+    assert any(note.startswith("1 marker") for note in recording.provenance.notes)
+
+
 def test_a_session_folder_is_one_recording_with_a_gap_where_it_restarted(tmp_path):
     build(tmp_path / "run.xdf")
     build(tmp_path / "run_part-02.xdf", start=12.0)
