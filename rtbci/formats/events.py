@@ -68,7 +68,16 @@ def from_value(index: int, value: object) -> Marker | None:
     return Marker(index, str(int(number)) if number == int(number) else f"{number:g}")
 
 
+def readable(text: str) -> str:
+    """``text`` as people read it: bytes that were not UTF-8 (kept as "surrogateescape" keeps them)
+    are Latin-1, which programs of Windows write."""
+    if text.isascii() or not any("\udc80" <= c <= "\udcff" for c in text):
+        return text
+    return text.encode("utf-8", "surrogateescape").decode("latin-1")
+
+
 def _from_text(index: int, text: str) -> Marker | None:
+    text = readable(text)
     if text.lstrip().startswith("{") and len(text) <= MARKER_CHARS:
         try:
             fields = parse_json(text)

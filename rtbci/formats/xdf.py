@@ -19,16 +19,18 @@ from rtbci.foreign_text import clean
 from rtbci.formats.draft import Draft
 from rtbci.formats.events import from_value
 from rtbci.formats.source import ReadOptions
+from rtbci.formats.stream_header import CoreFields
 from rtbci.formats.units import type_of
-from rtbci.formats.xdf_chunks import Declared, Frame, walk
+from rtbci.formats.xdf_chunks import Frame, walk
 from rtbci.formats.xdf_replay import Epochs, epochs, lead_in_rows, offset_of, replay_fields, resets
-from rtbci.formats.xdf_salvage import salvage
+from rtbci.formats.xdf_salvage import salvage, texts
 from rtbci.formats.xdf_salvage import stamps as raw_stamps
 from rtbci.messages import LATE_START, RESULTS
 from rtbci.signal.timebase import CLOCK_RESET, TimeBase, from_stamps
 from rtbci.types import Gap, Marker
 
 Stream = Mapping[str, Any]
+REPLACED = "\ufffd"  # pyxdf puts it in the place of bytes that are not UTF-8
 
 
 def read_xdf(path: Path, options: ReadOptions) -> Draft:
@@ -44,6 +46,7 @@ def read_xdf(path: Path, options: ReadOptions) -> Draft:
         notes.append(
             f"the last {lost} of {frame.size} bytes are damaged ({frame.damage}); left out"
         )
+    notes += [f"stream {n} cannot be read ({why}); left out" for n, why in frame.unread.items()]
     streams = {int(s["info"]["stream_id"]): s for s in _load(path, frame)}
     eeg = streams[chosen]
     declared, said = frame.streams[chosen], replay_fields(eeg)
@@ -79,7 +82,7 @@ def read_xdf(path: Path, options: ReadOptions) -> Draft:
         types=types,
         rate=rate,
         units=units,
-        markers=_markers(frame, streams, chosen, base, notes),
+        markers=_markers(path, frame, streams, chosen, base, notes),
         gaps=_gaps(base, eeg, lead_in, said),
         effective_rate=base.rate if base else None,
         back_steps=base.back_steps if base else 0,
@@ -117,7 +120,7 @@ def _choose(frame: Frame, wanted: str | None, path: Path) -> int:
     raise BadInput(f"{path} holds {len(found)} {kind}; choose with --stream NAME among {listing}")
 
 
-def _is_markers(stream: Declared) -> bool:
+def _is_markers(stream: CoreFields) -> bool:
     return stream.type.lower() in ("markers", "marker", "events") or (
         stream.rate == 0 and stream.channels == 1 and stream.type.upper() != "EEG"
     )
@@ -134,13 +137,21 @@ def _load(path: Path, frame: Frame) -> list[Stream]:
     try:
         with open(path, "rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            source = io.BytesIO(file.read(frame.whole)) if frame.whole < frame.size else file
+            is_whole = frame.whole == frame.size and not frame.skipped
+            source = file if is_whole else io.BytesIO(_readable(file.read(frame.whole), frame))
             streams, _ = pyxdf.load_xdf(
                 source, dejitter_timestamps=False, synchronize_clocks=True, verbose=None
             )
     finally:
         logger.setLevel(level)
     return streams
+
+
+def _readable(data: bytes, frame: Frame) -> bytes:
+    """``data`` without the chunks of streams whose header cannot be read."""
+    starts = (0, *(stop for _, stop in frame.skipped))
+    stops = (*(start for start, _ in frame.skipped), len(data))
+    return b"".join(data[start:stop] for start, stop in zip(starts, stops, strict=True))
 
 
 def _describe(stream: Stream, n: int) -> tuple[list[str], list[str | None], list[str]]:
@@ -199,6 +210,7 @@ def _index(gap: Gap) -> int:
 
 
 def _markers(
+    path: Path,
     frame: Frame,
     streams: dict[int, Stream],
     chosen: int,
@@ -223,6 +235,9 @@ def _markers(
         if base:
             indices[good] = base.index_at(stamps[good])
         values = streams[number]["time_series"]
+        if any(REPLACED in part for value in values for part in value if isinstance(part, str)):
+            kept = texts(salvage(path), number)  # as many, unless pyxdf read on after damage
+            values = kept if len(kept) == len(values) else values
         for index, value, fine in zip(indices, values, good, strict=True):
             for marker in (from_value(int(index), part) for part in value):
                 if marker is None or marker.label == LATE_START:

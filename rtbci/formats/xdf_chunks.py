@@ -6,42 +6,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
-from xml.etree import ElementTree
 
 from rtbci.errors import BadInput
-from rtbci.foreign_text import clean
-from rtbci.formats.draft import MAX_CHANNELS, MAX_RATE
 from rtbci.formats.source import regular
+from rtbci.formats.stream_header import MOST_STREAMS, CoreFields, core_fields, parse_header
 
-MAX_HEADER_BYTES = 4 * 2**20
-MAX_DEPTH = 50  # of XML
-MAX_STREAMS = 256
-BYTES = {"int8": 1, "int16": 2, "int32": 4, "int64": 8, "float32": 4, "double64": 8, "string": 0}
 HEADER, SAMPLES, CLOCK, FOOTER = 2, 3, 4, 6
 
 
 @dataclass
-class Declared:
-    """What the header of a stream says."""
-
-    name: str
-    type: str
-    channels: int
-    rate: float
-    format: str
-
-    @property
-    def width(self) -> int:
-        """Bytes of one sample's values; 0 for text, which has any length."""
-        return BYTES[self.format] * self.channels
-
-
-@dataclass
 class Frame:
-    """Streams of a file, how many samples they hold, and how far its chunks are whole."""
+    """Streams of a file, how many samples they hold, and how far its chunks are whole.
 
-    streams: dict[int, Declared] = field(default_factory=dict)
+    A header that cannot be read costs its own stream only: the chunks of that stream are
+    ``skipped``, everything else is read.
+    """
+
+    streams: dict[int, CoreFields] = field(default_factory=dict)
+    unread: dict[int, str] = field(default_factory=dict)  # stream -> why its header is refused
+    skipped: list[tuple[int, int]] = field(default_factory=list)  # bytes of chunks of ``unread``
     samples: dict[int, int] = field(default_factory=dict)
     whole: int = 4  # bytes that can be read
     size: int = 0
@@ -52,7 +35,7 @@ def walk(path: Path) -> Frame:
     """The frame of ``path``; raises ``BadInput`` where nothing useful is whole."""
     with framed(path) as (data, frame):
         while frame.whole < frame.size and frame.damage is None:
-            frame.damage = check_chunk(data, frame, path)
+            frame.damage = check_chunk(data, frame)
     return frame
 
 
@@ -71,13 +54,14 @@ def framed(path: Path) -> Iterator[tuple[mmap.mmap, Frame]]:
         frame = Frame(size=size)
         yield data, frame
     if not frame.streams:
-        raise BadInput(f"{path} holds no whole stream header; it was cut or damaged at its start")
+        why = "; ".join(frame.unread.values()) or "it was cut or damaged at its start"
+        raise BadInput(f"{path} holds no whole stream header that can be read: {why}")
 
 
-def check_chunk(data: mmap.mmap, frame: Frame, path: Path) -> str | None:
+def check_chunk(data: mmap.mmap, frame: Frame) -> str | None:
     """Take the chunk that starts at ``frame.whole`` into ``frame``; else say why it is none."""
     try:
-        frame.whole = _chunk(data, frame, path)
+        frame.whole = _chunk(data, frame)
     except _Cut as error:
         return str(error)
     except (struct.error, IndexError):
@@ -89,7 +73,7 @@ class _Cut(Exception):
     """The file ends, or stops making sense, inside a chunk."""
 
 
-def _chunk(data: mmap.mmap, frame: Frame, path: Path) -> int:
+def _chunk(data: mmap.mmap, frame: Frame) -> int:
     """Position behind the chunk that starts at ``frame.whole``."""
     length, start = _number(data, frame.whole)
     stop = start + length
@@ -103,9 +87,11 @@ def _chunk(data: mmap.mmap, frame: Frame, path: Path) -> int:
         (stream,) = struct.unpack_from("<I", data, at)
         at += 4
         if tag == HEADER:
-            if len(frame.streams) >= MAX_STREAMS:
-                raise _Cut(f"more than {MAX_STREAMS} streams")
-            frame.streams[stream] = _declared(data[at : min(stop, at + MAX_HEADER_BYTES)], path)
+            _header(frame, stream, data[at:stop])
+        if stream in frame.unread:
+            frame.skipped.append((frame.whole, stop))
+        elif tag == HEADER:
+            pass
         elif stream not in frame.streams:
             raise _Cut(f"a chunk belongs to stream {stream}, which has no header")
         elif tag == SAMPLES:
@@ -114,9 +100,9 @@ def _chunk(data: mmap.mmap, frame: Frame, path: Path) -> int:
         elif tag == CLOCK and stop - at != 16:
             raise _Cut("a clock offset has the wrong length")
         elif tag == FOOTER:
-            _xml(data[at : min(stop, at + MAX_HEADER_BYTES)])
+            _check_xml(data[at:stop])
     elif tag == 1:
-        _xml(data[at : min(stop, at + MAX_HEADER_BYTES)])
+        _check_xml(data[at:stop])
     elif tag != 5:
         raise _Cut(f"a chunk has the unknown tag {tag}")
     return stop
@@ -131,7 +117,25 @@ def _number(data: mmap.mmap, at: int) -> tuple[int, int]:
     return struct.unpack_from(form, data, at + 1)[0], at + 1 + width
 
 
-def _samples(data: mmap.mmap, at: int, stop: int, stream: Declared) -> int:
+def _header(frame: Frame, stream: int, text: bytes) -> None:
+    """Take the header of ``stream`` into ``frame``, or the reason why it is refused."""
+    try:
+        if len(frame.streams) >= MOST_STREAMS:
+            raise BadInput(f"{MOST_STREAMS} streams of one file are read")
+        frame.streams[stream] = core_fields(parse_header(text))
+    except BadInput as error:
+        if stream not in frame.streams:
+            frame.unread[stream] = str(error)
+
+
+def _check_xml(text: bytes) -> None:
+    try:
+        parse_header(text)
+    except BadInput as error:
+        raise _Cut(str(error)) from None
+
+
+def _samples(data: mmap.mmap, at: int, stop: int, stream: CoreFields) -> int:
     """How many samples a chunk holds; raises ``_Cut`` unless they fill it exactly."""
     count, at = _number(data, at)
     width = stream.width
@@ -155,47 +159,3 @@ def _samples(data: mmap.mmap, at: int, stop: int, stream: Declared) -> int:
     if at != stop:
         raise _Cut("the samples of a chunk do not fill it")
     return count
-
-
-def _declared(text: bytes, path: Path) -> Declared:
-    root = _xml(text)
-    values = {tag: clean(root.findtext(tag) or "") for tag in ("name", "type", "channel_format")}
-    try:
-        channels = int(root.findtext("channel_count") or "")
-        rate = float(root.findtext("nominal_srate") or "")
-    except ValueError:
-        raise BadInput(
-            f"{path}: stream {values['name']!r} has no count of channels or rate"
-        ) from None
-    if not 1 <= channels <= MAX_CHANNELS or not 0 <= rate <= MAX_RATE:
-        raise BadInput(
-            f"{path}: stream {values['name']!r} declares {channels} channels at {rate:g} Hz; "
-            f"1 to {MAX_CHANNELS} channels and up to {MAX_RATE:g} Hz are read"
-        )
-    if values["channel_format"] not in BYTES:
-        raise BadInput(
-            f"{path}: stream {values['name']!r} has the unknown format {values['channel_format']!r}"
-        )
-    return Declared(values["name"], values["type"], channels, rate, values["channel_format"])
-
-
-def _xml(text: bytes) -> ElementTree.Element:
-    """The root of ``text``; raises ``_Cut`` where it is no XML, deep, or has entities."""
-    if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
-        raise _Cut("a header declares XML entities")
-    parser = ElementTree.XMLPullParser(events=("start", "end"))
-    root: ElementTree.Element | None = None
-    depth = 0
-    try:
-        parser.feed(text.decode("utf-8", "replace"))
-        for event, element in cast(list[tuple[str, Any]], list(parser.read_events())):
-            depth += 1 if event == "start" else -1
-            root = element if root is None else root
-            if depth > MAX_DEPTH:
-                raise _Cut(f"XML nested more than {MAX_DEPTH} deep")
-        parser.close()
-    except ElementTree.ParseError:
-        raise _Cut("a header is no XML") from None
-    if root is None or depth:
-        raise _Cut("a header is no XML")
-    return root

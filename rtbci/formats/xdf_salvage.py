@@ -14,7 +14,8 @@ from xml.etree import ElementTree
 import numpy as np
 
 from rtbci.foreign_text import clean
-from rtbci.formats.xdf_chunks import CLOCK, FOOTER, HEADER, SAMPLES, Declared, check_chunk, framed
+from rtbci.formats.stream_header import CoreFields
+from rtbci.formats.xdf_chunks import CLOCK, FOOTER, HEADER, SAMPLES, check_chunk, framed
 from rtbci.types import Array
 
 BOUNDARY = bytes.fromhex("43A546DCCBF5410FB30ED5467383CBE4")
@@ -47,7 +48,8 @@ class Salvage:
 
     path: Path
     size: int
-    streams: dict[int, Declared]
+    streams: dict[int, CoreFields]
+    unread: dict[int, str]  # stream -> why its header, and all its chunks, are left out
     spans: list[Span] = field(default_factory=list)
     damages: list[Damage] = field(default_factory=list)
 
@@ -70,12 +72,13 @@ class Salvage:
 def salvage(path: Path) -> Salvage:
     """What is whole in ``path``; raises ``BadInput`` where nothing useful is."""
     with framed(path) as (data, frame):
-        found = Salvage(path, frame.size, frame.streams)
+        found = Salvage(path, frame.size, frame.streams, frame.unread)
         while frame.whole < frame.size:
             start = frame.whole
-            why = check_chunk(data, frame, path)
+            why = check_chunk(data, frame)
             if why is None:
-                found.spans.append(_span(data, start, frame.whole))
+                if (start, frame.whole) not in frame.skipped[-1:]:
+                    found.spans.append(_span(data, start, frame.whole))
                 continue
             boundary = data.find(BOUNDARY, start + 1)
             stop = frame.size if boundary < 0 else boundary + len(BOUNDARY)
@@ -98,6 +101,25 @@ def stamps(found: Salvage, stream: int, until: float = float("inf")) -> Array:
             if last > until:
                 break
     return np.concatenate(parts) if parts else np.empty(0)
+
+
+def texts(found: Salvage, stream: int) -> list[list[str]]:
+    """The rows (channels each) of a text stream, in which bytes that are not UTF-8 are kept as
+    "surrogateescape" keeps them; pyxdf makes all of them one and the same character."""
+    declared, rows = found.streams[stream], list[list[str]]()
+    with open(found.path, "rb") as file, _mapped(file.fileno()) as data:
+        for span in found.of(SAMPLES, stream):
+            body = data[span.content + 4 : span.stop]
+            count, at = _number(body, 0)
+            for _ in range(count):
+                at += 1 + body[at]
+                row = list[str]()
+                for _ in range(declared.channels):
+                    length, at = _number(body, at)
+                    row.append(body[at : at + length].decode("utf-8", "surrogateescape"))
+                    at += length
+                rows.append(row)
+    return rows
 
 
 def offsets(found: Salvage, stream: int) -> Array:
@@ -142,7 +164,7 @@ def _span(data: mmap.mmap, start: int, stop: int) -> Span:
     return Span(start, content, stop, tag, stream)
 
 
-def _stamps(body: bytes, declared: Declared, last: float, step: float) -> Array:
+def _stamps(body: bytes, declared: CoreFields, last: float, step: float) -> Array:
     """Stamps of one chunk, whose ``body`` begins with the count of samples and was checked."""
     count, at = _number(body, 0)
     width = declared.width

@@ -17,11 +17,14 @@ PORT_RANGE = 128  # the default of 32 shows only 17 outlets of one machine in ma
 # Within liblsl's defaults a stream that comes back answers up to 1.5 s after its return, and every
 # question holds two ports of the range for up to 5 s: sessions that lost their streams at the same
 # time used up all 128, and an outlet that came back found none on which it can be asked.
-TUNING = {  # s
+# liblsl reserves 5 s of samples for every inlet at once: 2 GB for an idle outlet that declares
+# 1,024 doubles at 50 kHz. Beyond the reserve it asks for memory as samples come.
+TUNING = {  # s, but for the last
     "ContinuousResolveInterval": "0.05",  # 0.5: asked every 0.8 s instead of 1.75
     "UnicastMinRTT": "0.25",  # 0.75
     "MulticastMaxRTT": "0.75",  # 3
     "UnicastMaxRTT": "0.75",  # 5
+    "InletBufferReserveMs": "20",  # 5000
 }
 OURS = "rtbci-"  # how the names of our streams begin
 HOMES = ("lsl_api.cfg", "~/lsl_api/lsl_api.cfg", "/etc/lsl_api/lsl_api.cfg")  # as liblsl looks

@@ -7,21 +7,16 @@ from xml.etree import ElementTree
 
 from rtbci.errors import BadInput
 from rtbci.foreign_text import clean
+from rtbci.formats.stream_header import core_fields, parse_header
 from rtbci.formats.units import MICROVOLTS, named, type_of
 from rtbci.signal.liveness import StreamIdentity
 from rtbci.types import StreamInfo
-
-LARGEST_XML = 4 * 2**20  # characters
-MOST_CHANNELS = 1024
-HIGHEST_RATE = 50_000.0  # Hz
 
 # Numbers under <desc> that lie beyond these are ignored, as if they had not been stated.
 FARTHEST_T0 = 1e10  # s from 0, which is further than the wall clock's seconds since 1970
 SPEEDS = (1e-6, 1e3)  # recording seconds per second
 RATE_OFF = 0.01  # share by which the rate under <desc> may differ from the nominal one
 HIGHEST_RESET = 2**53  # sample index
-
-FORMATS = ("float32", "double64", "string", "int8", "int16", "int32", "int64")
 
 
 @dataclass(frozen=True)
@@ -32,7 +27,7 @@ class Description:
     name: str
     kind: str  # content type: "EEG", "Markers", ...
     rate: float  # nominal, Hz; 0 where samples come irregularly
-    format: str  # one of FORMATS
+    format: str  # e.g. float32, string
     count: int  # of channels
     source_id: str
     uid: str
@@ -96,37 +91,17 @@ class Description:
 
 def parse(xml: str) -> Description:
     """The description in ``xml``; raises ``BadInput`` for what is malformed or absurd."""
-    if len(xml) > LARGEST_XML:
-        raise BadInput(
-            f"a stream describes itself in {len(xml)} characters; {LARGEST_XML} are read"
-        )
-    if "<!DOCTYPE" in xml or "<!ENTITY" in xml:
-        raise BadInput("a stream's description holds a document type, which none needs")
-    try:
-        root = ElementTree.fromstring(xml.replace("\x00", ""))
-    except ElementTree.ParseError as error:
-        raise BadInput(f"a stream's description is no XML ({error}); restart its sender") from None
-    name = _text(root, "name") or "without a name"
-    try:
-        count, rate = int(_text(root, "channel_count")), float(_text(root, "nominal_srate"))
-    except ValueError:
-        raise BadInput(f"stream {name!r} does not say its channels and rate") from None
-    if not 1 <= count <= MOST_CHANNELS:
-        raise BadInput(f"stream {name!r} has {count} channels; 1 to {MOST_CHANNELS} are read")
-    if not 0 <= rate <= HIGHEST_RATE:  # NaN too
-        raise BadInput(f"stream {name!r} has a rate of {rate:g} Hz; 0 to {HIGHEST_RATE:g} are read")
-    format = _text(root, "channel_format")
-    if format not in FORMATS:
-        raise BadInput(f"stream {name!r} holds {format or 'nothing'!r}, not {', '.join(FORMATS)}")
+    root = parse_header(xml.encode("utf-8", "replace"))
+    core = core_fields(root)
     desc = root.find("desc")
-    labels, types, units = _channels(desc, count)
+    labels, types, units = _channels(desc, core.channels)
     fields = {each.tag: _text(desc, each.tag) for each in desc} if desc is not None else {}
     return Description(
-        name=name,
-        kind=_text(root, "type"),
-        rate=rate,
-        format=format,
-        count=count,
+        name=core.name or "without a name",
+        kind=core.type,
+        rate=core.rate,
+        format=core.format,
+        count=core.channels,
         source_id=_text(root, "source_id"),
         uid=_text(root, "uid"),
         session=_text(root, "session_id"),

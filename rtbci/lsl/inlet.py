@@ -7,12 +7,17 @@ import pylsl
 from numpy.typing import NDArray
 
 from rtbci.errors import Missing
+from rtbci.formats.stream_header import BYTES
 from rtbci.lsl.description import Description, parse
+from rtbci.lsl.header_text import xml_of
 from rtbci.lsl.resolve import DiscoveredStream
 from rtbci.types import Array
 
 BUFFER_S = 360  # of a dead reader's patience; LSL drops the oldest beyond it, without a word
+BUFFER_BYTES = 2**28  # of one inlet at most: a stream of more than 0.7 MB/s is buffered for less
+SLOT_BYTES = 16  # that liblsl takes for each sample of a full buffer, whether it comes or not
 AT_ONCE_S = 1.0  # seconds of signal that one pull returns at most
+AT_ONCE_BYTES = 2**22  # and bytes
 FEWEST_AT_ONCE = 64  # rows
 LOST = (pylsl.util.LostError, pylsl.util.TimeoutError, RuntimeError)
 _DTYPES = {"float32": np.float32, "double64": np.float64, "int8": np.int8, "int16": np.int16,
@@ -28,12 +33,25 @@ class Inlet:
     watches over that.
     """
 
-    def __init__(self, found: DiscoveredStream, buffer_s: int = BUFFER_S) -> None:
+    def __init__(
+        self,
+        found: DiscoveredStream,
+        buffer_s: int = BUFFER_S,
+        buffer_bytes: float = BUFFER_BYTES,
+    ) -> None:
         about = found.about
+        seconds = buffer_seconds(about, buffer_s, buffer_bytes)
+        self.buffer_bytes = seconds * bytes_a_second(about)  # that LSL may take for it
         self.found, self.about = found, about
-        self._inlet = pylsl.StreamInlet(found.info, max_buflen=buffer_s, processing_flags=0)
         self._is_text = about.format == "string"
-        rows = max(FEWEST_AT_ONCE, round(AT_ONCE_S * about.rate))
+        self._inlet = pylsl.StreamInlet(
+            found.info,
+            max_buflen=seconds,
+            processing_flags=0,
+            as_numpy=self._is_text,
+        )
+        rows = min(round(AT_ONCE_S * about.rate), AT_ONCE_BYTES // (8 * about.count))
+        rows = max(FEWEST_AT_ONCE, rows)
         self._values = np.empty(
             (0 if self._is_text else rows, about.count), _DTYPES.get(about.format)
         )
@@ -46,7 +64,7 @@ class Inlet:
     def open(self, timeout: float = 5.0) -> Description:
         """Subscribe; from here on nothing is missed. Raises ``Missing`` where nobody answers."""
         try:
-            self.about = parse(self._inlet.info(timeout).as_xml())
+            self.about = parse(xml_of(self._inlet.info(timeout)))
             self._inlet.open_stream(timeout)
         except LOST:
             raise Missing(
@@ -59,7 +77,8 @@ class Inlet:
         """Rows ``(n, channels)`` in the stream's own type and their raw stamps ``(n,)``, seconds.
 
         Waits until ``at_most`` rows are there or ``timeout`` s are over; both arrays are views
-        that the next pull overwrites. Text streams give rows of ``str``.
+        that the next pull overwrites. Text streams give rows of ``str``, in which bytes that are
+        not UTF-8 are kept as "surrogateescape" keeps them.
         """
         if self._is_text:
             return self._texts(timeout)
@@ -82,13 +101,11 @@ class Inlet:
         while len(rows) < self._rows:
             try:
                 row, stamp = self._inlet.pull_sample(0.0 if rows else timeout)
-            except UnicodeDecodeError:
-                row, stamp = ["?"] * self.about.count, clock()
             except LOST:
                 break
             if row is None or stamp is None:
                 break
-            rows.append(list(row))
+            rows.append([value.decode("utf-8", "surrogateescape") for value in row])
             stamps.append(stamp)
         if not rows:
             return self.nothing
@@ -120,3 +137,15 @@ class Inlet:
     def close(self) -> None:
         """Unsubscribe. Destroying an inlet takes up to half a second."""
         self._inlet.close_stream()
+
+
+def bytes_a_second(about: Description) -> float:
+    """Memory that a second of a stream takes in liblsl's buffer; 0 if it states no rate."""
+    return about.rate * (SLOT_BYTES + BYTES[about.format] * about.count)
+
+
+def buffer_seconds(about: Description, wanted: int, most_bytes: float) -> int:
+    """For how long LSL is asked to keep samples that are not read, s: ``wanted``, or as long as
+    ``most_bytes`` allow, at least 1."""
+    needed = bytes_a_second(about)
+    return int(min(max(most_bytes / needed, 1), wanted)) if needed else wanted

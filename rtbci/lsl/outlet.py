@@ -14,6 +14,7 @@ import psutil
 import pylsl
 from pylsl.info import XMLElement
 
+from rtbci.lsl.header_text import xml_of
 from rtbci.signal.montage import position
 from rtbci.types import Array, Samples
 
@@ -110,5 +111,5 @@ def _child(parent: XMLElement, name: str, text: str) -> None:
 
 
 def _ports(outlet: pylsl.StreamOutlet) -> frozenset[int]:
-    found = re.findall(r"<v[46]data_port>(\d+)<", outlet.get_info().as_xml())
+    found = re.findall(r"<v[46]data_port>(\d+)<", xml_of(outlet.get_info()))
     return frozenset(int(port) for port in found) - {0}

@@ -10,6 +10,7 @@ from collections import Counter
 import pylsl
 
 from rtbci.lsl import config
+from rtbci.lsl.header_text import xml_of
 from rtbci.lsl.inlet import Inlet
 from rtbci.lsl.resolve import DiscoveredStream, look, twins
 
@@ -69,7 +70,7 @@ def look_of(info: pylsl.StreamInfo) -> DiscoveredStream:
     """A stream that answered, as the inlet wants it."""
     from rtbci.lsl.description import parse
 
-    return DiscoveredStream(parse(info.as_xml()), info)
+    return DiscoveredStream(parse(xml_of(info)), info)
 
 
 def _pings(outlet: pylsl.StreamOutlet, inlet: Inlet) -> tuple[list[float], int]:

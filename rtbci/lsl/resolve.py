@@ -8,6 +8,7 @@ import pylsl
 
 from rtbci.errors import BadInput
 from rtbci.lsl.description import Description, parse
+from rtbci.lsl.header_text import xml_of
 from rtbci.signal.liveness import LISTED_S
 
 # One multicast answer hides those of other outlets on the same machine; liblsl asks their ports one
@@ -29,8 +30,9 @@ def look(seconds: float = 1.0, refused: dict[str, str] | None = None) -> list[Di
     ``refused`` collects why, by uid.
     """
     found: dict[str, DiscoveredStream] = {}
+    known = KnownHeaders()
     for _ in range(max(1, round(seconds / ROUND_S))):
-        for each in _read(pylsl.resolve_streams(min(ROUND_S, seconds)), refused):
+        for each in known.read(pylsl.resolve_streams(min(ROUND_S, seconds)), refused):
             found.setdefault(each.about.uid, each)
     return in_order(found.values())
 
@@ -40,10 +42,11 @@ class StreamDiscovery:
 
     def __init__(self, forget_after: float = LISTED_S) -> None:
         self._resolver = pylsl.ContinuousResolver(forget_after=forget_after)
+        self._known = KnownHeaders()
 
     def found(self, refused: dict[str, str] | None = None) -> list[DiscoveredStream]:
         """What answered during the last ``forget_after`` seconds, by name; ``refused`` as above."""
-        return in_order(_read(self._resolver.results(), refused))
+        return in_order(self._known.read(self._resolver.results(), refused))
 
 
 def twins(found: Iterable[DiscoveredStream]) -> dict[str, list[DiscoveredStream]]:
@@ -65,17 +68,32 @@ def in_order(found: Iterable[DiscoveredStream]) -> list[DiscoveredStream]:
     return sorted(found, key=lambda f: (f.about.name, f.about.source_id, f.about.uid))
 
 
-def _read(
-    infos: Iterable[pylsl.StreamInfo], refused: dict[str, str] | None = None
-) -> list[DiscoveredStream]:
-    found: list[DiscoveredStream] = []
-    for info in infos:
-        try:
-            found.append(DiscoveredStream(parse(info.as_xml()), info))
-        except (
-            BadInput,
-            UnicodeDecodeError,
-        ) as error:  # nothing that can be read: nobody can open it
-            if refused is not None:
-                refused[info.uid()] = str(error)
-    return found
+class KnownHeaders:
+    """Headers that were parsed, by what names an outlet: each is read from LSL once only."""
+
+    def __init__(self) -> None:
+        self._parsed: dict[tuple[str, ...], Description | str] = {}  # or why it is refused
+
+    def read(
+        self, infos: Iterable[pylsl.StreamInfo], refused: dict[str, str] | None = None
+    ) -> list[DiscoveredStream]:
+        """The outlets behind ``infos``; ``refused`` collects why one cannot be read, by uid."""
+        found: list[DiscoveredStream] = []
+        here: dict[tuple[str, ...], Description | str] = {}
+        for info in infos:
+            key = (info.uid(), info.source_id(), info.name(), info.hostname())
+            about = here[key] = self._parsed[key] if key in self._parsed else _parsed(info)
+            if isinstance(about, Description):
+                found.append(DiscoveredStream(about, info))
+            elif refused is not None:
+                refused[key[0]] = about
+        self._parsed = here
+        return found
+
+
+def _parsed(info: pylsl.StreamInfo) -> Description | str:
+    """What an outlet says of itself, or why that cannot be read."""
+    try:
+        return parse(xml_of(info))
+    except BadInput as error:
+        return str(error)

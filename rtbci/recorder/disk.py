@@ -248,19 +248,20 @@ class Spool:
                 self._file.append(xdf_pack.placed(self._file.size, footer))
 
     def _sync_all(self) -> None:
-        size = 0
-        while not self._stopped.wait(SYNC_S):
+        kept: tuple[Path, int] | None = None  # file and size that are on the disk
+        while True:  # at once for the first time: the header, and the name of the file
             with self._file_lock:
                 file = self._file
-                if file.size == size:
-                    continue
-                size, self._syncing = file.size, self._clock()
-                try:
-                    file.sync()
-                except BadInput as error:
-                    self._reporter.alarm("red", "disk-failing", str(error))
-                finally:
-                    self._syncing = None
+                if kept != (file.path, file.size):
+                    kept, self._syncing = (file.path, file.size), self._clock()
+                    try:
+                        file.sync()
+                    except BadInput as error:
+                        self._reporter.alarm("red", "disk-failing", str(error))
+                    finally:
+                        self._syncing = None
+            if self._stopped.wait(SYNC_S):
+                return
 
 
 def prepare(folder: Path) -> None:

@@ -8,7 +8,7 @@ from queue import SimpleQueue
 
 from rtbci.errors import BadInput, Missing
 from rtbci.lsl.description import Description
-from rtbci.lsl.inlet import Inlet, clock
+from rtbci.lsl.inlet import BUFFER_BYTES, Inlet, clock
 from rtbci.lsl.resolve import DiscoveredStream
 from rtbci.recorder.track import RecordedStream
 
@@ -37,13 +37,14 @@ class InletOpener:
         self._done: SimpleQueue[OpenedInlet | str] = SimpleQueue()
         self._again = dict[str, float]()
 
-    def ask(self, found: DiscoveredStream, now: float) -> None:
-        """Begin to open ``found``, unless that is being done."""
+    def ask(self, found: DiscoveredStream, now: float, buffer_bytes: float = BUFFER_BYTES) -> None:
+        """Begin to open ``found``, unless that is being done; ``buffer_bytes`` for LSL at most."""
         uid = found.about.uid
         if uid in self._busy or now < self._again.get(uid, 0.0):
             return
         self._busy.add(uid)
-        threading.Thread(target=self._open, args=(found,), name="opener", daemon=True).start()
+        args = (found, buffer_bytes)
+        threading.Thread(target=self._open, args=args, name="opener", daemon=True).start()
 
     def opened(self, now: float) -> list[OpenedInlet]:
         """What came of it since the last call."""
@@ -58,10 +59,10 @@ class InletOpener:
                 self._again[item] = now + AGAIN_S
         return found
 
-    def _open(self, found: DiscoveredStream) -> None:
+    def _open(self, found: DiscoveredStream, buffer_bytes: float) -> None:
         uid = found.about.uid
         try:
-            inlet = Inlet(found)
+            inlet = Inlet(found, buffer_bytes=buffer_bytes)
             about = inlet.open(OPEN_S)
         except Missing:
             self._done.put(uid)

@@ -11,6 +11,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from rtbci.formats.events import readable
+from rtbci.formats.stream_header import MOST_STREAMS
 from rtbci.lsl.config import session_id
 from rtbci.lsl.inlet import Inlet
 from rtbci.lsl.resolve import DiscoveredStream, StreamDiscovery, matches
@@ -22,6 +24,8 @@ from rtbci.recorder.track import RecordedStream, difference
 from rtbci.signal.liveness import LEFT_S, UNCONFIRMED_S, claimants, is_doubted
 
 MOST_PULLS = 1000  # of one stream in one round
+BUDGET_BYTES = 2**30  # that LSL may take to buffer all streams together
+BUDGET_SHARE = 0.25  # of what is left of it, for the next stream
 
 
 class Streams:
@@ -55,8 +59,12 @@ class Streams:
             uid = each.about.uid
             if self._wanted and not any(matches(each, name) for name in self._wanted):
                 continue
-            if uid not in self._known and uid not in self._gone:
-                self._opener.ask(each, now)
+            if uid in self._known or uid in self._gone:
+                continue
+            if len(self.tracks) < MOST_STREAMS:
+                self._opener.ask(each, now, BUDGET_SHARE * self._budget_left())
+            else:
+                refused[uid] = f"one file holds {MOST_STREAMS} streams"
         for uid, why in refused.items():
             self._refuse(uid, f"a stream is NOT recorded: {why}")
 
@@ -139,6 +147,11 @@ class Streams:
         if here:
             self._twins([*here, self.tracks[-1]])
         return True
+
+    def _budget_left(self) -> float:
+        """Bytes that LSL may still take for the buffers of further streams."""
+        inlets = [track.inlet for track in self.tracks if track.inlet is not None]
+        return max(BUDGET_BYTES - sum(inlet.buffer_bytes for inlet in inlets), 0.0)
 
     def _is_away(self, track: RecordedStream, now: float) -> bool:
         """Whether what the stream came from is gone."""
@@ -243,6 +256,12 @@ class Streams:
                     if not len(stamps):
                         continue
             n, first, last = len(stamps), float(stamps[0]), float(stamps[-1])
+            if about.format == "string" and any(readable(v) != v for row in values for v in row):
+                self._reporter.alarm(
+                    "info", f"not-utf8 {track.label}",
+                    f"stream {track.label!r} sends text that is not UTF-8; its bytes are recorded "
+                    "as they came, and rtbci reads them as Latin-1",
+                )  # fmt: skip
             data = xdf_pack.samples(track.number, about.format, about.count, stamps, values)
             self._put(PendingChunk(data, now, track.number, n, first, last))
             track.took(stamps, now)

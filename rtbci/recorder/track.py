@@ -8,6 +8,8 @@ from rtbci.signal.liveness import Liveness
 from rtbci.types import Array
 
 JUMP_S = 0.05  # stamps may run ahead of their number by less without a loss
+CLOCK_SET_S = 600.0  # a larger jump is a clock that was set and tells nothing of losses
+EVENED_OUT_S = 10.0  # stamps that ran ahead may come back within this; later a clock was set
 
 
 @dataclass
@@ -26,6 +28,8 @@ class RecordedStream:
     doubles: bool = False  # its next rows may have been read already, through another inlet
     moved: bool = False  # LSL took its inlet to another outlet
     _missing: float = 0.0
+    _ahead: float = 0.0  # part of ``_missing`` that stamps which come back would still even out
+    _ahead_at: int = 0  # count of samples at the last jump ahead
 
     @property
     def is_regular(self) -> bool:
@@ -49,11 +53,24 @@ class RecordedStream:
         if self.liveness is not None:
             ahead = (float(stamps[-1]) - self.last) * rate - n
             if abs(ahead) > max(JUMP_S * rate, 3):
-                # a set clock tells nothing of losses; what came late evens out what was missed
-                self._missing = max(self._missing + ahead, 0.0) if abs(ahead) < 600 * rate else 0.0
+                self._jump(ahead)
         self.samples += n
         self.last = float(stamps[-1])
         self.liveness = (self.liveness or Liveness(now)).after_rows(now)
+
+    def _jump(self, ahead: float) -> None:
+        """Count what a jump of the stamps by ``ahead`` samples means; a set clock means nothing."""
+        rate = self.about.rate
+        if self.samples - self._ahead_at > EVENED_OUT_S * rate:
+            self._ahead = 0.0
+        if abs(ahead) >= CLOCK_SET_S * rate:
+            self._ahead = 0.0
+        elif ahead > 0:
+            self._missing += ahead
+            self._ahead, self._ahead_at = self._ahead + ahead, self.samples
+        elif -ahead <= self._ahead + max(JUMP_S * rate, 3):
+            back = min(-ahead, self._ahead)
+            self._missing, self._ahead = self._missing - back, self._ahead - back
 
     def age(self, now: float) -> float | None:
         """Seconds of silence, without the recorder's own sleep; None before the first data."""

@@ -66,6 +66,7 @@ class FileReport:
     boundaries: int
     about: dict[str, str]  # fields of the header
     streams: tuple[StreamReport, ...]
+    unread: dict[int, str]  # stream -> why nothing of it can be read
 
     @property
     def footers(self) -> bool:
@@ -81,6 +82,7 @@ class FileReport:
         found += [
             f"bytes {each.start} to {each.stop} are damaged ({each.why})" for each in self.damaged
         ]
+        found += [f"stream {n} cannot be read: {why}" for n, why in self.unread.items()]
         found += [
             f"stream {stream.number} ({stream.name!r}) holds {stream.samples} samples, its footer "
             f"says {stream.footer}"
@@ -112,6 +114,7 @@ def look(path: Path) -> FileReport:
         boundaries=len(found.of(BOUNDARY_TAG)),
         about=xdf_salvage.fields(found, FILE_HEADER) or {},
         streams=tuple(_stream(found, number) for number in found.streams),
+        unread=found.unread,
     )
 
 

@@ -12,7 +12,7 @@ class XdfFile:
 
     One thread appends; ``sync`` may run in another. Everything the system refuses comes out as
     ``BadInput``; the file then ends behind its last whole chunk, and writing may go on once there
-    is room.
+    is room. Nothing waits for the disk but ``sync``.
     """
 
     def __init__(self, path: str | Path, header: bytes) -> None:
@@ -20,6 +20,7 @@ class XdfFile:
         self._whole = 0  # bytes up to the end of the last whole chunk
         self._torn = False  # whether there may be bytes behind them
         self._closed = False
+        self._is_named = False  # whether the folder's entry is on the disk, too
         try:
             # nobody else's business: recordings are personal data
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
@@ -32,11 +33,9 @@ class XdfFile:
             raise self._refused(error) from error
         try:
             self.append(header)
-            self.sync()
         except BadInput:
             self.discard()
             raise
-        _sync_folder(self.path.parent)
 
     @property
     def size(self) -> int:
@@ -66,6 +65,9 @@ class XdfFile:
             os.fsync(self._file)
         except OSError as error:
             raise self._refused(error) from error
+        if not self._is_named:
+            _sync_folder(self.path.parent)
+            self._is_named = True
 
     def release(self) -> None:
         """Close without a word more. Twice is fine."""

@@ -132,11 +132,18 @@ def _chunk(tag: int, content: bytes) -> bytes:
 
 
 def _strings(times: Array, values: np.ndarray) -> bytes:
-    """Stamped strings ``values`` (n, channels), UTF-8."""
+    """Stamped strings ``values`` (n, channels), UTF-8; bytes that were not are as they came."""
     parts = list[bytes]()
     for stamp, row in zip(times, values, strict=True):
         parts.append(struct.pack("<Bd", 8, stamp))
         for value in row:
-            text = str(value).encode("utf-8", "replace")
+            text = _encoded(str(value))
             parts += (struct.pack("<BI", 4, len(text)), text)
     return b"".join(parts)
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half of a surrogate pair, which stands for no byte either
+        return text.encode("utf-8", "replace")

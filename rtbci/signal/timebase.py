@@ -30,6 +30,7 @@ BEHIND_S = (
     0.2  # stamps staying behind by more mean a clock set back; by less, a late start of a side
 )
 FARTHEST_S = 600.0  # a jump further ahead is a clock that was set, not a loss
+FARTHEST_SAMPLES = 2.0**53  # from the recording; a stamp further away counts as that far
 KNOT_S = 2.0  # spacing of the smoothed time base that markers are placed on
 PASSES = 5  # a large shift can hide a small one beside it; the next pass sees it
 CLOCK_RESET = "clock reset"
@@ -60,14 +61,15 @@ class TimeBase:
         for first, last in self._pieces:
             times = self.times[first:last]
             row = int(np.searchsorted(times, stamp))
-            near = min(max(row, 0), len(times) - 1)
-            if near and abs(times[near - 1] - stamp) <= abs(times[near] - stamp):
+            near = min(row, len(times) - 1)
+            if 0 < row < len(times) and stamp - times[row - 1] <= times[row] - stamp:
                 near -= 1
             off = stamp - times[near]
             if abs(off) < distance:
                 outside = near in (0, len(times) - 1)
                 distance = abs(off)
-                best = int(self.indices[first + near]) + (round(off * self.rate) if outside else 0)
+                samples = min(max(off * self.rate, -FARTHEST_SAMPLES), FARTHEST_SAMPLES)
+                best = int(self.indices[first + near]) + (round(samples) if outside else 0)
         return best
 
     @property

@@ -9,6 +9,8 @@ import pytest
 
 from rtbci.errors import BadInput
 from rtbci.formats import read
+from rtbci.formats.stream_header import DEEPEST_HEADER, LARGEST_HEADER
+from rtbci.recorder.verify import look, recover
 from rtbci.recorder.xdf_writer import write_recording
 from rtbci.report.recording_summary import recording_json, show_recording
 from rtbci.types import Gap
@@ -118,13 +120,71 @@ def test_declared_sizes_are_bounded(tmp_path):
     for channels, rate in ((5000, 100), (3, 1e6), (0, 100)):
         data = b"XDF:" + header(1, "A", "EEG", channels, rate, "float32")
         (tmp_path / "a.xdf").write_bytes(data)
-        with pytest.raises(BadInput, match="declares"):
+        with pytest.raises(BadInput, match="are read"):
             read(tmp_path / "a.xdf")
     bomb = b"XDF:" + header(1, "A", "EEG", 3, 100, "float32")
     bomb += chunk(3, struct.pack("<I", 1) + b"\x08" + struct.pack("<Q", 2**60))
     (tmp_path / "a.xdf").write_bytes(bomb)
     with pytest.raises(BadInput, match="no samples"):
         read(tmp_path / "a.xdf")
+
+
+DEEP = f"{'<a>' * 300}{'</a>' * 300}"
+WIDE = "<note>" + "\u00e4" * (LARGEST_HEADER // 2) + "</note>"
+
+
+@pytest.mark.parametrize(
+    ("odd", "why"),
+    [
+        (header(7, "odd", "EEG", 4, 250, "float32", said=DEEP), "levels deep"),
+        (header(7, "odd", "EEG", 4, 250, "float32", said=WIDE), "bytes"),
+        (header(7, "odd", "EEG", 5000, 250, "float32"), "5000 channels"),
+        (header(7, "odd", "EEG", 4, 250, "undefined"), "'undefined'"),
+        (chunk(2, struct.pack("<I", 7) + b"<info><name>odd"), "no XML"),
+    ],
+)
+def test_a_header_that_cannot_be_read_costs_its_own_stream_only(tmp_path, odd, why):
+    more = odd + samples(7, STAMPS[:50], np.zeros((50, 4)))
+    path = build(tmp_path / "a.xdf", more=more)
+    recording = read(path)
+    assert len(recording.signal) == 1000
+    assert [(m.index, m.label) for m in recording.markers] == [(200, "left")]
+    (note,) = (note for note in recording.provenance.notes if "stream 7 cannot be read" in note)
+    assert why in note
+    report = look(path)
+    assert [stream.samples for stream in report.streams] == [1000, 1]
+    assert (report.torn, report.damaged) == (0, ())
+    assert [why in problem for problem in report.problems] == [True]
+    copied, _ = recover(path)
+    assert copied is not None
+    assert look(copied).problems == ()
+    assert np.array_equal(read(copied).signal, recording.signal)
+
+
+def test_a_deep_description_that_the_recorder_takes_is_read(tmp_path):
+    levels = DEEPEST_HEADER - 3
+    said = f"{'<a>' * levels}{'</a>' * levels}"
+    more = header(7, "deep", "EEG", 4, 250, "float32", said=said)
+    path = build(tmp_path / "a.xdf", more=more + samples(7, STAMPS[:50], np.zeros((50, 4))))
+    assert look(path).problems == ()
+    assert len(read(path, stream="Amp").signal) == 1000
+
+
+def test_a_thousand_streams_fit_into_one_file(tmp_path):
+    many = b"".join(header(n, f"s{n}", "Markers", 1, 0, "string") for n in range(10, 1010))
+    path = build(tmp_path / "a.xdf", more=many)
+    report = look(path)
+    assert len(report.streams) == 1002
+    assert report.problems == ()
+    assert len(read(path).signal) == 1000
+
+
+@pytest.mark.parametrize("stamp", [-1e18, 1e18, 1.8e18, -1e300, 1e300, np.inf, np.nan, 60.02])
+def test_a_marker_stamped_far_away_is_left_out_and_counted(tmp_path, stamp):
+    recording = read(build(tmp_path / "a.xdf", ((52.0, "left"), (stamp, "odd"))))
+    assert len(recording.signal) == 1000
+    assert [(m.index, m.label) for m in recording.markers] == [(200, "left")]
+    assert any(note.startswith("1 marker") for note in recording.provenance.notes)
 
 
 def test_a_session_folder_is_one_recording_with_a_gap_where_it_restarted(tmp_path):

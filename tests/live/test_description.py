@@ -3,7 +3,8 @@
 import pytest
 
 from rtbci.errors import BadInput
-from rtbci.lsl.description import LARGEST_XML, Description, parse, signal
+from rtbci.formats.stream_header import DEEPEST_HEADER, LARGEST_HEADER
+from rtbci.lsl.description import Description, parse, signal
 
 
 def xml(
@@ -64,7 +65,9 @@ def test_missing_and_repeated_labels_are_named_by_number():
         ("<info><name>", "no XML"),
         ("", "no XML"),
         ("<!DOCTYPE x [<!ENTITY a 'b'>]>" + xml(), "document type"),
-        ("x" * (LARGEST_XML + 1), "characters"),
+        ("x" * (LARGEST_HEADER + 1), "bytes"),
+        ("\u00e4" * (LARGEST_HEADER // 2 + 1), "bytes"),
+        (xml(desc="<a>" * DEEPEST_HEADER + "</a>" * DEEPEST_HEADER), "levels deep"),
     ],
 )
 def test_absurd_headers_are_refused_in_a_sentence(text, said):

@@ -205,7 +205,7 @@ def test_a_malformed_stream_stops_nothing(tmp_path):
 import pylsl, time
 pylsl.set_config_content({CONFIG.format(bus)!r})
 giant = pylsl.StreamInfo("giant", "X", 1, 100, "float32", "g")
-giant.desc().append_child_value("blob", "x" * 5_000_000)
+giant.desc().append_child_value("blob", "x" * 17_000_000)
 many = pylsl.StreamInfo("many", "X", 2000, 100, "float32", "m")
 outlets = [pylsl.StreamOutlet(giant), pylsl.StreamOutlet(many)]
 time.sleep(60)
