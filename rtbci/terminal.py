@@ -35,3 +35,8 @@ def stages(bar: "Progress") -> "Callable[[str, int, int], None]":
         bar.update(tasks[stage], completed=done, total=of)
 
     return progress
+
+
+def count(n: int, one: str, many: str | None = None) -> str:
+    """``1 trial``, ``74 trials``; ``many`` for plurals that do not end in s."""
+    return f"{n} {one if n == 1 else many or one + 's'}"

@@ -17,6 +17,7 @@ from rtbci import cli
 
 ROOT = Path(__file__).resolve().parent.parent
 FENCES = {  # library -> the only places that import it
+    "jinja2": ("rtbci/report/page.py",),
     "PySide6": ("gui/",),
     "pyqtgraph": ("gui/",),
     "pylsl": ("rtbci/lsl/",),
@@ -60,7 +61,7 @@ LIGHT = (  # what every child on the live path loads
 NOT_LIGHT = {"rtbci/statistics/scores.py", "rtbci/mne_bridge.py", "rtbci/__main__.py"}
 HEAVY = (
     *("scipy", "sklearn", "pyriemann", "mne", "torch", "PySide6", "matplotlib", "pandas"),
-    *("transformers", "diffusers", "numba", "rich"),
+    *("transformers", "diffusers", "numba", "rich", "jinja2"),
 )
 
 PACKAGES = ["rtbci", "calibration", "gui", "sims"]

@@ -31,6 +31,7 @@ from rtbci.decoding.trial_hashes import learnt, marks, shared
 from rtbci.errors import BadInput, NoUsableSignal
 from rtbci.signal.recording import Recording
 from rtbci.subjects import same_subject
+from rtbci.terminal import count
 from rtbci.types import Decision
 
 Progress = Callable[[str, int, int], None]
@@ -111,7 +112,9 @@ def _run(bundle: Bundle, source: UnreadRun, found: BundleFindings) -> None:
         found.refused.append((source.name, f"the bundle was trained on it ({both[0]})"))
         return
     if both := shared(own, found.tested):
-        found.refused.append((source.name, f"holds {both[1]} trials that {both[0]} holds too"))
+        found.refused.append(
+            (source.name, f"holds {count(both[1], 'trial')} that {both[0]} holds too")
+        )
         return
     found.tested.append({"name": source.name, "marks": own})
     tally = RunCounts()

@@ -16,6 +16,8 @@ from calibration.evaluation.values import (
     Overlap,
     TrialTable,
 )
+from rtbci.report.numbers import said_p
+from rtbci.report.plots import Bin
 from rtbci.statistics import verdict as rule
 from rtbci.statistics.metrics import (
     FEWEST_PEOPLE,
@@ -42,17 +44,12 @@ WORDS = {  # what the figures are called in print
     "log_loss": "Log loss, nats",
     "calibration_error": "Calibration error",
 }
-HALF_UP = 1e-9  # added before rounding: two ways to sum one share must not differ in print
 RETRIEVAL = {
     "two_way": "Nearer than the caption of one other picture",
     "two_way_same_category": "Likewise, the other of the same category",
     "ten_way": "Nearest of ten captions",
     "caption_top_1": "Nearest of all captions",
     "caption_top_5": "Among the five nearest of all",
-}
-SHARES = {
-    *("accuracy", "balanced_accuracy", "top_1", "top_3", "top_5", "calibration_error"),
-    *RETRIEVAL,
 }
 
 
@@ -89,7 +86,7 @@ class Measured:
     sessions: tuple[Row, ...]
     runs: tuple[Row, ...]  # of one person; of many nobody reads them
     confusion: Array  # (classes, classes) trials, true class a row
-    reliability: tuple["Bin", ...]
+    reliability: tuple[Bin, ...]
 
     @property
     def main(self) -> Figure:
@@ -111,16 +108,6 @@ class Measured:
         """Is it above chance by the rule of the house?"""
         names_p = self.part.names_p
         return is_above(self.trials) and (names_p is None or is_significant(names_p))
-
-
-@dataclass(frozen=True)
-class Bin:
-    """Trials of like confidence."""
-
-    confidence: float  # mean
-    share: float  # that were right
-    interval: tuple[float, float]  # Wilson, 95 %
-    n: int
 
 
 def measure_part(part: EvaluationPart, trial_s: float | None) -> Measured:
@@ -232,37 +219,3 @@ def overlap(what: str, table: TrialTable, seen: np.ndarray) -> Overlap:
         return balanced_accuracy(table.where(rows).predictions())
 
     return Overlap(what, int(seen.sum()), len(table), figure(seen), figure(~seen))
-
-
-def shown(name: str, value: float) -> str:
-    """A figure's value as people read it: shares in percent."""
-    if not np.isfinite(value):
-        return "–"
-    if name in SHARES:
-        return f"{100 * value + HALF_UP:.1f} %"
-    digits = 3 if abs(value) < 1 else 2 if abs(value) < 10 else 1
-    text = f"{value + HALF_UP:.{digits}f}"
-    return text.replace("-", "−") if float(text) else text.removeprefix("-")
-
-
-def shown_interval(name: str, interval: tuple[float, float]) -> str:
-    """An interval as people read it."""
-    low, high = interval
-    if not (np.isfinite(low) and np.isfinite(high)):
-        return "–"
-    if name in SHARES:
-        return f"{100 * low:.1f} to {100 * high:.1f} %"
-    return f"{shown(name, low)} to {shown(name, high)}"
-
-
-def said_p(p: float) -> str:
-    """A p-value in a sentence."""
-    text = shown_p(p)
-    return f"p {text}" if text.startswith("<") else f"p = {text}"
-
-
-def shown_p(p: float) -> str:
-    """A p-value with three decimals; never 0."""
-    if not np.isfinite(p):
-        return "–"
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"

@@ -4,6 +4,7 @@ import shlex
 from pathlib import Path
 
 from calibration.fitting.training import Result
+from rtbci.report.numbers import with_interval
 from rtbci.statistics.scores import Scores, scores_json
 from rtbci.statistics.verdict import CAUTION, GO, NO_GO
 
@@ -54,10 +55,11 @@ def show_result(result: Result, folder: Path) -> None:
     if result.pretrained:
         seen = f"of which the backbone has learnt from {result.pretrained}: these figures flatter"
     table = Table(box=None, padding=(0, 2), show_header=False)
+    balanced = with_interval(scores.balanced_accuracy, scores.balanced_accuracy_ci95)
     rows = [
-        ("balanced accuracy", figure(scores.balanced_accuracy, scores.balanced_accuracy_ci95)),
-        ("accuracy", figure(scores.accuracy, scores.accuracy_ci95)),
-        ("AUC", f"{scores.auc:.3f}  [{scores.auc_ci95[0]:.3f}, {scores.auc_ci95[1]:.3f}]"),
+        ("balanced accuracy", balanced),
+        ("accuracy", with_interval(scores.accuracy, scores.accuracy_ci95)),
+        ("AUC", with_interval(scores.auc, scores.auc_ci95, percent=False)),
         ("chance", chance(scores)),
         ("test trials", f"{scores.n}, {seen}"),
         ("p", f"{scores.p_value:.3g} ({result.permutation})"),
@@ -100,8 +102,3 @@ def chance(scores: Scores) -> str:
     if scores.majority > scores.chance + 0.02:
         text += f"; always naming the commonest class: {100 * scores.majority:.1f} % accuracy"
     return text
-
-
-def figure(value: float, interval: tuple[float, float]) -> str:
-    """A share with its 95 % interval, in percent."""
-    return f"{100 * value:.1f} %  [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]"

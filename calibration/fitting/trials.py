@@ -15,6 +15,7 @@ from rtbci.signal.quality import dead_electrodes, implausible
 from rtbci.signal.recipe import Recipe
 from rtbci.signal.recording import Recording
 from rtbci.signal.windows import Windows
+from rtbci.terminal import count
 from rtbci.types import Samples, Window
 
 FEWEST_MARKERS = 10  # of the labelled classes in one recording
@@ -75,12 +76,12 @@ def collect(
         seen[digest] = name
         own = marks(recording)
         if both := shared(own, learnt):
-            reason = f"holds {both[1]} trials that the bundle was trained on ({both[0]})"
+            reason = f"holds {count(both[1], 'trial')} that the bundle was trained on ({both[0]})"
             refused.append(RefusedRecording(name, reason))
             continue
         if both := shared(own, taken):
             refused.append(
-                RefusedRecording(name, f"holds {both[1]} trials that {both[0]} holds too")
+                RefusedRecording(name, f"holds {count(both[1], 'trial')} that {both[0]} holds too")
             )
             continue
         taken.append({"name": name, "marks": own})

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rtbci.commands.option_types import seconds
 from rtbci.commands.options import add_child_options, add_lsl_options
 from rtbci.platform_support import require_linux
+from rtbci.terminal import count
 
 if TYPE_CHECKING:
     from rtbci.decoding.bundle import Bundle
@@ -118,7 +119,8 @@ def decode(
         counted = engine.counters()
         tell.done(
             f"{engine.decisions} decisions, {engine.rejected} rejected, "
-            f"{signal.counts.missing} samples missing in {signal.counts.gaps} gaps",
+            f"{count(signal.counts.missing, 'sample')} missing in "
+            f"{count(signal.counts.gaps, 'gap')}",
             **counted, samples=signal.counts.samples, missing=signal.counts.missing,
             gaps=signal.counts.gaps, returns=signal.counts.returns, index=signal.head,
             measured_rate=signal.measured_rate, latency_ms=engine.delays.summary(),

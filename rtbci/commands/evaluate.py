@@ -148,7 +148,7 @@ def show(found: "Report") -> None:
 
 def cells(figure: "Figure | None") -> tuple[str, ...]:
     """A figure as a row of the table."""
-    from calibration.evaluation.figures import shown, shown_interval, shown_p
+    from rtbci.report.numbers import shown, shown_interval, shown_p
 
     if figure is None:
         return ("–",) * 5

@@ -7,6 +7,7 @@ from pathlib import Path
 from rtbci import messages
 from rtbci.errors import BadInput, RtbciError
 from rtbci.recorder.verify import FileReport, PartGap, StreamReport, holes, look, recordings
+from rtbci.terminal import count
 
 HELP = """\
 Check a recording byte by byte: its streams, how many samples they hold and
@@ -147,7 +148,7 @@ def _show(reports: list[FileReport], missing: list[PartGap]) -> None:
         console.print(table)
         for stream in report.streams:
             for stamp, n in stream.gaps[:SHOWN]:
-                what = f"{n} samples missing" if n else "the clock was set"
+                what = f"{count(n, 'sample')} missing" if n else "the clock was set"
                 console.print(Text(f"  {stream.name}: {what} before {stamp:.3f} s"))
             if len(stream.gaps) > SHOWN:
                 console.print(Text(f"  {stream.name}: {len(stream.gaps) - SHOWN} more gaps"))

@@ -27,6 +27,7 @@ from rtbci.formats.xdf_salvage import salvage, texts
 from rtbci.formats.xdf_salvage import stamps as raw_stamps
 from rtbci.messages import LATE_START, RESULTS
 from rtbci.signal.timebase import CLOCK_RESET, TimeBase, from_stamps
+from rtbci.terminal import count
 from rtbci.types import Gap, Marker
 
 Stream = Mapping[str, Any]
@@ -251,5 +252,8 @@ def _markers(
         if empty and declared.format != "string" and not _is_markers(declared):
             notes.append(f"stream {declared.name!r} is empty")
     if outside:
-        notes.append(f"{outside} markers lie before the first or behind the last sample; left out")
+        lie = "lies" if outside == 1 else "lie"
+        notes.append(
+            f"{count(outside, 'marker')} {lie} before the first or after the last sample; left out"
+        )
     return markers

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rtbci.report.numbers import permutation_p, share
 from rtbci.statistics.scores import Scores
 from rtbci.statistics.verdict import is_above, is_significant
 from rtbci.types import Array
@@ -73,7 +74,7 @@ def timeline(axes: "Axes", session: DecisionArrays) -> None:
     if not rejected.all():
         how = "size: probability"
         if k <= FEW:
-            how = f"height in a lane: probability, {percent(1 / k)} to 100 %"
+            how = f"height in a lane: probability, {share(1 / k)} to 100 %"
         axes.annotate(how, (0, 1), (134, 10), "axes fraction", "offset points", size=9, color=GREY)
     room = SIZE[0] * DPI * 0.875 / n  # pixels an event
     shown = session.true >= 0
@@ -149,8 +150,8 @@ def _roc(axes: "Axes", session: DecisionArrays, scores: Scores | None) -> None:
     axes.set_xlim(-0.01, 1.01)
     axes.set_ylim(-0.01, 1.01)
     marks = [0, 0.5, 1]
-    axes.set_xticks(marks, [percent(mark) for mark in marks])
-    axes.set_yticks(marks, [percent(mark) for mark in marks])
+    axes.set_xticks(marks, [share(mark) for mark in marks])
+    axes.set_yticks(marks, [share(mark) for mark in marks])
     axes.set_xlabel("false alarms", labelpad=1)
     axes.set_ylabel("hits", labelpad=1)
     y = session.true[session.scored] == 1
@@ -199,8 +200,8 @@ def _probabilities(axes: "Axes", session: DecisionArrays) -> None:
     axes.axvline(1 / k, color=INK, lw=1, ls=DASHED, zorder=0)
     axes.set_xlim(0, min(1.0, top))
     axes.locator_params(axis="x", nbins=4)
-    axes.xaxis.set_major_formatter(lambda value, _: percent(value))
-    axes.set_xlabel(f"bar: middle half of the trials; dashed: chance, {percent(1 / k)}", size=8)
+    axes.xaxis.set_major_formatter(lambda value, _: share(value))
+    axes.set_xlabel(f"bar: middle half of the trials; dashed: chance, {share(1 / k)}", size=8)
 
 
 def confusion(figure: "Figure", place: tuple[float, float, float], session: DecisionArrays) -> None:
@@ -275,23 +276,13 @@ def figures(axes: "Axes", session: DecisionArrays, scores: Scores | None) -> Non
             axes.plot(value, y, "o", color=colour, ms=7.5, mec=PAPER, mew=1.2)
             axes.plot([level, level], [y - 0.2, y + 0.2], color=INK, lw=1.2, ls=(0, (2, 1.5)))
         marks = np.linspace(0, 1, 5)
-        axes.set_xticks(marks, [percent(mark) for mark in marks])
+        axes.set_xticks(marks, [share(mark) for mark in marks])
         commonest = "; of accuracy, the commonest class" if usual > scores.chance + 0.005 else ""
         notes = [f"dashed: chance{commonest}", *notes]
-        notes.append(f"{shown_p(scores)}, {scores.permutations} permutations of the labels")
+        p = permutation_p(scores.p_value, scores.permutations)
+        notes.append(f"{p}, {scores.permutations} permutations of the labels")
         notes.append(f"intervals: {scores.interval.replace('wilson', 'Wilson')}")
     axes.text(0, -0.19, "\n".join(notes), transform=axes.transAxes, va="top", size=8.5, color=GREY)
-
-
-def shown_p(scores: Scores) -> str:
-    """The permutation p, never smaller than the permutations can tell."""
-    least = 1 / (1 + scores.permutations)
-    return f"p < {2 * least:.1g}" if scores.p_value < 1.5 * least else f"p = {scores.p_value:.2g}"
-
-
-def percent(share: float) -> str:
-    """``25 %``, ``33.3 %``."""
-    return f"{100 * share:.3g} %"
 
 
 def _size(k: int, few: float, many: float) -> float:

@@ -17,6 +17,7 @@ import numpy as np
 from rtbci.errors import BadInput
 from rtbci.foreign_text import clean
 from rtbci.report import session_panels
+from rtbci.report.numbers import permutation_p, share
 from rtbci.report.session_panels import (
     DPI,
     GREY,
@@ -26,8 +27,6 @@ from rtbci.report.session_panels import (
     SIZE,
     WARNING,
     DecisionArrays,
-    percent,
-    shown_p,
 )
 from rtbci.statistics import verdict as rule
 from rtbci.statistics.scores import Scores
@@ -117,7 +116,7 @@ def headline(
         return "Nothing decoded", f"{n} events: {why}"
     if scores is None:
         return "Not scored", f"{decided} of {n} events decoded; what was shown is not known"
-    p, low = shown_p(scores), scores.balanced_accuracy_ci95[0]
+    p, low = permutation_p(scores.p_value, scores.permutations), scores.balanced_accuracy_ci95[0]
     above = rule.is_above(scores.p_value, low, scores.chance)
     if verdict is not None and above and not verdict.above_chance:
         return "No test", verdict.reason
@@ -205,7 +204,7 @@ def _heading(
     value, what = f"{decided} / {n}", "events decoded"
     if scores is not None:
         value = f"{100 * scores.balanced_accuracy:.0f} %"
-        what = f"balanced accuracy; chance {percent(scores.chance)}"
+        what = f"balanced accuracy; chance {share(scores.chance)}"
     if n:
         figure.text(
             0.975, 0.94, value, size=27, weight="bold", ha="right", color=colour, va="center"

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from rtbci.decoding.bundle import Bundle
 from rtbci.decoding.offline import RunCounts, reasons
+from rtbci.report.numbers import with_interval
+from rtbci.terminal import count
 
 
 def show(result: Mapping[str, object], tally: RunCounts, *more: tuple[str, str]) -> None:
@@ -24,12 +26,11 @@ def show(result: Mapping[str, object], tally: RunCounts, *more: tuple[str, str])
     for key, name in (
         ("balanced_accuracy", "balanced accuracy"), ("accuracy", "accuracy"), ("auc", "AUC"),
     ):  # fmt: skip
-        rows.append((name, shown(result[key], result[f"{key}_ci95"], percent=key != "auc")))
+        rows.append((name, with_interval(result[key], result[f"{key}_ci95"], percent=key != "auc")))
     rows += [
-        ("chance", shown(result["chance"])),
+        ("chance", with_interval(result["chance"])),
         ("p", "-" if result["p_value"] is None else f"{result['p_value']:.3g}"),
-        ("when sure", f"{shown(result['accuracy_when_sure'])} of the surer "
-                      f"{shown(result['share_sure'])} of decisions"),
+        ("when sure", when_sure(tally)),
         ("gaps", str(result["gaps"])),
         *shifted(result["latency_shift_ms"]),
         *more,
@@ -51,17 +52,14 @@ def shifted(shifts: object) -> list[tuple[str, str]]:
     ]
 
 
-def shown(value: object, interval: object = None, percent: bool = True) -> str:
-    """A share with its interval, or ``-`` for what was not measured."""
-    if not isinstance(value, float):
-        return "-"
-    text = f"{100 * value:.1f} %" if percent else f"{value:.3f}"
-    if isinstance(interval, tuple):
-        low, high = interval
-        text += (
-            f"  [{100 * low:.1f}, {100 * high:.1f}]" if percent else f"  [{low:.3f}, {high:.3f}]"
-        )
-    return text
+def when_sure(tally: RunCounts) -> str:
+    """How often the decisions that count as sure were right, of events with a known class."""
+    known = [each for each in tally.decisions if each.label is not None and each.true is not None]
+    sure = [each.label == each.true for each in known if "unsure" not in each.flags]
+    if not sure:
+        return "no decision was sure" if known else "-"
+    right = round(100 * sum(sure) / len(sure))
+    return f"of the {count(len(sure), 'sure decision')} {right} % were right"
 
 
 def delay(latency: object) -> str:

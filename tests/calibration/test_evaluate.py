@@ -1,10 +1,13 @@
 """``rtbci evaluate``: honest figures, controls at chance, refusals in sentences, a sound page."""
 
+import base64
+import hashlib
 import json
 import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,16 +16,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from calibration.evaluation import controls, page, style
+from calibration.evaluation import controls, page
 from calibration.evaluation.document import Report, report, write
 from calibration.evaluation.figures import (
     ABOVE,
     FAILED,
     NOT_ABOVE,
     is_above,
-    shown,
-    shown_interval,
-    shown_p,
 )
 from calibration.evaluation.overlaps import overlaps_of
 from calibration.evaluation.refusals import check_classes, check_order, run_length, told_by_time
@@ -39,6 +39,8 @@ from gui.widgets import palette
 from rtbci import cli
 from rtbci.errors import BadInput
 from rtbci.recorder.xdf_writer import write_recording
+from rtbci.report import style
+from rtbci.report.numbers import shown, shown_interval, shown_p
 from rtbci.signal.recording import Recording
 from rtbci.statistics.metrics import balanced_accuracy
 from sims.generate import generate
@@ -168,6 +170,12 @@ def test_the_page_stands_by_itself(make):
         assert tag not in parsed.seen
     assert not [name for name in parsed.attributes if name.startswith("on")]
     assert not parsed.attributes & {"src", "href", "xlink:href", "style"}
+    digest = base64.b64encode(hashlib.sha256(style.STYLE.encode()).digest()).decode()
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]+)"', html)
+    assert policy is not None
+    rules = unescape(policy[1]).split("; ")
+    assert rules[:2] == ["default-src 'none'", f"style-src 'sha256-{digest}'"]
+    assert f"<style>{style.STYLE}</style>" in html
     assert "://" not in html
     assert "@import" not in html
     assert "url(" not in html
@@ -208,7 +216,7 @@ def test_light_and_dark_are_the_colours_of_the_window():
 
 
 def test_ink_on_a_cell_can_be_read_in_both_themes():
-    from calibration.evaluation.plots import DARK_INK, LIGHT_INK
+    from rtbci.report.plots import DARK_INK, LIGHT_INK
 
     for colours, change in ((style.LIGHT, LIGHT_INK), (style.DARK, DARK_INK)):
         for strength in np.linspace(0, 1, 41):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from calibration.evaluation.figures import HALF_UP, Bin, said_p, shown, shown_p
+from rtbci.report.numbers import said_p, share, shown, shown_interval, shown_p
 from rtbci.statistics.predictions import Figure
 from rtbci.types import Array
 
@@ -24,6 +24,16 @@ LETTER = 7.2  # px, mean width at 13 px
 LONGEST = 20  # letters of a name
 LEGEND = 160  # width of the scale of shades
 DARK_INK, LIGHT_INK = 0.62, 0.85  # strength of a cell from which its other ink reads better
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Trials of like confidence, a dot of the reliability diagram."""
+
+    confidence: float  # mean
+    share: float  # that were right
+    interval: tuple[float, float]  # Wilson, 95 %
+    n: int
 
 
 @dataclass(frozen=True)
@@ -83,7 +93,7 @@ def _dot(row: Dot, y: float, scale: "Scale") -> str:
     else:
         mark.append(f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="5"/>')
     value = shown(figure.name, figure.value)
-    span = f"{100 * low:.1f} to {100 * high:.1f} %" if math.isfinite(low) else ""
+    span = shown_interval(figure.name, figure.interval) if math.isfinite(low) else ""
     n = f"{row.trials or figure.n:,}"
     mark.append(f'<text{weight} x="8" y="{y + 4.5:.1f}">{escape(cut(row.name))}</text>')
     for text, end in zip((value, span, n, shown_p(figure.p)), COLUMNS, strict=True):
@@ -255,12 +265,6 @@ class Scale:
             f"{share(tick)}</text>"
             for tick in self.ticks
         ]
-
-
-def share(value: float) -> str:
-    """A share in percent, without a needless decimal."""
-    text = f"{100 * value + HALF_UP:.1f}"
-    return text.removesuffix(".0") + " %"
 
 
 def cut(name: str) -> str:
