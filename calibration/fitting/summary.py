@@ -4,6 +4,7 @@ import shlex
 from pathlib import Path
 
 from calibration.fitting.training import Result
+from rtbci.messages import result_kind
 from rtbci.statistics.scores import Scores, scores_json
 
 MOST_NAMES = 16  # electrodes that are listed one by one
@@ -13,7 +14,7 @@ def result_json(result: Result, folder: Path) -> dict[str, object]:
     """The result as programs read it."""
     assert result.scores is not None
     return {
-        "event": "calibrated",
+        **result_kind("calibrated"),
         "verdict": result.verdict,
         "reason": result.reason,
         "n": result.scores.n,
