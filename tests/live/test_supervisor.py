@@ -48,7 +48,8 @@ sys.exit(2)
 """
 BLATHERS = """
 import sys, time
-print('no json\\n["no object"]\\n{"event": "ready"}\\n{torn', flush=True)
+print('{"event": ' + 5000 * "[", flush=True)
+print('no json\\n["no object"]\\n{"x": 1}\\n{"event": "ready"}\\n{torn', flush=True)
 sys.stdin.read()
 """
 
