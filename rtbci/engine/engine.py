@@ -1,4 +1,4 @@
-"""The decode process: chunks and markers from the bus into the pipeline, decisions out.
+"""Loop of the decode process: chunks and markers from the bus in, decisions out.
 
 One thread does it all: it blocks on the next chunk, pushes, decides, publishes. Two others only
 wait: one asks for clock offsets, one owns stdout (``rtbci.process``).
@@ -117,8 +117,8 @@ class Engine:
     def run(self) -> None:
         """Decide until the end; pending events are decided at the end too."""
         gc.collect()
-        gc.freeze()  # what is loaded stays: no pause to look through it again
-        gc.disable()  # garbage is looked for once a second, when nothing is due
+        gc.freeze()  # everything loaded stays, and needs no further collection
+        gc.disable()  # garbage is collected once a second, when nothing is due
         try:
             while not self._over():
                 self.turn()
@@ -128,7 +128,7 @@ class Engine:
             gc.enable()
 
     def turn(self) -> None:
-        """One chunk, or a tenth of a second without one."""
+        """Process one chunk, or wait a tenth of a second for one."""
         source = self.source
         items = source.pull(PULL_S)
         behind = source.arrived - source.due(source.newest) if items else 0.0
@@ -212,7 +212,7 @@ class Engine:
             self._tell.clear("latency", text)
 
     def _delays(self, transport: float, model: float) -> tuple[float, float, float, float]:
-        """Up to now, ms, in the order of ``delays.KEYS``."""
+        """Delays up to now, ms, in the order of ``delays.KEYS``."""
         taken = self._clock() - self.source.arrived
         return 1000 * transport, 1000 * (taken - model), 1000 * model, 1000 * (transport + taken)
 

@@ -1,4 +1,4 @@
-"""Events of every process, of its supervisor and of the session.
+"""Events of all processes, of their supervisor and of the session.
 
 ``box`` is the process that an event comes from: "decode", "record", "stream" or "participant".
 Events of the session itself have none. A ``stamp`` is in LSL seconds, an ``index`` counts samples.
@@ -74,7 +74,7 @@ class Done(Event):
 
 @dataclass(frozen=True)
 class Alarm(Event):
-    """Something is wrong: ``level`` of ``ALARM_LEVELS``, ``text`` with the next step."""
+    """Fault: ``level`` of ``ALARM_LEVELS``, ``text`` with the next step."""
 
     KIND: ClassVar[str] = "alarm"
     level: str
@@ -170,7 +170,7 @@ class ProcessReport:
 class SessionReport(Event):
     """Answer of a session to ``AskReport``, enough for a window that connects late.
 
-    ``decisions`` counts them, ``alarms`` are the active ones, ``said`` holds the latest events.
+    ``decisions`` is a count, ``alarms`` are the active ones, ``said`` holds the latest events.
     """
 
     KIND: ClassVar[str] = "session"

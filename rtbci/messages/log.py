@@ -10,7 +10,7 @@ TIME, MONOTONIC, PREVIOUS = "time", "monotonic", "previous"
 
 @dataclass(frozen=True)
 class LogLine:
-    """One line of the log; ``event`` is None for one that is not an event of ours.
+    """Line of the log; ``event`` is None for an unknown object.
 
     ``time`` is the wall clock in ISO 8601, ``monotonic`` seconds of a clock for differences,
     ``previous`` the SHA-256 of the line before.

@@ -1,4 +1,4 @@
-"""Names on the bus that mean something to rtbci, and the one marker that a replay adds itself."""
+"""Names on the bus that rtbci treats specially, and the marker of a late replay."""
 
 from rtbci.messages.wire import line
 from rtbci.types import Marker
@@ -9,11 +9,11 @@ _LATE = "late"
 
 
 def late_start_marker(late: float) -> str:
-    """JSON text of the marker of a replay that runs ``late`` s behind its due times."""
+    """JSON text of the marker of a replay that runs ``late`` s after its due times."""
     return line({"label": LATE_START, _LATE: late})
 
 
 def lateness(marker: Marker) -> float:
-    """Seconds that a replay runs behind its due times, from its marker; 0 if it does not say."""
+    """Seconds that a replay runs after its due times, from its marker; 0 if unknown."""
     late = marker.fields.get(_LATE)
     return float(late) if isinstance(late, int | float) else 0.0

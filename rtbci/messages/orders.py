@@ -71,7 +71,7 @@ class Resume(Order):
 
 @dataclass(frozen=True)
 class SetDead(Order):
-    """Electrodes without a usable signal in this recording, and what is wrong with each."""
+    """Electrodes without a usable signal in this recording, and the fault of each."""
 
     KIND: ClassVar[str] = "dead"
     electrodes: Mapping[str, str]

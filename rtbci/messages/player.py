@@ -1,7 +1,7 @@
-"""Events of those that stand in for an amplifier: the player of recordings, the simulated person.
+"""Events of the player of recordings and of the simulated participant.
 
-``t0`` is the LSL stamp of sample index 0, ``late`` by how many seconds the replay runs behind its
-due times, ``at`` a second of the recording.
+``t0`` is the LSL stamp of sample index 0, ``late`` the time by which the replay runs after its due
+times, s, and ``at`` a second of the recording.
 """
 
 from collections.abc import Mapping
@@ -75,7 +75,7 @@ class FaultBegan(Event):
 
     @classmethod
     def from_json(cls, values: Values) -> Self:
-        """Fault of a JSON object: what is not a field is a setting."""
+        """Fault of a JSON object: keys that are not fields are settings."""
         own = {"event", "box", "do", "at", "index"}
         found = {key: value for key, value in values.items() if key in own}
         settings = {key: value for key, value in values.items() if key not in own}
@@ -111,7 +111,7 @@ class PlayerCounters:
 
 @dataclass(frozen=True)
 class PartPlayed(PlayerCounters, Event):
-    """What one life of the outlets has sent; from a life to the player that started it."""
+    """Counts of one life of the outlets; from a life to the player that started it."""
 
     KIND: ClassVar[str] = "part"
 

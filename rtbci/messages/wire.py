@@ -82,7 +82,7 @@ _OTHERS: dict[str, type[Message]] = {}  # by key: the class for unknown kinds
 
 
 def others(cls: type[M]) -> type[M]:
-    """Class decorator: ``cls`` takes the objects that no other class of its key takes."""
+    """Register the class of objects that no other class of its key accepts."""
     _OTHERS[cls.FIRST] = cls
     return cls
 
@@ -209,7 +209,7 @@ def _sequence(arguments: tuple[Any, ...]) -> Read:
         return lambda value: tuple(read(one) for one in _a(list, value))
 
     def messages(value: object) -> object:
-        """Messages of the list; what is not one is left out."""
+        """Messages of the list; other values are left out."""
         found = (from_json(one) for one in _a(list, value))
         return tuple(one for one in found if isinstance(one, arguments[0]))
 
@@ -253,7 +253,7 @@ def _a(kind: type, value: object) -> Any:
 
 
 def _bounded(value: object, levels: int) -> object:
-    """Value with numbers, texts and depth that everything after the parser can bear.
+    """Value whose numbers, texts and depth are safe for every reader.
 
     Raises ``ValueError`` for deeper nesting.
     """

@@ -1,7 +1,7 @@
 """Session on disk: a folder, a lock while it is in use, and a log that shows any rewriting.
 
     sessions/sub-02_2026-11-21_103015/
-        session.json      what was started, with which options, bundle and versions
+        session.json      command, options, bundle and versions
         events.jsonl      its events; each line carries the hash of the line before
         recording.xdf     and recording_part-02.xdf, ...: every stream
         logs/             stderr of each process
@@ -148,7 +148,7 @@ class EventChain:
 
 
 def new_folder(root: Path, subject: str, now: datetime | None = None) -> Path:
-    """Make the folder ``root/SUBJECT_DATE_TIME``, or the next free name, and return it.
+    """New folder ``root/SUBJECT_DATE_TIME``, or the next free name.
 
     Raises ``BadInput`` if it cannot be made.
     """

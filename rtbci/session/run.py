@@ -1,8 +1,8 @@
-"""Runs a session from its spec: opens the folder, plays and decodes each part, ends safely, counts.
+"""Run of a session from its spec: open the folder, play and decode each part, end safely, count.
 
 Recordings of a replay are checked here, on the whole file, while recorder and decoder start; a
-player starts when its recording was found good. Every part has a decoder process of its own, so
-that nothing is carried from one recording to the next; one recorder writes them all.
+player starts when its recording has passed. Every part has a decoder process of its own, so that
+nothing is carried from one recording to the next; one recorder writes them all.
 """
 
 import shutil
@@ -46,7 +46,7 @@ class SessionResult:
 
     folder: Path
     collector: DecisionCollector
-    seen: int | None = None  # samples of the last recording, once it was played to its end
+    seen: int | None = None  # samples of the last recording, if it was played to its end
     lost: int = 0  # samples that did not arrive
     recordings: tuple[str, ...] = ()  # files that the recorder wrote
     stopped: int | None = None  # see ``Session``

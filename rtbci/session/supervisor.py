@@ -1,11 +1,11 @@
 """Starts the processes of a session, watches them, restarts those that may, stops them safely.
 
 Every process prints JSON lines (``rtbci.process``) and obeys JSON lines on its stdin. The end of
-its stdin says that the supervisor is gone, however it went. The states of ``ProcessState``:
+its stdin means that the supervisor is gone. The states of ``ProcessState``:
 
-    start()           what it needs is ready           says "ready"         silent for QUIET s
+    start()          its needs are ready               event Ready          silent for QUIET s
       --> WAITING ------------------------> STARTING --------------> READY <------------> QUIET
-                                             ^    |                    |    says a line     |
+                                             ^    |                    |    any line        |
                                              |    +--------------------+--------------------+
                             after a pause    |                         |
                                              |         +---------------+---------------+
@@ -18,8 +18,8 @@ its stdin says that the supervisor is gone, however it went. The states of ``Pro
     adopt()                                 is gone
       --> ADOPTED (of a killed supervisor) --------> STARTING
 
-Nothing here knows what a session is for: events go to ``on_event``, in the thread that calls
-``pump``, and that is the only thread that may call a supervisor.
+The supervisor does not know the purpose of a session: events go to ``on_event``, in the thread
+that calls ``pump``, the only one that may call a supervisor.
 """
 
 import queue
@@ -92,7 +92,7 @@ class Supervisor:
         self.stop_all()
 
     def start(self, *specs: ProcessSpec, again: bool = False) -> None:
-        """Start processes, each when what it needs is ready; ``again`` as on a restart."""
+        """Start processes, each when those it needs are ready; ``again`` as on a restart."""
         for spec in specs:
             self._standing.pop(spec.name, None)
             if all(self.works(name) for name in spec.needs):
