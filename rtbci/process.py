@@ -1,28 +1,39 @@
-"""What a box (stream, record, decode) tells its supervisor or a person, and what it hears.
+"""Events of a process to its supervisor or a person, and the orders that it gets.
 
 Nothing here ever blocks the live loop: one thread owns stdout, another stdin. A reader that
 stopped reading costs memory, never a sample.
 """
 
-import json
 import queue
 import sys
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TextIO
 
-from rtbci import messages
+from rtbci.messages import (
+    ALARM_LEVELS,
+    Alarm,
+    Clear,
+    Done,
+    Event,
+    Finish,
+    Order,
+    Ready,
+    Stop,
+    line,
+    parse_order,
+)
 
-LEVELS = ("info", "amber", "red")
-GATHER_S = 0.05  # a line waits so long for others
-LONGEST_LINE = 65_536  # characters of a control line
+GATHER_S = 0.05  # for which a line waits for others
+LONGEST_LINE = 65_536  # characters of an order
 
 
 class Reporter:
     """Events as JSON lines on stdout, or as sentences on stderr. Any thread may call it.
 
-    An alarm is told once, until it is cleared or says something else.
+    An alarm is reported once, until it is cleared or its text changes.
     """
 
     def __init__(self, box: str, as_json: bool) -> None:
@@ -34,49 +45,43 @@ class Reporter:
 
     @property
     def alarms(self) -> Mapping[str, tuple[str, str]]:
-        """Level and sentence of what is wrong now, by code."""
+        """Level and sentence of each active alarm, by code."""
         return self._alarms
 
-    def ready(self, text: str, **fields: object) -> None:
-        """It works now."""
-        self._tell(messages.event("ready", self.box, text=text, **fields), text)
+    def event(self, event: Event, text: str | None = None) -> None:
+        """Report ``event``, to a person as the sentence ``text``.
 
-    def status(self, **fields: object) -> None:
-        """Counters, about once a second; a person is not told."""
-        self._tell(messages.event("status", self.box, **fields), None)
+        The text of ``Ready`` and ``Done`` is for programs too.
+        """
+        event = replace(event, box=self.box)
+        if text is not None and isinstance(event, Ready | Done):
+            event = replace(event, text=text)
+        self._put(event, text)
 
     def alarm(self, level: str, code: str, text: str) -> None:
-        """Something is wrong: ``level`` one of ``LEVELS``, ``text`` with the next step."""
-        assert level in LEVELS, level
+        """Report a fault: ``level`` of ``ALARM_LEVELS``, ``text`` with the next step."""
+        assert level in ALARM_LEVELS, level
         if self._alarms.get(code) != (level, text):
             self._alarms[code] = (level, text)
-            self._tell(messages.event("alarm", self.box, level=level, code=code, text=text), text)
+            self.event(Alarm(level, code, text), text)
 
     def clear(self, code: str, text: str) -> None:
-        """What ``alarm`` said is over; silent where there was no such alarm."""
+        """Report that the alarm ``code`` is over; does nothing if it is not active."""
         if self._alarms.pop(code, None) is not None:
-            self._tell(messages.event("clear", self.box, code=code, text=text), text)
-
-    def event(self, kind: str, text: str | None = None, **fields: object) -> None:
-        """Anything else, e.g. the end of a replay."""
-        self._tell(messages.event(kind, self.box, **fields), text)
+            self.event(Clear(code, text), text)
 
     def line(self, text: str) -> None:
-        """A line of results, on stdout in either form."""
+        """Write a line of results, on stdout in either form."""
         self._lines.put((sys.stdout, text))
 
-    def done(self, text: str, **fields: object) -> None:
-        """The last line."""
-        self._tell(messages.event("done", self.box, text=text, **fields), text)
-
     def close(self, timeout: float = 2.0) -> None:
-        """Wait until everything is written, ``timeout`` s at most. Twice is fine."""
+        """Wait until everything is written, ``timeout`` s at most. Idempotent."""
         self._lines.put(None)
         self._thread.join(timeout)
 
-    def _tell(self, values: Mapping[str, object], text: str | None) -> None:
+    def _put(self, event: Event, text: str | None) -> None:
         if self._json:
-            self._lines.put((sys.stdout, messages.line(values)))
+            self._lines.put((sys.stdout, line(event)))
         elif text is not None:
             self._lines.put((sys.stderr, text))
 
@@ -84,7 +89,8 @@ class Reporter:
         is_open = True
         while is_open:
             lines = [self._lines.get()]
-            time.sleep(GATHER_S)  # many lines cost one switch between threads, not one each
+            # One switch between threads for many lines, not one for each.
+            time.sleep(GATHER_S)
             while not self._lines.empty():
                 lines.append(self._lines.get())
             is_open = None not in lines
@@ -93,42 +99,40 @@ class Reporter:
                 try:
                     stream.write(text)
                     stream.flush()
-                except (OSError, ValueError):  # nobody reads any more: the work goes on
+                except (OSError, ValueError):
+                    # The reader has gone; the work goes on.
                     continue
 
 
 class ControlInput:
     """Orders from the parent: JSON lines on stdin, read by a thread; the live loop polls.
 
-    Without ``listen`` there is no parent and nothing is ever heard.
+    Without ``listen`` there is no parent, and no order ever comes.
     """
 
     def __init__(self, listen: bool) -> None:
         self.has_parent = listen
         self.parent_gone = False
-        self.asked_to_end = False  # "stop" or "finish" came, polled or not
-        self._orders: queue.SimpleQueue[dict[str, object]] = queue.SimpleQueue()
+        self.asked_to_end = False  # an order to stop or finish came, polled or not
+        self._orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
         if listen:
             threading.Thread(target=self._read, name="control", daemon=True).start()
 
-    def poll(self) -> list[dict[str, object]]:
-        """Orders since the last call: objects with the key ``do``."""
-        found: list[dict[str, object]] = []
+    def poll(self) -> list[Order]:
+        """Orders since the last call."""
+        found: list[Order] = []
         while not self._orders.empty():
             found.append(self._orders.get())
         return found
 
     def _read(self) -> None:
         try:
-            # unbuffered: Python aborts at exit while a thread holds the lock of a buffered stdin
+            # Unbuffered: Python aborts at exit while a thread holds the lock of a buffered stdin.
             stdin = open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)  # noqa: SIM115
-            while line := stdin.readline(LONGEST_LINE):
-                try:
-                    order = json.loads(line)
-                except ValueError:  # a torn or foreign line is no order
-                    continue
-                if isinstance(order, dict) and "do" in order:
-                    self.asked_to_end |= order["do"] in ("stop", "finish")
+            while text := stdin.readline(LONGEST_LINE):
+                order = parse_order(text)
+                if order is not None:
+                    self.asked_to_end |= isinstance(order, Stop | Finish)
                     self._orders.put(order)
         finally:
             self.parent_gone = True

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from rtbci.messages import FaultBegan
 from rtbci.types import StreamInfo
 from sims.schedule import MarkerPush, SamplePush
 
@@ -38,10 +39,11 @@ class Fault(BaseModel):
         """End of the fault, recording seconds."""
         return self.at + (self.lasts or FOREVER)
 
-    def described(self) -> dict[str, object]:
-        """Description reported when the fault begins."""
+    def began(self, index: int) -> FaultBegan:
+        """Event that reports the begin of the fault, at sample ``index``."""
         given = self.model_dump(by_alias=True, exclude_unset=True)
-        return {"do": self.do, **given, "for": self.lasts}
+        settings = {**given, "for": self.lasts}
+        return FaultBegan(self.do, settings.pop("at"), settings, index)
 
     def first(self, rate: float) -> int:
         """First affected sample."""

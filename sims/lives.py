@@ -5,19 +5,30 @@ on the network milliseconds after the start signal. The parent only imports LSL 
 """
 
 import io
-import json
 import os
 import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from rtbci.errors import Missing, RtbciError
 from rtbci.lsl.outlet import clock
-from rtbci.messages import line, order
+from rtbci.messages import (
+    Event,
+    Go,
+    LifeClock,
+    LifeFailed,
+    Order,
+    PartPlayed,
+    PlayerCounters,
+    PlayerStatus,
+    ReplayStarted,
+    line,
+    parse,
+)
 from rtbci.process import ControlInput
 from rtbci.signal.recording import Recording
 from sims.faults import Fault, Kill
@@ -64,7 +75,7 @@ class Lives:
         if not hasattr(os, "fork"):
             raise Missing("a fault that kills needs Linux or macOS: this system cannot fork")
         self._rate, self._speed = recording.info.rate, settings.speed
-        self._counts: dict[str, object] = {"samples": 0, "markers": 0, "late_ms": [None, None]}
+        self._counts = PlayerCounters(0, 0, (None, None))
         self._earlier = self._counts  # of the lives before
         self._start: Start | None = None
         self._ahead = 0.0  # s, LSL's clock before this process's monotonic one
@@ -75,13 +86,13 @@ class Lives:
                 tell: PlayerListener, orders: Orders, start: Start | None, part: OutletLife = part
             ) -> None:
                 configure()
-                tell("clock", lsl=clock())
+                tell(LifeClock(clock()))
                 player = Player(recording, settings, tuple(faults))
                 try:
                     player.run(tell, orders, part, start)
                 finally:
                     player.close()
-                    tell("part", **player.counts())
+                    tell(PartPlayed(**vars(player.counts())))
 
             self._lives.append(self._fork(part, live))
 
@@ -90,8 +101,7 @@ class Lives:
         for number, life in enumerate(self._lives):
             if self._start is not None:
                 self._wait(None, self._due(life.part.since), tell, orders)
-            start = vars(self._start) if self._start else {}
-            self._order(life, order("go", **start))
+            self._order(life, Go(**vars(self._start)) if self._start else Go())
             until = life.part.until
             if until is None:
                 self._wait(life, float("inf"), tell, orders)
@@ -107,9 +117,11 @@ class Lives:
             self._earlier = self._counts
             kill = self._lives[number + 1].part.kill
             assert kill is not None, "every life but the last ends by a kill"
-            tell("fault", **kill.described(), index=life.part.samples(self._rate)[1])
+            killed_at = life.part.samples(self._rate)[1]
+            assert killed_at is not None
+            tell(kill.began(killed_at))
 
-    def counts(self) -> dict[str, object]:
+    def counts(self) -> PlayerCounters:
         """Totals pushed by all lives; lateness as last reported."""
         return self._counts
 
@@ -121,7 +133,7 @@ class Lives:
         patience = time.monotonic() + LEAVE_S
         for life in self._lives:
             while not life.is_over and time.monotonic() < patience:
-                self._hear(life, TICK_S, lambda *_, **__: None)
+                self._hear(life, TICK_S, lambda _: None)
             if not life.is_over:
                 os.kill(life.pid, signal.SIGKILL)
                 self._bury(life)
@@ -158,36 +170,31 @@ class Lives:
             return
         *lines, life.torn = (life.torn + data).split(b"\n")
         for each in lines:
-            self._pass_on(life, json.loads(each), tell)
+            event = parse(each)
+            assert isinstance(event, Event), each
+            self._pass_on(life, event, tell)
 
-    def _pass_on(self, life: Life, said: dict[str, object], tell: PlayerListener) -> None:
-        kind = str(said.pop("event"))
-        if kind == "failed":
-            raise RtbciError(str(said["text"]))
-        if kind == "part" and life.has_told:
-            return
-        if kind == "clock":
-            self._ahead = _number(said, "lsl") - time.monotonic()
-            return
-        if kind == "start" and self._start is None:
-            self._start = Start(_number(said, "t0"), _number(said, "late"))
-        if kind in ("status", "part"):
-            for key in ("samples", "markers"):
-                said[key] = _number(said, key) + self._before(key)
-        if kind == "part":
-            self._counts, life.has_told = said, True
-            return
-        tell(kind, **said)
+    def _pass_on(self, life: Life, event: Event, tell: PlayerListener) -> None:
+        before = self._earlier
+        match event:
+            case LifeFailed(text=text):
+                raise RtbciError(text)
+            case LifeClock(lsl=lsl):
+                self._ahead = lsl - time.monotonic()
+            case PartPlayed(samples, markers, late_ms):
+                if not life.has_told:
+                    samples, markers = samples + before.samples, markers + before.markers
+                    self._counts, life.has_told = PlayerCounters(samples, markers, late_ms), True
+            case PlayerStatus(index, samples, markers):
+                tell(PlayerStatus(index, samples + before.samples, markers + before.markers))
+            case _:
+                if isinstance(event, ReplayStarted) and self._start is None:
+                    self._start = Start(event.t0, event.late)
+                tell(event)
 
-    def _before(self, key: str) -> int:
-        """Totals pushed by the earlier lives."""
-        value = self._earlier[key]
-        assert isinstance(value, int)
-        return value
-
-    def _order(self, life: Life, what: Mapping[str, object]) -> None:
+    def _order(self, life: Life, order: Order) -> None:
         with suppress(OSError):  # it has died: its events tell
-            os.write(life.orders, (line(what) + "\n").encode())
+            os.write(life.orders, (line(order) + "\n").encode())
 
     def _bury(self, life: Life) -> None:
         life.is_over = True
@@ -241,25 +248,20 @@ def _child(
     stdin = io.BufferedReader(io.FileIO(0, closefd=False))
     sys.stdin = io.TextIOWrapper(stdin)  # where orders are read
 
-    def tell(kind: str, /, **fields: object) -> None:
+    def tell(event: Event, /) -> None:
         with suppress(BrokenPipeError):  # the parent has died; the end of stdin tells
-            os.write(1, (line({"event": kind, **fields}) + "\n").encode())
+            os.write(1, (line(event) + "\n").encode())
 
     try:
-        go = json.loads(stdin.readline() or b"null")
-        if go is None:  # the parent has left
+        go = parse(stdin.readline())
+        if not isinstance(go, Go):  # the parent has left
             return 0
-        start = Start(go["t0"], go["late"]) if "t0" in go else None
+        start = Start(go.t0, go.late or 0.0) if go.t0 is not None else None
         live(tell, ControlInput(listen=True), start)
         return 0
     except Stopped:
         return 0
     except Exception as error:  # noqa: BLE001 - reported to the parent, which raises it
-        tell("failed", text=f"the process that streams failed: {type(error).__name__}: {error}")
+        text = f"the process that streams failed: {type(error).__name__}: {error}"
+        tell(LifeFailed(text))
         return 1
-
-
-def _number(fields: Mapping[str, object], key: str) -> float:
-    value = fields[key]
-    assert isinstance(value, int | float), f"{key} is {value!r}"
-    return value

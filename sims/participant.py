@@ -9,7 +9,7 @@ signal every 20 ms and puts a response in where a marker was stamped. The amplif
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from queue import SimpleQueue
 
@@ -21,6 +21,17 @@ from rtbci.lsl.config import source_id, stream_name
 from rtbci.lsl.marker_streams import HostClockOffsets, MarkerStreams, is_for_decoding
 from rtbci.lsl.outlet import Outlet, clock
 from rtbci.lsl.resolve import StreamDiscovery
+from rtbci.messages import (
+    Event,
+    MarkerAnswered,
+    MarkerLate,
+    MarkersHeard,
+    MarkerUnknown,
+    ParticipantCounters,
+    ParticipantDone,
+    ParticipantReady,
+    ParticipantStatus,
+)
 from rtbci.types import Array, Marker
 from sims.person import SimulatedSession, features
 from sims.person.constants import LOOKS, PEOPLE_SEED
@@ -35,13 +46,13 @@ STATUS_S = 1.0
 LATE_S = 0.055  # a marker that comes later has missed what it would have evoked
 FUTURE_S = 5.0  # a marker stamped further ahead comes from a clock that is not ours
 OURS = "rtbci-"  # how markers begin that show nothing
-SENTENCES = {
-    "ready": "{subject} is streaming {name}: {channels} channels, {rate:g} Hz, {strength} "
+SENTENCES: dict[type[Event], str] = {
+    ParticipantReady: "{subject} is streaming {name}: {channels} channels, {rate:g} Hz, {strength} "
     "(simulated: nobody is measured)",
-    "listening": "listening to {stream}",
-    "unknown": "no picture or category is called {label!r}: {how}",
-    "late": "marker {label!r} came {late:.2f} s after its stamp, when its samples were gone",
-    "done": "{samples} samples were sent, {markers} markers answered",
+    MarkersHeard: "listening to {stream}",
+    MarkerUnknown: "no picture or category is called {label!r}: {how}",
+    MarkerLate: "marker {label!r} came {late:.2f} s after its stamp, when its samples were gone",
+    ParticipantDone: "{samples} samples were sent, {markers} markers answered",
 }
 
 
@@ -116,7 +127,7 @@ class StimulusLookup:
                 except Missing as error:
                     found, how = features.of_unknown(text), f"it evokes a random code ({error})"
             self._known[text] = found
-            self._tell("unknown", label=text, how=how)
+            self._tell(MarkerUnknown(text, how))
         return self._known[text]
 
 
@@ -178,7 +189,7 @@ class MarkerListener:
             if is_for_decoding(found, self._wanted):
                 streams.add(found)
         for name in sorted(set(streams.names) - before):
-            self._tell("listening", stream=name)
+            self._tell(MarkersHeard(name))
         if set(streams.names) != before:
             offsets.start(streams.followers)
 
@@ -203,7 +214,7 @@ class Participant:
         person = self.session.person
         self._open()
         t0, reported = clock(), 0.0
-        tell("ready", **self._identity(t0))
+        tell(self._identity(t0))
         ears = MarkerListener(StimulusLookup(person.strength, tell, person.seed), tell, wanted)
         try:
             while seconds is None or self._samples < seconds * person.rate:
@@ -212,15 +223,15 @@ class Participant:
                 self._send(t0)
                 if clock() - reported >= STATUS_S:
                     reported = clock()
-                    tell("status", **self.counts())
+                    tell(ParticipantStatus(**vars(self.counts())))
                 due = t0 + DELAY_S + self._samples / person.rate + BLOCK_S
                 time.sleep(min(max(due - clock(), 0.0), BLOCK_S))
         finally:
             ears.close()
 
-    def counts(self) -> dict[str, object]:
+    def counts(self) -> ParticipantCounters:
         """Counts of sent samples and answered markers."""
-        return {"samples": self._samples, "markers": self._markers, "late": self._late}
+        return ParticipantCounters(self._samples, self._markers, self._late)
 
     def close(self) -> None:
         """Close the outlets. Idempotent."""
@@ -239,13 +250,13 @@ class Participant:
             },
         )  # fmt: skip
 
-    def _identity(self, t0: float) -> dict[str, object]:
+    def _identity(self, t0: float) -> ParticipantReady:
         person = self.session.person
-        return {
-            "name": self._name or stream_name("eeg"), "t0": t0, "subject": person.name,
-            "session": self.session.number, "rate": person.rate, "strength": person.strength,
-            "channels": len(person.channels), "seed": person.seed, "simulated": True,
-        }  # fmt: skip
+        return ParticipantReady(
+            name=self._name or stream_name("eeg"), t0=t0, subject=person.name,
+            session=self.session.number, rate=person.rate, strength=person.strength,
+            channels=len(person.channels), seed=person.seed, simulated=True,
+        )  # fmt: skip
 
     def _listen(self, ears: MarkerListener, t0: float, tell: PlayerListener) -> None:
         """Add the responses to markers resolved since the last call."""
@@ -260,10 +271,10 @@ class Participant:
             index = round((heard.stamp - t0) * rate)
             if self._signal.head - index > LATE_S * rate:
                 self._late += 1
-                tell("late", label=heard.label, late=late)
+                tell(MarkerLate(heard.label, late))
             self._signal.evoke(index, heard.driven)
             self._markers += 1
-            tell("evoked", label=heard.label, index=index, stamp=heard.stamp)
+            tell(MarkerAnswered(heard.label, index, heard.stamp))
 
     def _send(self, t0: float) -> None:
         """Send all samples that are due."""
@@ -278,10 +289,10 @@ class Participant:
         self._samples += n
 
 
-def sentence(kind: str, values: Mapping[str, object]) -> str | None:
+def sentence(event: Event) -> str | None:
     """Event as a sentence for people; None for events meant for programs."""
-    text = SENTENCES.get(kind)
-    return text.format(**values) if text else None
+    text = SENTENCES.get(type(event))
+    return text.format(**vars(event)) if text else None
 
 
 def stream(
@@ -293,7 +304,7 @@ def stream(
     name: str | None = None,
     wanted: tuple[str, ...] = (),
     seconds: float | None = None,
-    done: Callable[[dict[str, object]], None] = lambda _: None,
+    done: Callable[[ParticipantCounters], None] = lambda _: None,
 ) -> None:
     """A participant from its first sample to its last; ``done`` gets the counts, whatever ends it.
 

@@ -14,7 +14,21 @@ import numpy as np
 
 from rtbci.lsl.config import session_id
 from rtbci.lsl.outlet import Outlet, clock, events
-from rtbci.messages import LATE_START, line
+from rtbci.messages import (
+    Event,
+    Finish,
+    Order,
+    OutletsBack,
+    PartPlayed,
+    PlayerCounters,
+    PlayerReady,
+    PlayerStatus,
+    ReplayEnded,
+    ReplayStarted,
+    Stop,
+    WaitingForReaders,
+    late_start_marker,
+)
 from rtbci.signal.recording import Recording
 from sims import schedule
 from sims.changes import guise
@@ -40,8 +54,7 @@ LATEST = 20_000  # pushes whose lateness is kept
 class PlayerListener(Protocol):
     """Callback for playback events."""
 
-    def __call__(self, kind: str, /, **fields: object) -> None:
-        """``kind``: ready, waiting, start, fault, back, status, end, part, done."""
+    def __call__(self, event: Event, /) -> None: ...
 
 
 class Orders(Protocol):
@@ -49,7 +62,7 @@ class Orders(Protocol):
 
     parent_gone: bool
 
-    def poll(self) -> list[dict[str, object]]:
+    def poll(self) -> list[Order]:
         """Orders received since the last call."""
         ...
 
@@ -60,7 +73,7 @@ class Stopped(Exception):
 
 def check_orders(orders: Orders) -> None:
     """Raise ``Stopped`` if an order or the end of the parent process requires it."""
-    if orders.parent_gone or any(each["do"] in ("finish", "stop") for each in orders.poll()):
+    if orders.parent_gone or any(isinstance(each, Finish | Stop) for each in orders.poll()):
         raise Stopped
 
 
@@ -91,12 +104,12 @@ class Player:
         if start is not None:
             self._start = start
             self._open()
-            tell("back", at=part.since, index=part.samples(self._look.recording.info.rate)[0])
+            tell(OutletsBack(part.since, part.samples(self._look.recording.info.rate)[0]))
         else:
             # six digits: the same number in every life, in JSON and in a description
             self._start = Start(round(clock() + self._settings.lead_in + OPENING_S, 6))
             self._open()
-            tell("ready", **self._identity())
+            tell(self._identity())
             self._begin()
         self._index = part.samples(self._look.recording.info.rate)[0]
         for item in program(self._look.recording, self._settings, self._faults, part):
@@ -108,12 +121,13 @@ class Player:
         for outlet in self._outlets:
             outlet.close()
 
-    def counts(self) -> dict[str, object]:
-        """Counts pushed, and lateness p50 and p99 in milliseconds."""
-        late: list[float | None] = [None, None]
+    def counts(self) -> PlayerCounters:
+        """Counts pushed, and lateness."""
+        late = None, None
         if self._late:
-            late = [round(1e3 * float(each), 3) for each in np.quantile(self._late, [0.5, 0.99])]
-        return {"samples": self._samples, "markers": self._markers, "late_ms": late}
+            p50, p99 = np.quantile(self._late, [0.5, 0.99])
+            late = round(1e3 * float(p50), 3), round(1e3 * float(p99), 3)
+        return PlayerCounters(self._samples, self._markers, late)
 
     def _open(self) -> None:
         (name, source), (events_name, events_source) = names(self._settings.name)
@@ -127,15 +141,14 @@ class Player:
         self._events = events(events_name, events_source, kept)
         self._outlets = (self._eeg, self._events)
 
-    def _identity(self) -> dict[str, object]:
+    def _identity(self) -> PlayerReady:
         info = self._look.recording.info
         (name, source), (events_name, _) = names(self._settings.name)
-        return {
-            "t0": self._start.t0, "speed": self._settings.speed,
-            "samples": self._recording.n_samples, "rate": info.rate,
-            "channels": len(info.channels), "name": name, "markers": events_name,
-            "source_id": source, "session": session_id(),
-        }  # fmt: skip
+        return PlayerReady(
+            t0=self._start.t0, speed=self._settings.speed, samples=self._recording.n_samples,
+            rate=info.rate, channels=len(info.channels), name=name, markers=events_name,
+            source_id=source, session=session_id(),
+        )  # fmt: skip
 
     def _begin(self) -> None:
         """Play the lead-in, or the rest of it once enough readers are connected."""
@@ -148,8 +161,8 @@ class Player:
             seconds = min(seconds, t0 + late - clock())
             self._start = Start(t0, late)
             if late:
-                self._events.say(line({"label": LATE_START, "late": late}), t0 - 1 / self._rate)
-        self._tell("start", t0=t0, late=self._start.late)
+                self._events.say(late_start_marker(late), t0 - 1 / self._rate)
+        self._tell(ReplayStarted(t0, self._start.late))
         for item in schedule.lead_in(self._recording, seconds * speed, chunk):
             self._push(item)
 
@@ -170,7 +183,7 @@ class Player:
                 enough_since = now
                 if now - told > TOLD_S or said != len(steady):
                     told, said = now, len(steady)
-                    self._tell("waiting", wanted=wanted, there=len(steady))
+                    self._tell(WaitingForReaders(wanted, len(steady)))
             elif now - changed > SETTLED_S or now - enough_since > SETTLE_AT_MOST_S:
                 return
             before, known = eeg, everybody
@@ -181,7 +194,7 @@ class Player:
         deadline = start.t0 + start.late + item.due / self._settings.speed
         self._until(deadline)
         if isinstance(item, Notice):
-            self._tell("fault", **item.fields)
+            self._tell(item.event)
             return
         if isinstance(item, SamplePush):
             x = item.x if self._look.factor == 1 else item.x * np.float32(self._look.factor)
@@ -200,9 +213,9 @@ class Player:
     def _finish(self, part: OutletLife) -> None:
         """Wait to be killed after the last push, or linger for slow readers."""
         if part.until is not None:
-            self._tell("part", **self.counts())
+            self._tell(PartPlayed(**vars(self.counts())))
             self._until(math.inf)
-        self._tell("end", index=self._recording.n_samples, stamp=self._stamp)
+        self._tell(ReplayEnded(self._recording.n_samples, self._stamp))
         self._until(clock() + self._settings.linger)
 
     def _until(self, deadline: float) -> None:
@@ -214,9 +227,7 @@ class Player:
                 check_orders(self._orders)
                 if now - self._reported >= STATUS_S:
                     self._reported = now
-                    self._tell(
-                        "status", index=self._index, samples=self._samples, markers=self._markers
-                    )
+                    self._tell(PlayerStatus(self._index, self._samples, self._markers))
             if now >= deadline:
                 return
             time.sleep(min(deadline - now, TICK_S))

@@ -1,12 +1,22 @@
 """Content of one life of the outlets, and their stream descriptions."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from rtbci.lsl.config import source_id, stream_name
+from rtbci.messages import (
+    Event,
+    FaultBegan,
+    OutletsBack,
+    PlayerDone,
+    PlayerReady,
+    ReplayEnded,
+    ReplayStarted,
+    WaitingForReaders,
+)
 from rtbci.signal.recording import Recording
 from rtbci.types import StreamInfo
 from sims import schedule
@@ -16,14 +26,15 @@ from sims.schedule import CHUNK_S, Item, MarkerPush, Notice, SamplePush, Timelin
 if TYPE_CHECKING:
     from sims.faults import Fault, Kill
 
-SENTENCES = {
-    "ready": "streaming {name} ({channels} channels, {rate:g} Hz) and {markers}, speed {speed:g}",
-    "waiting": "waiting for {wanted} readers, {there} of them are there",
-    "start": "the replay starts {late:.1f} s late: it waited for readers",
-    "fault": "fault at {at:g} s: {do}",
-    "back": "back at {at:g} s",
-    "end": "that was all; still there for slow readers",
-    "done": "{samples} samples and {markers} markers were sent",
+SENTENCES: dict[type[Event], str] = {
+    PlayerReady: "streaming {name} ({channels} channels, {rate:g} Hz) and {markers}, "
+    "speed {speed:g}",
+    WaitingForReaders: "waiting for {wanted} readers, {there} of them are there",
+    ReplayStarted: "the replay starts {late:.1f} s late: it waited for readers",
+    FaultBegan: "fault at {at:g} s: {do}",
+    OutletsBack: "back at {at:g} s",
+    ReplayEnded: "that was all; still there for slow readers",
+    PlayerDone: "{samples} samples and {markers} markers were sent",
 }
 
 
@@ -93,7 +104,7 @@ def program(
         part.kill.at if part.kill is not None else 0.0
     )  # faults that began then are reported now
     notices = [
-        Notice(fault.at, {**fault.described(), "index": fault.first(info.rate)})
+        Notice(fault.at, fault.began(fault.first(info.rate)))
         for fault in faults
         if dead_from <= fault.at < end
     ]
@@ -140,12 +151,12 @@ def describe(
     return fields
 
 
-def sentence(kind: str, fields: Mapping[str, object]) -> str | None:
+def sentence(event: Event) -> str | None:
     """Event as a sentence for people; None for events meant for programs."""
-    if kind == "start" and not fields["late"]:
+    if isinstance(event, ReplayStarted) and not event.late:
         return None
-    text = SENTENCES.get(kind)
-    return text.format(**fields) if text else None
+    text = SENTENCES.get(type(event))
+    return text.format(**vars(event)) if text else None
 
 
 def _spoilt(rows: Iterable[SamplePush], fault: "Fault", info: StreamInfo) -> Iterator[SamplePush]:

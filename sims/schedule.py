@@ -6,7 +6,7 @@ schedule adds its ``t0`` and divides by its speed.
 
 import heapq
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbci.errors import BadInput
+from rtbci.messages import Event
 from rtbci.recorder.xdf_writer import marker_text
 from rtbci.signal.recording import Recording
 from rtbci.types import Array, Marker, Samples
@@ -50,7 +51,7 @@ class Notice:
     """An event to be reported to listeners at ``due``."""
 
     due: float
-    fields: Mapping[str, object]
+    event: Event
 
 
 Item = SamplePush | MarkerPush | Notice

@@ -86,7 +86,7 @@ while True:
     p = {"face": 0.75, "house": 0.25} if index % 50 else {}
     decision = Decision(index, index / 250, "face", "face" if p else None, p,
                         rejected=None if p else "gap")
-    line = messages.line(messages.decision_json(decision, stamp=clock()))
+    line = messages.line(messages.DecisionMade(decision, stamp=clock()))
     line = messages.with_latency(line, 1.0, 0.25, 2.0, 3.25)
     results.push(list(p.values()) or None, line, clock())
     time.sleep(0.05)
@@ -250,7 +250,7 @@ def test_the_page_of_streams_names_every_key_of_a_decision():
     from rtbci.types import Decision
 
     decision = Decision(1, 0.1, None, None, {})
-    line = messages.line(messages.decision_json(decision, stamp=1.0))
+    line = messages.line(messages.DecisionMade(decision, stamp=1.0))
     keys = set(json.loads(messages.with_latency(line, 0.0, 0.0, 0.0, 0.0)))
     text = (ROOT / "docs" / "streams.md").read_text(encoding="utf-8")
     section = text.split("## rtbci-decisions")[1].split("##")[0]

@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from rtbci import cli
+from rtbci import cli, messages
 
 ROOT = Path(__file__).resolve().parent.parent
 FENCES = {  # library -> the only places that import it
@@ -49,6 +49,7 @@ PROGRAMS = ("rtbci/cli.py", "sims/demo.py")  # started by a person, beside the c
 FRONTS = {f"{name}/__init__.py" for name in ("rtbci", "calibration", "gui")}  # names only
 LIGHT = (  # what every child on the live path loads
     "rtbci/*.py",
+    "rtbci/messages/*.py",
     *(
         "rtbci/signal/*.py",
         "rtbci/engine/*.py",
@@ -59,6 +60,10 @@ LIGHT = (  # what every child on the live path loads
     *("rtbci/bench/*.py", "rtbci/decoding/**/*.py", "rtbci/formats/*.py"),
 )
 NOT_LIGHT = {"rtbci/statistics/scores.py", "rtbci/mne_bridge.py", "rtbci/__main__.py"}
+MESSAGE_LIKE = {  # names of variables that hold messages
+    *("alarm", "done", "event", "events", "heard", "message", "news"),
+    *("order", "orders", "report", "request", "said", "status", "take"),
+}
 HEAVY = (
     *("scipy", "sklearn", "pyriemann", "mne", "torch", "PySide6", "matplotlib", "pandas"),
     *("transformers", "diffusers", "numba", "rich", "jinja2"),
@@ -308,6 +313,77 @@ def test_each_command_explains_itself(name, capsys):
     out, err = capsys.readouterr()
     assert f"rtbci {name}" in out
     assert err == ""
+
+
+def message_keys() -> set[str]:
+    """Keys of all messages between processes."""
+    found = {"event", "do", "box"}
+    for cls in vars(messages).values():
+        if isinstance(cls, type) and issubclass(cls, messages.Message):
+            found |= {each.name for each in fields(cls)}
+    return found
+
+
+def looked_up(node: ast.AST) -> tuple[str, str] | None:
+    """Name of the mapping and the key, where a key that is a literal is looked up in one."""
+    match node:
+        case ast.Subscript(value=where, slice=ast.Constant(value=str(key))):
+            pass
+        case ast.Call(
+            func=ast.Attribute(value=where, attr="get" | "pop"),
+            args=[ast.Constant(value=str(key)), *_],
+        ):
+            pass
+        case _:
+            return None
+    while isinstance(where, ast.Call | ast.Subscript):
+        where = where.func if isinstance(where, ast.Call) else where.value
+        if isinstance(where, ast.Attribute) and where.attr in ("get", "pop"):
+            where = where.value
+    name = where.attr if isinstance(where, ast.Attribute) else getattr(where, "id", "")
+    return name, key
+
+
+def keys_of_messages(module: ast.Module) -> Iterator[str]:
+    """Places in a module that read a message by its keys, or build one."""
+    known = message_keys()
+    nodes = (node for node in ast.walk(module) if isinstance(node, ast.expr))
+    for node in nodes:
+        if (found := looked_up(node)) is not None:
+            name, key = found
+            if key in ("event", "box") or (name in MESSAGE_LIKE and key in known):
+                yield f"{node.lineno} looks up {key!r} in {name}"
+        if isinstance(node, ast.Dict):
+            keys = {key.value for key in node.keys if isinstance(key, ast.Constant)}
+            for key in sorted({"event", "do"} & keys):
+                yield f"{node.lineno} builds an object with {key!r}"
+
+
+def test_keys_of_messages_stand_in_one_place():
+    wrong = [
+        f"{place(path)}:{each}"
+        for path in MODULES
+        if not place(path).startswith("rtbci/messages/")
+        for each in keys_of_messages(tree(path))
+    ]
+    assert not wrong, wrong
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        'event.get("event")',
+        'self.said.get(("decode", "ready"), {}).get("stream")',
+        'session.heard("stream", "end").get("index")',
+        'request.values["box"]',
+        'orders[0]["do"]',
+        'status.get("paused")',
+        'print({"event": kind, **fields})',
+        'child.tell({"do": "finish"})',
+    ],
+)
+def test_a_key_of_a_message_is_found_wherever_it_stands(code):
+    assert list(keys_of_messages(ast.parse(code)))
 
 
 def test_help_is_instant():

@@ -16,7 +16,7 @@ from calibration.evaluation.figures import (
 from calibration.evaluation.page import limits, page
 from calibration.evaluation.values import ControlAnalysis, Evaluation, Retrieval
 from rtbci.errors import BadInput
-from rtbci.messages import line
+from rtbci.messages import line, result_kind
 from rtbci.statistics.predictions import Figure
 
 MOST_FOLDERS = 999
@@ -61,7 +61,7 @@ def document(
     """
     main = measured[0].main
     return {
-        "event": "evaluated",
+        **result_kind("evaluated"),
         "verdict": said.word,
         "reason": said.reason,
         "balanced_accuracy": main.value,

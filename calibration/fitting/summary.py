@@ -4,6 +4,7 @@ import shlex
 from pathlib import Path
 
 from calibration.fitting.training import Result
+from rtbci.messages import result_kind
 from rtbci.report.numbers import with_interval
 from rtbci.statistics.scores import Scores, scores_json
 from rtbci.statistics.verdict import CAUTION, GO, NO_GO
@@ -15,7 +16,7 @@ def result_json(result: Result, folder: Path) -> dict[str, object]:
     """The result as programs read it."""
     assert result.scores is not None
     return {
-        "event": "calibrated",
+        **result_kind("calibrated"),
         "verdict": result.verdict.word,
         "reason": result.verdict.reason,
         "n": result.scores.n,

@@ -14,7 +14,9 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QLineEdit, QWidget
 
 from gui.operator.keys import KEYS, MARKER_S, STOP_S, DoublePress
 from gui.operator.session_state import SessionState
+from gui.operator.signal_feed import Moment
 from gui.widgets.headmap import HeadMap
+from rtbci.messages import Order, Pause, Resume, SetMarker, Stop, WriteNote
 
 _LOOSE = Qt.KeyboardModifier.KeypadModifier | Qt.KeyboardModifier.ShiftModifier
 
@@ -31,8 +33,8 @@ class Actions(QObject):
         window: QWidget,
         note: QLineEdit,
         state: SessionState,
-        send: Callable[..., None],
-        now: Callable[[], Mapping[str, float | int]],
+        send: Callable[[Order], None],
+        now: Callable[[], Moment],
         hide_keys: Callable[[], bool],
         others: Mapping[str, Callable[[], None]],
     ) -> None:
@@ -41,7 +43,7 @@ class Actions(QObject):
         self._send, self._now, self._hide_keys = send, now, hide_keys
         self.stop_twice = DoublePress(STOP_S)
         self._marker_until = float("-inf")
-        self._note_at: Mapping[str, float | int] = {}
+        self._note_at: Moment | None = None
         self._actions: dict[str, Callable[[], None]] = {
             "pause": self.pause, "stop": self.stop, "marker": self.begin_marker,
             "note": self.begin_note, "close": self._close, **others,
@@ -79,7 +81,8 @@ class Actions(QObject):
         text = event.text()
         if self.marker_waits() and text in "123456789" and text:
             self._marker_until = float("-inf")
-            self._send("marker", text=text, **self._now())
+            now = self._now()
+            self._send(SetMarker(text, stamp=now.stamp, index=now.index))
             return True
         action = self._by_key.get(_pressed(event)) or self._by_key.get(text)
         if action == "understood" and isinstance(focus, QAbstractButton):
@@ -103,7 +106,7 @@ class Actions(QObject):
 
     def pause(self) -> None:
         """Pause or resume decisions."""
-        self._send("resume" if self._state.paused else "pause")
+        self._send(Resume() if self._state.paused else Pause())
 
     def stop(self) -> None:
         """End the session safely on the second press within two seconds."""
@@ -111,7 +114,7 @@ class Actions(QObject):
             self._close()
         elif self.stop_twice(monotonic()):
             self._state.say("stopping safely: the recording is being closed", "amber")
-            self._send("stop")
+            self._send(Stop())
 
     def begin_marker(self) -> None:
         """Start waiting for the digit of a marker."""
@@ -126,7 +129,8 @@ class Actions(QObject):
     def end_note(self, text: str | None) -> None:
         """Send the note; None discards it."""
         if text and text.strip():
-            self._send("note", text=text.strip(), **self._note_at)
+            at = self._note_at or self._now()
+            self._send(WriteNote(text.strip(), stamp=at.stamp, index=at.index))
         self._note.clear()
         self._note.setVisible(False)
         self._window.setFocus(Qt.FocusReason.OtherFocusReason)

@@ -2,25 +2,25 @@
 
     feed = SessionFeed(entry)
     feed.start()
-    feed.news()      # what came since the last call; never waits
-    feed.ask("pause")
+    feed.news()      # items since the last call; never waits
+    feed.ask(Pause())
 
-Two threads: one follows the session's control socket and looks for it again when it is gone, one
-carries requests. The signal is read by ``gui.operator.signal_feed``. Each hands over through a
-queue that only the window's timer empties.
+Two threads: one follows the control socket of the session and looks for it again when it is gone,
+the other sends orders. The signal is read by ``gui.operator.signal_feed``. Each hands over through
+a queue that only the timer of the window empties.
 """
 
 import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from gui.operator.about import About, read_about
 from gui.operator.signal_feed import SignalFeed
-from rtbci.errors import RtbciError
+from rtbci.errors import Missing, RtbciError
+from rtbci.messages import AskReport, Closed, Event, Order, SessionReport
 from rtbci.session import control
 from rtbci.session.control import SessionEntry
 from rtbci.session.folder import last_event
@@ -28,8 +28,6 @@ from rtbci.session.folder import last_event
 AGAIN_S = 0.3  # between two looks for a session that is gone
 FILE_S = 1.0  # between two looks at the recording's size
 MOST_NEWS = 20_000  # lines that wait for a window that is stopped; then the oldest are lost
-
-Event = Mapping[str, object]
 
 
 @dataclass(frozen=True)
@@ -40,17 +38,10 @@ class Link:
 
 
 @dataclass(frozen=True)
-class Status:
-    """The session's answer to ``status``."""
+class OrderResult:
+    """Result of an order to the session; ``error`` is a sentence if it was refused."""
 
-    values: Event
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Result of a request; ``error`` is a sentence if it was refused."""
-
-    do: str
+    order: Order
     error: str | None
 
 
@@ -61,7 +52,7 @@ class FileSize:
     size: int | None
 
 
-News = Event | Link | Status | Answer | FileSize
+News = Event | Link | OrderResult | FileSize
 
 
 class SessionFeed:
@@ -73,9 +64,7 @@ class SessionFeed:
         self.about: About = read_about(self.folder)
         self.signal = SignalFeed(self.about)
         self._news: deque[News] = deque(maxlen=MOST_NEWS)
-        self._orders: queue.SimpleQueue[tuple[str, Mapping[str, object]] | None] = (
-            queue.SimpleQueue()
-        )
+        self._orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
         self._stop = threading.Event()
 
     def start(self) -> None:
@@ -97,9 +86,9 @@ class SessionFeed:
             found.append(self._news.popleft())
         return found
 
-    def ask(self, do: str, **fields: object) -> None:
-        """Send a request; its result arrives as an ``Answer``."""
-        self._orders.put((do, fields))
+    def ask(self, order: Order) -> None:
+        """Send an order; its result arrives as an ``OrderResult``."""
+        self._orders.put(order)
 
     def _follow(self) -> None:
         while not self._stop.is_set():
@@ -112,26 +101,29 @@ class SessionFeed:
     def _listen(self) -> None:
         """Receive events until the session closes the connection."""
         try:
-            self._tell_status()
+            self._ask_report()
             heard = False
             for event in control.follow(self.entry):
                 if self._stop.is_set():
                     return
-                if not heard:  # what was said between the answer and the first line
+                if not heard:
+                    # Events between the report and the first line.
                     heard = True
-                    self._tell_status()
+                    self._ask_report()
                 self.signal.hear(event)
                 self._news.append(event)
         except RtbciError:
             pass  # it is ending, or too busy: reported below, and retried
         self._news.append(Link("ended" if is_over(self.folder) else "looking"))
 
-    def _tell_status(self) -> None:
-        values = control.ask(self.entry, "status")
+    def _ask_report(self) -> None:
+        report = control.ask(self.entry, AskReport())
+        if not isinstance(report, SessionReport):
+            raise Missing(f"session {self.entry.id} gave no report of itself")
         if not self.about.kind:  # the window was faster than the session's own folder
             self.about = self.signal.about = read_about(self.folder)
-        self.signal.hear_status(values)
-        self._news.append(Status(values))
+        self.signal.hear_report(report)
+        self._news.append(report)
 
     def _look_again(self) -> None:
         """Look for a process that has taken over the session."""
@@ -144,13 +136,12 @@ class SessionFeed:
 
     def _carry(self) -> None:
         while (order := self._orders.get()) is not None:
-            do, fields = order
             error = None
             try:
-                control.ask(self.entry, do, **fields)
+                control.ask(self.entry, order)
             except RtbciError as refused:
                 error = str(refused)
-            self._news.append(Answer(do, error))
+            self._news.append(OrderResult(order, error))
 
     def _look_at_file(self) -> None:
         while not self._stop.is_set():
@@ -166,7 +157,7 @@ class SessionFeed:
 
 def is_over(folder: Path) -> bool:
     """Whether the session in ``folder`` was closed properly."""
-    return last_event(folder).get("event") == "closed"
+    return isinstance(last_event(folder), Closed)
 
 
 def age_of(entry: SessionEntry) -> float:

@@ -16,6 +16,26 @@ import numpy as np
 
 from gui.operator.about import About
 from gui.operator.losses import Losses, Row
+from rtbci.messages import (
+    Alarm,
+    Clear,
+    DecisionMade,
+    DecoderReady,
+    Done,
+    Ended,
+    Event,
+    GapFound,
+    Paused,
+    Ready,
+    RecorderStatus,
+    ReplayEnded,
+    ReplayStarted,
+    Resumed,
+    SessionReport,
+    SignalReturned,
+    Started,
+    Status,
+)
 from rtbci.signal.liveness import is_repeated_silence
 from rtbci.statistics.delays import KEYS
 
@@ -28,11 +48,9 @@ LEVELS = ("red", "amber", "info")  # most urgent first
 SILENCE = ("stall", "silent", "quiet", "waiting")  # prefixes of the codes of silence alarms
 NO_DECISION, NOT_ABOVE_CHANCE = "no decision", "not above chance"
 
-Event = Mapping[str, object]
-
 
 @dataclass(frozen=True)
-class Alarm:
+class ActiveAlarm:
     """An active alarm; ``since`` in seconds of the clock."""
 
     box: str
@@ -46,7 +64,7 @@ class Alarm:
 class ShownDecision:
     """One decision as displayed."""
 
-    at: float  # s of the clock, when it was heard
+    at: float  # s of the clock, when it came
     onset: float  # s of the recording
     label: str | None
     probabilities: Mapping[str, float]
@@ -76,8 +94,8 @@ class SessionState:
         self.rate: float | None = None  # of the EEG, Hz, as its stream says
         self.decisions: deque[ShownDecision] = deque()
         self.new_decisions: list[ShownDecision] = []  # for who draws them; taken away by ``take``
-        self._alarms: dict[tuple[str, str], Alarm] = {}
-        self._seen: set[Alarm] = set()  # understood by a person
+        self._alarms: dict[tuple[str, str], ActiveAlarm] = {}
+        self._seen: set[ActiveAlarm] = set()  # understood by a person
         self._boxes: dict[str, str] = {}  # name -> started, works, gone, done
         self._heard: dict[str, float] = {}
         self._delays: deque[tuple[float, tuple[float, ...]]] = deque()
@@ -93,36 +111,45 @@ class SessionState:
 
     def hear(self, event: Event, late: bool = False) -> None:
         """Process one event; ``late`` if it was sent before this window connected."""
-        kind, box = str(event.get("event")), str(event.get("box", ""))
-        if box == "stream" and kind in ("start", "end"):
-            self._plays = kind == "start"
-            if self._plays and not late:
-                self.losses.begin_stream()
+        box = event.box
         if box:
             self._heard[box] = self._clock()
-        take = getattr(self, f"_on_{kind}", None)
-        if take is not None:
-            take(event, box)
+        match event:
+            case Started():
+                self._boxes[box] = "started"
+            case Ready():
+                self._on_ready(event)
+            case Done():
+                self._boxes[box] = "done"
+                if event.text is not None:
+                    self.say(event.text)
+            case Ended():
+                self._boxes[box] = "ended" if self._boxes.get(box) == "done" else "gone"
+            case Status():
+                self._on_status(event)
+            case DecisionMade():
+                self._on_decision(event)
+            case Alarm():
+                self._on_alarm(event)
+            case Clear():
+                self._on_clear(event)
+            case _:
+                self._on_stream_or_person(event, late)
 
-    def answer(self, status: Event) -> None:
-        """Process the answer to ``status``, including events sent before this window connected."""
+    def answer(self, report: SessionReport) -> None:
+        """Process a report of the session, with events sent before this window connected."""
         self.link = "works"
-        self.paused = bool(status.get("paused"))
-        said, boxes = status.get("said"), status.get("boxes")
-        for event in said if isinstance(said, list) else ():
-            if isinstance(event, dict):
-                self.hear(event, late=True)
-        for name, each in boxes.items() if isinstance(boxes, dict) else ():
-            if isinstance(each, dict):
-                self._boxes[name] = "works" if each.get("works") else "started"
-        alarms, before = status.get("alarms"), self._alarms
-        self._alarms = {}
-        for event in alarms if isinstance(alarms, list) else ():
-            if isinstance(event, dict):
-                key = str(event.get("box")), str(event.get("code"))
-                if key in before:
-                    self._alarms[key] = before[key]
-                self._on_alarm(event, key[0])
+        self.paused = report.paused
+        for event in report.said:
+            self.hear(event, late=True)
+        for name, process in report.boxes.items():
+            self._boxes[name] = "works" if process.works else "started"
+        before, self._alarms = self._alarms, {}
+        for alarm in report.alarms:
+            key = alarm.box, alarm.code
+            if key in before:
+                self._alarms[key] = before[key]
+            self._on_alarm(alarm)
 
     def count(self, samples: int, missing: int) -> None:
         """Count samples of this window's own inlet; used if there is no recorder."""
@@ -144,13 +171,13 @@ class SessionState:
 
     def raise_alarm(self, level: str, code: str, text: str) -> None:
         """Raise an alarm of this window."""
-        self._on_alarm({"level": level, "code": code, "text": text}, "window")
+        self._on_alarm(Alarm(level, code, text, box="window"))
 
     def clear_alarm(self, code: str) -> None:
         """Clear an alarm of this window."""
         self._alarms.pop(("window", code), None)
 
-    def understood(self, alarm: Alarm) -> None:
+    def understood(self, alarm: ActiveAlarm) -> None:
         """Acknowledge an alarm; its banner stays hidden until its text changes."""
         self._seen.add(alarm)
 
@@ -159,13 +186,13 @@ class SessionState:
         new, self.new_decisions = self.new_decisions, []
         return new
 
-    def alarms(self) -> list[Alarm]:
+    def alarms(self) -> list[ActiveAlarm]:
         """Active alarms, the most urgent first, then the newest."""
         return sorted(
             self._alarms.values(), key=lambda each: (LEVELS.index(each.level), -each.since)
         )
 
-    def banner(self) -> Alarm | None:
+    def banner(self) -> ActiveAlarm | None:
         """The most urgent alarm, without the recorder's copy of a silence."""
         told = [e for e in self.alarms() if not is_repeated_silence(e.box, e.code, self._eeg)]
         return next((e for e in told if e.level != "info" and e not in self._seen), None)
@@ -266,90 +293,81 @@ class SessionState:
         while self._delays and self._delays[0][0] < since:
             self._delays.popleft()
 
-    def _on_started(self, _event: Event, box: str) -> None:
-        self._boxes[box] = "started"
+    def _on_ready(self, event: Ready) -> None:
+        self._boxes[event.box] = "works"
+        if isinstance(event, DecoderReady):
+            self._eeg = event.stream or self._eeg
+        if event.text is not None:
+            self.say(event.text)
 
-    def _on_ready(self, event: Event, box: str) -> None:
-        self._boxes[box] = "works"
-        if box == "decode":
-            self._eeg = str(event.get("stream") or "") or self._eeg
-        if isinstance(text := event.get("text"), str):
-            self.say(text)
-
-    def _on_returned(self, event: Event, _box: str) -> None:
-        self.losses.begin_stream()
-        self.say(str(event.get("text") or "the stream came back"), "amber")
-
-    def _on_done(self, event: Event, box: str) -> None:
-        self._boxes[box] = "done"
-        if isinstance(text := event.get("text"), str):
-            self.say(text)
-
-    def _on_ended(self, _event: Event, box: str) -> None:
-        self._boxes[box] = "ended" if self._boxes.get(box) == "done" else "gone"
-
-    def _on_status(self, event: Event, box: str) -> None:
+    def _on_status(self, event: Status) -> None:
+        box = event.box
         if self._boxes.get(box) == "started" and box != "stream":
             self._boxes[box] = "works"  # it was ready before this window looked
-        if box == "record":
-            samples, missing = event.get("samples"), event.get("missing")
-            if isinstance(samples, dict) and isinstance(missing, dict):
-                self._count({k: (samples[k], v) for k, v in missing.items() if k in samples})
+        if isinstance(event, RecorderStatus):
+            samples, missing = event.samples, event.missing
+            self._count({k: (samples[k], v) for k, v in missing.items() if k in samples})
 
-    def _on_alarm(self, event: Event, box: str) -> None:
-        level, text = str(event.get("level")), str(event.get("text") or "")
-        key = box, str(event.get("code"))
+    def _on_alarm(self, event: Alarm) -> None:
+        level, text = event.level, event.text
+        key = event.box, event.code
         if self.about.kind == "replay" and not self._plays and key[1].startswith(SILENCE):
             return  # before and after a replay silence is normal
-        alarm = Alarm(*key, level if level in LEVELS else "amber", text, self._clock())
+        alarm = ActiveAlarm(*key, level if level in LEVELS else "amber", text, self._clock())
         if self._alarms.get(key) != alarm:
             self._alarms[key] = alarm
             self.say(text, alarm.level)
 
-    def _on_clear(self, event: Event, box: str) -> None:
-        if self._alarms.pop((box, str(event.get("code"))), None) is not None:
+    def _on_clear(self, event: Clear) -> None:
+        if self._alarms.pop((event.box, event.code), None) is not None:
             self._seen = {each for each in self._seen if each in self._alarms.values()}
-            self.say(str(event.get("text") or ""))
+            self.say(event.text)
 
-    def _on_gap(self, event: Event, _box: str) -> None:
-        missing = event.get("missing")
-        what = f"{missing} samples missing" if missing else str(event.get("reason") or "a gap")
-        self.say(f"gap: {what}; filters start anew", "amber")
+    def _on_stream_or_person(self, event: Event, late: bool) -> None:
+        """Events of the played or decoded stream, and of a person who pauses."""
+        match event:
+            case ReplayStarted():
+                self._plays = True
+                if not late:
+                    self.losses.begin_stream()
+            case ReplayEnded():
+                self._plays = False
+            case SignalReturned():
+                self.losses.begin_stream()
+                self.say("the stream came back", "amber")
+            case GapFound(missing=missing):
+                what = f"{missing} samples missing" if missing else event.reason or "a gap"
+                self.say(f"gap: {what}; filters start anew", "amber")
+            case Paused():
+                self.paused = True
+                self.say("decisions are paused; recording goes on")
+            case Resumed():
+                self.paused = False
+                self.say("decisions go on")
 
-    def _on_pause(self, _event: Event, _box: str) -> None:
-        self.paused = True
-        self.say("decisions are paused; recording goes on")
-
-    def _on_resume(self, _event: Event, _box: str) -> None:
-        self.paused = False
-        self.say("decisions go on")
-
-    def _on_decision(self, event: Event, _box: str) -> None:
-        onset, label, odds = event.get("onset"), event.get("label"), event.get("probabilities")
-        flags, rejected = event.get("flags"), event.get("rejected")
+    def _on_decision(self, event: DecisionMade) -> None:
+        decision = event.decision
         decided = ShownDecision(
-            self._clock(),
-            float(onset) if isinstance(onset, int | float) else float("nan"),
-            None if label is None else str(label),
-            {str(k): float(v) for k, v in odds.items()} if isinstance(odds, dict) else {},
-            tuple(map(str, flags)) if isinstance(flags, list) else (),
-            None if rejected is None else str(rejected),
-        )
+            self._clock(), decision.onset, decision.label, decision.probabilities,
+            decision.flags, decision.rejected,
+        )  # fmt: skip
         self.decisions.append(decided)
         self.new_decisions.append(decided)
         del self.new_decisions[:-1000]
-        took = event.get("latency_ms")
-        if isinstance(took, dict) and all(isinstance(took.get(key), int | float) for key in KEYS):
-            self._delays.append((self._clock(), tuple(float(took[key]) for key in KEYS)))
+        if event.latency is not None:
+            self._delays.append((self._clock(), event.latency))
 
-    def _count(self, counters: Mapping[str, tuple[object, object]]) -> None:
+    def _count(self, counters: Mapping[str, tuple[int, int | None]]) -> None:
         """Update losses from the counters of the decoded stream, else of the first signal.
 
-        Nobody can tell what is missing of a stream without a rate.
+        Missing samples are not known for a stream without a rate.
         """
-        signals = {k: v for k, v in counters.items() if all(isinstance(each, int) for each in v)}
+        signals = {
+            name: (samples, missing)
+            for name, (samples, missing) in counters.items()
+            if missing is not None
+        }
         if self._eeg not in signals:
             self._eeg = next(iter(signals), None)
         if self._eeg is not None:
-            samples, missing = signals[self._eeg]
-            self.losses.count(self._clock(), int(str(samples)), int(str(missing)))
+            self.losses.count(self._clock(), *signals[self._eeg])

@@ -19,7 +19,15 @@ from rtbci.lsl.description import Description, signal
 from rtbci.lsl.inlet import clock
 from rtbci.lsl.pair import SignalWithMarkers, search
 from rtbci.lsl.signal import Layout, SignalStream
-from rtbci.messages import LATE_START
+from rtbci.messages import (
+    LATE_START,
+    DecoderReady,
+    Done,
+    Ended,
+    Event,
+    ReplayStarted,
+    SessionReport,
+)
 from rtbci.signal.ring import Ring
 from rtbci.types import Chunk, Gap, Marker, Samples, StreamInfo
 
@@ -29,8 +37,6 @@ AGAIN_S = 0.5  # pause before the next attempt to read a stream
 MEASURE_S, SPAN_S = 1.0, 2.0  # electrodes are judged so often, on so much signal
 # Chunks and markers queued for a stopped window; beyond this the oldest are dropped.
 MOST_WAITING = 6000
-
-Event = Mapping[str, object]
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,14 @@ class QualityUpdate:
 
 
 @dataclass(frozen=True)
+class Moment:
+    """A moment of an operator's marker: LSL seconds, and the sample index, if known."""
+
+    stamp: float
+    index: int | None = None
+
+
+@dataclass(frozen=True)
 class SignalTrouble:
     """Reason why no signal is shown, as a sentence; "" once there is one."""
 
@@ -77,7 +91,7 @@ Item = SignalOpened | DrawnSamples | Gap | DrawnMarker | QualityUpdate | SignalT
 
 
 class SignalFeed:
-    """Reader of the EEG stream; ``hear`` and ``hear_status`` run in the control thread."""
+    """Reader of the EEG stream; ``hear`` and ``hear_report`` run in the control thread."""
 
     def __init__(self, about: About) -> None:
         self.about = about
@@ -117,37 +131,33 @@ class SignalFeed:
         source = self._signal
         return None if source is None else (source.counts.samples, source.counts.missing)
 
-    def now(self) -> dict[str, float | int]:
-        """``stamp``, LSL seconds now, and the sample ``index`` that is due now, where known."""
+    def now(self) -> Moment:
+        """LSL seconds now, and the sample index that is due now, if known."""
         stamp, source = clock(), self._signal
         if source is None or not np.isfinite(source.newest):
-            return {"stamp": stamp}
+            return Moment(stamp)
         here = stamp - source.offset
         if source.t0 is not None:  # a replay: its stamps advance at its speed
             here = source.t0 + (here - source.t0 - source.late) * source.speed
-        index = source.index_at(here)
-        return {"stamp": stamp} if index is None else {"stamp": stamp, "index": index}
+        return Moment(stamp, source.index_at(here))
 
-    def hear_status(self, status: Event) -> None:
-        """Process the events contained in a status answer."""
-        said = status.get("said")
-        for event in said if isinstance(said, list) else ():
-            if isinstance(event, dict):
-                self.hear(event)
+    def hear_report(self, report: SessionReport) -> None:
+        """Process the events in a report of the session."""
+        for event in report.said:
+            self.hear(event)
 
     def hear(self, event: Event) -> None:
         """Process one event of the session."""
-        kind, box = event.get("event"), event.get("box")
-        if box == "decode" and kind == "ready":
-            self._uid = str(event.get("uid") or "") or None
-            if self.about.kind == "live":
+        match event:
+            case DecoderReady(uid=uid):
+                self._uid = uid or None
+                if self.about.kind == "live":
+                    self._may_read.set()
+            case ReplayStarted(late=late):
+                self._late = late
                 self._may_read.set()
-        elif box == "stream" and kind == "start":
-            late = event.get("late")
-            self._late = float(late) if isinstance(late, int | float) else 0.0
-            self._may_read.set()
-        elif box == "stream" and kind in ("ended", "done"):
-            self._may_read.clear()
+            case Ended(box="stream") | Done(box="stream"):
+                self._may_read.clear()
 
     def _run(self) -> None:
         told = ""

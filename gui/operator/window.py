@@ -15,12 +15,13 @@ from gui.operator.actions import Actions
 from gui.operator.frame_timing import BEAT_S, FrameTiming
 from gui.operator.layout import HANDLE, WindowLayout
 from gui.operator.plots import ProbabilityPlot
-from gui.operator.session_feed import Answer, FileSize, Link, News, SessionFeed, Status, age_of
-from gui.operator.session_state import Alarm, SessionState
+from gui.operator.session_feed import FileSize, Link, News, OrderResult, SessionFeed, age_of
+from gui.operator.session_state import ActiveAlarm, SessionState
 from gui.operator.signal_feed import (
     DrawnMarker,
     DrawnSamples,
     Item,
+    Moment,
     QualityUpdate,
     SignalOpened,
     SignalTrouble,
@@ -30,6 +31,7 @@ from gui.operator.view_settings import ViewSettings
 from gui.widgets.headmap import Electrode, HeadMap
 from gui.widgets.palette import Theme
 from gui.widgets.remembered import Choices, Remembered
+from rtbci.messages import MarkerSet, NoteWritten, Order, SessionReport
 from rtbci.terminal import say
 from rtbci.types import Gap, StreamInfo
 
@@ -68,7 +70,7 @@ class OperatorWindow(QMainWindow):
         self.setCentralWidget(self.parts)
         self._info: StreamInfo | None = None
         self._head = 0  # sample index after the newest one shown
-        self._shown_alarm: Alarm | str | None = None
+        self._shown_alarm: ActiveAlarm | str | None = None
         self._rung: set[tuple[str, str]] = set()
         self._ticks, self._said_first = 0, False
         self._join()
@@ -92,11 +94,11 @@ class OperatorWindow(QMainWindow):
             timer.timeout.connect(call)
             timer.start(ms)
 
-    def send(self, do: str, **fields: object) -> None:
-        """Send a request to the session; a refusal arrives as an ``Answer``."""
-        self.feed.ask(do, **fields)
+    def send(self, order: Order) -> None:
+        """Send an order to the session; a refusal arrives as an ``OrderResult``."""
+        self.feed.ask(order)
 
-    def now(self) -> dict[str, float | int]:
+    def now(self) -> Moment:
         """Time stamp and sample index for an operator's marker."""
         return self.feed.signal.now()
 
@@ -105,7 +107,7 @@ class OperatorWindow(QMainWindow):
         alarm = self.state.banner()
         if self.key_actions.stop_twice.waits(monotonic()):
             self.key_actions.stop()
-        elif isinstance(self._shown_alarm, Alarm) and alarm is not None:
+        elif isinstance(self._shown_alarm, ActiveAlarm) and alarm is not None:
             self.state.understood(alarm)
         elif self._shown_alarm == "ended":
             self.close()
@@ -149,26 +151,23 @@ class OperatorWindow(QMainWindow):
 
     def _hear(self, news: News) -> None:
         state = self.state
-        if isinstance(news, Status):
+        if isinstance(news, SessionReport):
             state.about = self.feed.about
-            state.answer(news.values)
+            state.answer(news)
             state.clear_alarm("link")
         elif isinstance(news, FileSize):
             state.file(news.size)
         elif isinstance(news, Link):
             self._link(news.state)
-        elif isinstance(news, Answer):
+        elif isinstance(news, OrderResult):
             if news.error is not None:
-                state.raise_alarm("amber", f"asked {news.do}", news.error)
+                state.raise_alarm("amber", f"asked {news.order.kind}", news.error)
         else:
             state.hear(news)
-            kind = news.get("event")
-            if kind in ("marker", "note"):
-                text = str(news.get("text"))
-                state.say(f"{kind} {text}")
-                index = news.get("index")
-                if self.traces is not None and isinstance(index, int):
-                    self.traces.marker(index, OPERATOR + text)
+            if isinstance(news, MarkerSet | NoteWritten):
+                state.say(f"{news.kind} {news.text}")
+                if self.traces is not None and isinstance(news.index, int):
+                    self.traces.marker(news.index, OPERATOR + news.text)
 
     def _link(self, link: str) -> None:
         state, entry = self.state, self.feed.entry
@@ -267,7 +266,7 @@ class OperatorWindow(QMainWindow):
         state, banner, actions = self.state, self.parts.banner, self.key_actions
         alarm = state.banner()
         if actions.stop_twice.waits(monotonic()):
-            shown: Alarm | str | None = "stop"
+            shown: ActiveAlarm | str | None = "stop"
             what = ("amber", "Press Esc again to stop the session safely.", "Stop safely")
         elif actions.marker_waits():
             shown, what = "marker", ("info", "Marker: press 1 to 9. Esc leaves it.", None)
@@ -287,7 +286,7 @@ class OperatorWindow(QMainWindow):
             banner.clear()
             return
         banner.show_alarm(*what)
-        if isinstance(shown, Alarm) and shown.level == "red":
+        if isinstance(shown, ActiveAlarm) and shown.level == "red":
             key = shown.box, shown.code
             if key not in self._rung:
                 QApplication.beep()

@@ -13,12 +13,12 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import psutil
@@ -34,6 +34,7 @@ from rtbci.bench.receivers import (
     names,
 )  # fmt: skip
 from rtbci.errors import Missing
+from rtbci.messages import DecoderDone, DecoderReady, Event, Finish, Order, from_json, line
 
 ROUNDS = 3
 LONG_S, SHORT_S = 3.0, 1.0  # of one turn
@@ -42,6 +43,7 @@ ENOUGH_S = 30.0  # of --seconds for the long form
 START_S = 45.0  # patience with a child that imports
 TURN_S = 30.0  # patience with one turn, beyond its length
 OURS, FLOOR = "rtbci", "pylsl"
+E = TypeVar("E", bound=Event)
 PEER = "StreamLSL"
 LIBRARY = "mne-lsl"
 EXPLAINED = {
@@ -100,18 +102,18 @@ class BenchProcess:
             raise Missing(f"{self.name}: {values['error']}")
         return values
 
-    def until(self, event: str, timeout: float) -> dict[str, Any]:
-        """The next line that tells ``event``; raises as ``answer``."""
+    def until(self, kind: type[E], timeout: float) -> E:
+        """Next event of a kind; raises as ``answer``."""
         until = time.monotonic() + timeout
         while True:
-            values = self.answer(max(0.0, until - time.monotonic()))
-            if values.get("event") == event:
-                return values
+            event = from_json(self.answer(max(0.0, until - time.monotonic())))
+            if isinstance(event, kind):
+                return event
 
-    def tell(self, order: dict[str, object]) -> None:
-        """One line for it."""
+    def tell(self, values: Mapping[str, object] | Order) -> None:
+        """Send an order, or the settings of a receiver."""
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(order).encode() + b"\n")
+        self._process.stdin.write(line(values).encode() + b"\n")
         self._process.stdin.flush()
 
     def clocks(self) -> tuple[float, float]:
@@ -188,12 +190,15 @@ def decode(
         *("--json", "--control", "stdin"),
     ]
     with BenchProcess("rtbci decode", command, environment) as child:
-        child.until("ready", START_S)
+        child.until(DecoderReady, START_S)
         began = child.clocks()
         time.sleep(WARM_UP_S + seconds)
         used = [now - then for now, then in zip(child.clocks(), began, strict=True)]
-        child.tell({"do": "finish"})
-        delays = child.until("done", TURN_S)["latency_ms"]
+        child.tell(Finish())
+        delays = {
+            stage: {name: float("nan") if ms is None else ms for name, ms in each.items()}
+            for stage, each in child.until(DecoderDone, TURN_S).latency_ms.items()
+        }
     what = f"rtbci decode, 4 classes, a decision every {1000 * CHUNK / RATE:g} ms: overhead"
     total = {"cpu_percent": 100 * used[1] / used[0], "p95_ms": delays["overhead"]["p95"]}
     total |= {f"{key}_p50_ms": delays[key]["p50"] for key in ("transport", "model", "total")}

@@ -75,18 +75,19 @@ def decode(
     from rtbci.lsl.inlet import clock
     from rtbci.lsl.pair import SignalWithMarkers, search
     from rtbci.lsl.results import Results
+    from rtbci.messages import DecoderDone, DecoderReady, NothingDecoded, WaitingForSignal
 
     accept = acceptance(bundle.resolve, args.unit, args.rename)
     pair = SignalWithMarkers(tuple(args.markers))
     results = Results(bundle.decoder.classes)
-    tell.event("waiting", None, bundle=str(bundle.path))
+    tell.event(WaitingForSignal(str(bundle.path)))
     found = search(
         pair, args.stream, timeout=args.timeout, look=args.look,
         given_up=lambda: control.parent_gone or control.asked_to_end,
         remind=lambda text: tell.alarm("amber", "waiting", text),
     )  # fmt: skip
     if found is None:
-        tell.done("stopped before a stream came", samples=0, decisions=0)
+        tell.event(NothingDecoded(samples=0, decisions=0), "stopped before a stream came")
         return 0
     tell.clear("waiting", f"{found.about.name} is there")
     signal = pair.open(found, accept)
@@ -107,23 +108,26 @@ def decode(
         every=args.every, wait=args.wait, watch=watch, clock=clock,
     )  # fmt: skip
     settle = bundle.recipe.settle
-    tell.ready(
+    markers = tuple(pair.markers.names)
+    tell.event(
+        DecoderReady(signal.about.name, signal.about.uid, markers, settle),
         f"decoding {signal.about.name} ({len(signal.info.channels)} channels, "
         f"{signal.about.rate:g} Hz) with {bundle.path}; markers from "
-        f"{', '.join(pair.markers.names) or 'nowhere yet'}; settling takes {settle:.1f} s",
-        stream=signal.about.name, uid=signal.about.uid, markers=pair.markers.names, settle=settle,
-    )  # fmt: skip
+        f"{', '.join(markers) or 'nowhere yet'}; settling takes {settle:.1f} s",
+    )
     try:
         engine.run()
     finally:
-        counted = engine.counters()
-        tell.done(
-            f"{engine.decisions} decisions, {engine.rejected} rejected, "
-            f"{count(signal.counts.missing, 'sample')} missing in "
-            f"{count(signal.counts.gaps, 'gap')}",
-            **counted, samples=signal.counts.samples, missing=signal.counts.missing,
-            gaps=signal.counts.gaps, returns=signal.counts.returns, index=signal.head,
+        counts = signal.counts
+        done = DecoderDone(
+            **vars(engine.counters()), samples=counts.samples, missing=counts.missing,
+            gaps=counts.gaps, returns=counts.returns, index=signal.head,
             measured_rate=signal.measured_rate, latency_ms=engine.delays.summary(),
         )  # fmt: skip
+        tell.event(
+            done,
+            f"{engine.decisions} decisions, {engine.rejected} rejected, "
+            f"{count(counts.missing, 'sample')} missing in {count(counts.gaps, 'gap')}",
+        )
         pair.close()
     return 0

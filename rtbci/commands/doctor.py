@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
 def as_json(checks: list[Check]) -> dict[str, object]:
     """The line of ``--json``."""
     return {
-        "event": "doctor",
+        **messages.result_kind("doctor"),
         "checks": [
             {"name": c.name, "level": c.level, "found": c.found, "next": c.next_step}
             for c in checks

@@ -107,8 +107,10 @@ def settings_of(args: argparse.Namespace) -> "PretrainingSettings":
 
 def result_json(done: "Pretrained") -> dict[str, object]:
     """The result as programs read it."""
+    from rtbci.messages import result_kind
+
     return {
-        "event": "pretrained",
+        **result_kind("pretrained"),
         "folder": str(done.folder),
         "parameters": done.parameters,
         "trials": done.trials,

@@ -149,16 +149,16 @@ def check_options(args: argparse.Namespace) -> None:
 def in_process(chosen: "ReplayChoice", tally: "RunCounts", as_json: bool) -> None:
     """As fast as this computer decodes."""
     from rtbci.decoding.offline import replay
-    from rtbci.messages import decision_json, line
+    from rtbci.messages import DecisionMade, line
 
     with progress_bar() as bar:
         task = bar.add_task("replaying", total=len(chosen.files))
         for path, read in zip(chosen.files, chosen.sources, strict=True):
             recording, after = read()
-            more = {"file": path.name} if len(chosen.files) > 1 else {}
+            file = path.name if len(chosen.files) > 1 else None
             for decision in replay(recording, chosen.bundle, tally, after):
                 if as_json:
-                    print(line(decision_json(decision, **more)), flush=True)
+                    print(line(DecisionMade(decision, file=file)), flush=True)
             bar.update(task, advance=1)
 
 

@@ -120,9 +120,11 @@ def write(args: argparse.Namespace) -> None:
 
 def result(done: "WrittenDataset") -> dict[str, object]:
     """The result as programs read it."""
+    from rtbci.messages import result_kind
+
     settings = done.settings
     return {
-        "event": "simulated",
+        **result_kind("simulated"),
         "simulated": True,
         "out": str(done.folder),
         "subjects": list(settings.names),
@@ -157,6 +159,7 @@ def show(done: "WrittenDataset") -> None:
 def participate(args: argparse.Namespace) -> None:
     """Be a participant on the bus."""
     from rtbci.lsl.config import configure
+    from rtbci.messages import Event, ParticipantCounters, ParticipantDone
     from rtbci.process import ControlInput, Reporter
     from sims.participant import sentence, stream
     from sims.person import Person, montage
@@ -168,17 +171,11 @@ def participate(args: argparse.Namespace) -> None:
     configure(args.lsl_session, args.lsl_scope)
     reporter, control = Reporter("participant", args.json), ControlInput(args.control == "stdin")
 
-    def tell(kind: str, /, **fields: object) -> None:
-        text = sentence(kind, fields)
-        if kind == "ready":
-            reporter.ready(text or "", **fields)
-        elif kind == "status":
-            reporter.status(**fields)
-        else:
-            reporter.event(kind, text, **fields)
+    def tell(event: Event, /) -> None:
+        reporter.event(event, sentence(event))
 
-    def done(counts: dict[str, object]) -> None:
-        reporter.done(sentence("done", counts) or "", **counts)
+    def done(counts: ParticipantCounters) -> None:
+        tell(ParticipantDone(**vars(counts)))
 
     try:
         stream(session, tell, control, name=args.name, wanted=args.markers,

@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Stop it and say what was saved."""
     require_linux("rtbci stop")
-    from rtbci.messages import line
+    from rtbci.messages import line, result_kind
     from rtbci.session.control import find, running
 
     entry = find(args.session, running())
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
         for path in sorted(Path(entry.folder).glob("recording*.xdf"))
     ]
     if args.json:
-        print(line({"event": "stopped", "session": entry.id, "folder": entry.folder,
+        print(line({**result_kind("stopped"), "session": entry.id, "folder": entry.folder,
                     "recordings": saved}), flush=True)  # fmt: skip
     else:
         print(f"{entry.id} is stopped; {entry.folder}")
@@ -62,9 +62,10 @@ def run(args: argparse.Namespace) -> int:
 
 def stop_supervisor(entry: "SessionEntry") -> None:
     """Ask it over its socket, and wait; raises ``InUse`` where it does not end."""
+    from rtbci.messages import Stop
     from rtbci.session.control import ask, is_listed
 
-    ask(entry, "stop")
+    ask(entry, Stop())
     wait(lambda: not entry.alive or not is_listed(entry), entry, entry.pid)
     if not entry.alive and entry.recorder_alive:
         stop_recorder(entry)

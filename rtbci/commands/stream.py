@@ -97,6 +97,7 @@ def read_faults(args: argparse.Namespace, recording: "Recording") -> "tuple[Faul
 def play(args: argparse.Namespace, recording: "Recording", faults: "tuple[Fault, ...]") -> None:
     """Play in this process, or in one after the other where the script kills."""
     from rtbci.lsl.config import configure
+    from rtbci.messages import Event, PartPlayed, PlayerDone, PlayerStatus
     from rtbci.process import ControlInput, Reporter
     from sims.player import Player, Stopped
     from sims.program import PlaybackSettings, sentence
@@ -121,15 +122,11 @@ def play(args: argparse.Namespace, recording: "Recording", faults: "tuple[Fault,
     reporter, control = Reporter("stream", args.json), ControlInput(args.control == "stdin")
     with contextlib.closing(reporter), progress(args, recording) as show:
 
-        def tell(kind: str, /, **fields: object) -> None:
-            text = sentence(kind, fields)
-            if kind == "status":
-                show(fields["index"])
-                reporter.status(**fields)
-            elif kind == "ready":
-                reporter.ready(text or "", **fields)
-            elif kind != "part":
-                reporter.event(kind, text, **fields)
+        def tell(event: Event, /) -> None:
+            if isinstance(event, PlayerStatus):
+                show(event.index)
+            if not isinstance(event, PartPlayed):
+                reporter.event(event, sentence(event))
 
         try:
             player.run(tell, control)
@@ -137,18 +134,16 @@ def play(args: argparse.Namespace, recording: "Recording", faults: "tuple[Fault,
             pass
         finally:
             player.close()
-            counts = player.counts()
-            reporter.done(sentence("done", counts) or "", **counts)
+            done = PlayerDone(**vars(player.counts()))
+            reporter.event(done, sentence(done))
 
 
 @contextlib.contextmanager
-def progress(
-    args: argparse.Namespace, recording: "Recording"
-) -> Iterator[Callable[[object], None]]:
+def progress(args: argparse.Namespace, recording: "Recording") -> Iterator[Callable[[int], None]]:
     """Shows how far it has come and the time left, only where a person is looking."""
     if args.json or args.loop or not sys.stderr.isatty():
         yield lambda _: None
         return
     with progress_bar() as bar:
         task = bar.add_task(f"streaming {args.file.name}"[:26], total=recording.n_samples)
-        yield lambda index: bar.update(task, completed=int(str(index)))
+        yield lambda index: bar.update(task, completed=index)

@@ -65,7 +65,7 @@ def as_json(seen: "SurveyedStream") -> dict[str, object]:
     """One line of ``--json``; ``measured_rate`` is null where there is nothing to measure."""
     about = seen.about
     return {
-        "event": "stream",
+        **messages.result_kind("stream"),
         "name": about.name,
         "type": about.kind,
         "channels": about.count,

@@ -11,6 +11,7 @@ from rtbci.decoding.pipeline import Pipeline
 from rtbci.decoding.shifts import last_shifts
 from rtbci.decoding.trial_hashes import learnt, marks, shared
 from rtbci.errors import BadInput
+from rtbci.messages import result_kind
 from rtbci.signal.epoch_gaps import bridge, held
 from rtbci.signal.quality import humming, implausible
 from rtbci.signal.recording import Recording
@@ -133,7 +134,7 @@ def summary(tally: RunCounts, bundle: Bundle, scores: Scores | None) -> dict[str
     true, _, predicted, _, sure = _decided(tally, bundle)
     verdict = verdict_of(tally, scores)
     return {
-        "event": "summary",
+        **result_kind("summary"),
         "n_events": len(tally.decisions),
         "n_decided": sum(decision.label is not None for decision in tally.decisions),
         "n_rejected": sum(decision.rejected is not None for decision in tally.decisions),

@@ -1,1 +1,1 @@
-"""The decode process: a live stream is counted, watched and brought into the pipeline."""
+"""Decode process: counts and watches a live stream and brings it into the pipeline."""

@@ -1,4 +1,4 @@
-"""The decode process: chunks and markers from the bus into the pipeline, decisions out.
+"""Loop of the decode process: chunks and markers from the bus in, decisions out.
 
 One thread does it all: it blocks on the next chunk, pushes, decides, publishes. Two others only
 wait: one asks for clock offsets, one owns stdout (``rtbci.process``).
@@ -10,26 +10,41 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
-from rtbci import messages
 from rtbci.decoding import shifts
 from rtbci.decoding.bundle import Bundle
 from rtbci.decoding.pipeline import Pipeline
 from rtbci.engine.timed_decoder import TimedDecoder
+from rtbci.messages import (
+    LATE_START,
+    DecoderCounters,
+    DecoderStatus,
+    Finish,
+    GapFound,
+    Order,
+    Pause,
+    RecordingBegan,
+    Resume,
+    SetDead,
+    Stop,
+    decision_line,
+    lateness,
+    with_latency,
+)
 from rtbci.process import ControlInput, Reporter
 from rtbci.signal.windows import MARKER_WAIT
 from rtbci.statistics.delays import Delays
 from rtbci.types import Chunk, Decision, Decoder, Gap, Marker, StreamInfo
 
-PULL_S = 0.1  # the loop turns at least so often
+PULL_S = 0.1  # longest turn of the loop
 STATUS_S = 1.0
 WATCH_S = 0.1  # between two looks of the watchdog while samples come
 FINISH_S = 5.0  # s without samples, once the end is announced
-BEHIND_S = 0.5  # s; a sliding window that comes so late is skipped
+BEHIND_S = 0.5  # lateness from which sliding windows are skipped, s
 MARKERS_S = 0.05  # s of signal between two looks for markers; events wait longer for them anyway
 
 
 class SignalSource(Protocol):
-    """A signal: what ``rtbci.lsl.signal.Signal`` is to the engine."""
+    """Live signal of the engine, such as ``rtbci.lsl.signal.SignalStream``."""
 
     info: StreamInfo
     rate: float
@@ -49,8 +64,10 @@ class SignalSource(Protocol):
 
 
 class Engine:
-    """Runs until told to finish. ``markers`` gives what came since the last call:
-    ``(stamp in the signal's clock, marker text)``; ``publish(probabilities, line, stamp)`` sends.
+    """Loop of the decode process, until an order ends it.
+
+    ``markers`` returns those since the last call as ``(stamp in the signal's clock, marker)``;
+    ``publish(probabilities, line, stamp)`` sends a decision.
 
     ``every`` seconds a sliding window is decided as well; ``wait`` is how long events wait for
     earlier ones whose marker is late. ``watch`` is called every turn, ``clock`` (s) is the one that
@@ -78,7 +95,7 @@ class Engine:
         self._guarded = TimedDecoder(bundle.decoder, reload, tell)
         self._bundle = replace(bundle, decoder=self._guarded)
         self._every, self._wait = every, wait
-        self._shift_ms = 0.0  # of the latency gate, as told
+        self._shift_ms = 0.0  # of the latency gate, as reported
         self._dead: dict[str, str] = {}
         self.delays = Delays()
         self.decisions = self.rejected = 0
@@ -100,8 +117,8 @@ class Engine:
     def run(self) -> None:
         """Decide until the end; pending events are decided at the end too."""
         gc.collect()
-        gc.freeze()  # what is loaded stays: no pause to look through it again
-        gc.disable()  # garbage is looked for once a second, when nothing is due
+        gc.freeze()  # everything loaded stays, and needs no further collection
+        gc.disable()  # garbage is collected once a second, when nothing is due
         try:
             while not self._over():
                 self.turn()
@@ -111,14 +128,14 @@ class Engine:
             gc.enable()
 
     def turn(self) -> None:
-        """One chunk, or a tenth of a second without one."""
+        """Process one chunk, or wait a tenth of a second for one."""
         source = self.source
         items = source.pull(PULL_S)
         behind = source.arrived - source.due(source.newest) if items else 0.0
         self.pipeline.windows.hurry = behind > BEHIND_S
         for item in items:
             if isinstance(item, Gap):
-                self._tell.event("gap", index=item.index, missing=item.missing, reason=item.reason)
+                self._tell.event(GapFound(item.index, item.missing, item.reason))
             self._emit(self.pipeline.push(item))
         if not items or source.ended or source.head >= self._markers_at:
             self._markers_at = source.head + round(MARKERS_S * source.rate)
@@ -136,7 +153,7 @@ class Engine:
             self._watch()
         if now >= self._status_at:
             self._status_at = now + STATUS_S
-            self._tell.status(**self.counters())
+            self._tell.event(DecoderStatus(**vars(self.counters())))
             gc.collect(1)
 
     def _look_for_markers(self) -> None:
@@ -153,7 +170,7 @@ class Engine:
         self._skipped += self.pipeline.windows.skipped
         self._duplicates += self.pipeline.windows.duplicates
         self._dead = {}
-        self._tell.event("recording", "another recording begins")
+        self._tell.event(RecordingBegan(), "another recording begins")
         self._start()
 
     def _event(self, stamp: float, marker: Marker) -> None:
@@ -161,9 +178,8 @@ class Engine:
         if index is None:
             self._early.append((stamp, marker))
             return
-        if marker.label == messages.LATE_START:
-            late = marker.fields.get("late")
-            self.source.late = float(late) if isinstance(late, int | float) else 0.0
+        if marker.label == LATE_START:
+            self.source.late = lateness(marker)
             return
         self._emit(self.pipeline.push(replace(marker, index=index)))
 
@@ -173,17 +189,17 @@ class Engine:
             if self.paused:
                 continue
             stamp = source.stamp_at(decision.index)
-            text = messages.decision_line(decision, stamp)
+            text = decision_line(decision, stamp)
             probabilities = list(decision.probabilities.values()) or None
             model, self._guarded.spent = self._guarded.spent, 0.0
             transport = source.arrived - source.due(source.newest)
-            line = messages.with_latency(text, *self._delays(transport, model))
+            line = with_latency(text, *self._delays(transport, model))
             self._publish(probabilities, line, source.newest if source.newest > 0 else 0.0)
             delays = self._delays(transport, model)
             self.delays.add(*delays)
             self.decisions += 1
             self.rejected += decision.rejected is not None
-            self._tell.line(messages.with_latency(text, *delays))  # the push included
+            self._tell.line(with_latency(text, *delays))  # the push included
         if decisions and self.pipeline.shift_ms != self._shift_ms:
             self._shift_ms = self.pipeline.shift_ms
             self._tell_shift()
@@ -196,33 +212,34 @@ class Engine:
             self._tell.clear("latency", text)
 
     def _delays(self, transport: float, model: float) -> tuple[float, float, float, float]:
-        """Up to now, ms, in the order of ``delays.KEYS``."""
+        """Delays up to now, ms, in the order of ``delays.KEYS``."""
         taken = self._clock() - self.source.arrived
         return 1000 * transport, 1000 * (taken - model), 1000 * model, 1000 * (transport + taken)
 
-    def counters(self) -> dict[str, object]:
-        """What was counted so far."""
+    def counters(self) -> DecoderCounters:
+        """Counts so far."""
         windows = self.pipeline.windows
-        return {
-            "decisions": self.decisions,
-            "rejected": self.rejected,
-            "skipped": self._skipped + windows.skipped,
-            "duplicates": self._duplicates + windows.duplicates,
-            "decoder_failures": dict(self._guarded.failures),
-        }
+        return DecoderCounters(
+            decisions=self.decisions,
+            rejected=self.rejected,
+            skipped=self._skipped + windows.skipped,
+            duplicates=self._duplicates + windows.duplicates,
+            decoder_failures=dict(self._guarded.failures),
+        )
 
-    def _obey(self, order: dict[str, object]) -> None:
-        do = order.get("do")
-        if do == "finish":
-            index = order.get("index")
-            self._finish_at = index if isinstance(index, int) else self.source.head
-        elif do == "stop":
-            self._stopping = True
-        elif do == "dead" and isinstance(order.get("electrodes"), dict):
-            self._dead = {str(k): str(v) for k, v in order["electrodes"].items()}  # type: ignore[union-attr]
-            self._start()
-        elif do in ("pause", "resume"):
-            self.paused = do == "pause"
+    def _obey(self, order: Order) -> None:
+        match order:
+            case Finish(index=index):
+                self._finish_at = self.source.head if index is None else index
+            case Stop():
+                self._stopping = True
+            case SetDead(electrodes=electrodes):
+                self._dead = dict(electrodes)
+                self._start()
+            case Pause():
+                self.paused = True
+            case Resume():
+                self.paused = False
 
     def _over(self) -> bool:
         if self._stopping or self._control.parent_gone:

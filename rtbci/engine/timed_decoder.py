@@ -1,4 +1,4 @@
-"""A decoder under watch: timed, and never able to end a session."""
+"""Decoder that is timed, and whose failures cannot end a session."""
 
 import time
 from collections import Counter, deque
@@ -9,16 +9,16 @@ import numpy as np
 from rtbci.process import Reporter
 from rtbci.types import Answer, Array, Decoder
 
-FAILURES = 3  # of the decoder within ...
-FAILURES_S = 10.0  # ... so many seconds, and it is loaded anew
+FAILURES = 3  # failures within FAILURES_S after which the decoder is loaded again
+FAILURES_S = 10.0
 
 
 class TimedDecoder:
-    """A decoder that is timed, and whose failures cost one decision each, never the session."""
+    """Decoder that is timed, and whose failures cost one decision each."""
 
     def __init__(self, decoder: Decoder, reload: Callable[[], Decoder], tell: Reporter) -> None:
         self._decoder, self._reload, self._tell = decoder, reload, tell
-        self.spent = 0.0  # s since last read
+        self.spent = 0.0  # s since it was last read
         self.failures: Counter[str] = Counter()
         self._recent: deque[float] = deque(maxlen=FAILURES)
 
@@ -28,16 +28,16 @@ class TimedDecoder:
         return self._decoder.classes
 
     def arrays(self) -> dict[str, Array]:
-        """As the decoder's."""
+        """Arrays of the decoder."""
         return self._decoder.arrays()
 
     @property
     def dimensions(self) -> int:
-        """Numbers of an embedding; 0 without a text head."""
+        """Length of an embedding; 0 without a text head."""
         return self._decoder.dimensions
 
     def logits(self, x: Array) -> Array:
-        """Log-odds (classes,) alone; NaN if the decoder failed, which the pipeline rejects."""
+        """Log-odds (classes,) without an embedding; NaN if the decoder failed, see ``answer``."""
         return self.answer(x).logits
 
     def answer(self, x: Array) -> Answer:

@@ -1,8 +1,9 @@
-"""Silence is a fault: LSL never tells, so the engine looks at its own data age every turn."""
+"""Watchdog of the signal: LSL does not report silence, so the age of the data is checked."""
 
 from collections.abc import Callable
 from typing import Protocol
 
+from rtbci.messages import SignalReturned
 from rtbci.process import Reporter
 from rtbci.signal.liveness import FIRST_ROW_S, silence_level
 
@@ -10,7 +11,7 @@ OFF_NOMINAL = 0.01  # share by which the measured rate may miss the nominal one
 
 
 class Watched(Protocol):
-    """What the watchdog asks of a signal."""
+    """Signal as the watchdog sees it."""
 
     refused: str | None
 
@@ -21,32 +22,32 @@ class Watched(Protocol):
 
     @property
     def heard(self) -> bool:
-        """Whether a sample ever came."""
+        """Whether any sample has come."""
         ...
 
     @property
     def limit(self) -> float:
-        """Seconds without a sample that are normal, once the first is there."""
+        """Longest normal time without a sample after the first one, s."""
         ...
 
     @property
     def twins(self) -> tuple[str, ...]:
-        """Streams that claim to be the one that is missing."""
+        """Streams that claim to be the missing one."""
         ...
 
     @property
     def measured_rate(self) -> float | None:
-        """Hz, None before it is known."""
+        """Measured sampling rate, Hz; None before it is known."""
         ...
 
     @property
     def returns(self) -> int:
-        """How often another process took over."""
+        """How often the stream came back from another process."""
         ...
 
 
 class Watchdog:
-    """Tells what is wrong with a signal, once, and when it is over."""
+    """Watchdog that reports each fault of a signal once, and its end."""
 
     def __init__(self, name: str, rate: float, watched: Watched, tell: Reporter) -> None:
         self._name, self._rate, self._watched, self._tell = name, rate, watched, tell
@@ -55,7 +56,7 @@ class Watchdog:
         self._checks: tuple[Callable[[], None], ...] = (self._age, self._back, self._doubt)
 
     def look(self) -> None:
-        """Call it every turn."""
+        """Check everything; called every turn of the loop."""
         for check in self._checks:
             check()
 
@@ -82,7 +83,7 @@ class Watchdog:
         elif returns != self._returns:
             self._returns = returns
             self._tell.clear("refused", f"{self._name} is as it was")
-            self._tell.event("returned", f"{self._name} came back from a new process")
+            self._tell.event(SignalReturned(), f"{self._name} came back from a new process")
         if self._watched.twins:
             self._tell.alarm(
                 "red", "twins", f"{len(self._watched.twins)} streams claim to be {self._name} "

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rtbci.errors import BadInput
+from rtbci.messages import FileMoved
 from rtbci.process import Reporter
 from rtbci.recorder import xdf_pack
 from rtbci.recorder.xdf_file import XdfFile
@@ -236,7 +237,7 @@ class Spool:
         self._accepted()
         text = f"{here} takes nothing more: the recording goes on in {file.path}"
         self._reporter.alarm("amber", "moved", text)
-        self._reporter.event("part", path=str(file.path))
+        self._reporter.event(FileMoved(str(file.path)))
         return True
 
     def _close_part(self) -> None:

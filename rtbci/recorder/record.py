@@ -13,6 +13,14 @@ from pathlib import Path
 from rtbci.errors import BadInput, Missing
 from rtbci.lsl.config import session_id
 from rtbci.lsl.inlet import BUFFER_S, clock
+from rtbci.messages import (
+    Finish,
+    RecorderCounters,
+    RecorderDone,
+    RecorderReady,
+    RecorderStatus,
+    Stop,
+)
 from rtbci.process import ControlInput, Reporter
 from rtbci.recorder import xdf_pack
 from rtbci.recorder.disk import PendingChunk, Spool
@@ -78,9 +86,8 @@ class Recorder:
     def run(self) -> None:
         """Record until the end. Raises ``Missing`` where there never was a stream."""
         spool = self._spool
-        self._reporter.ready(
-            f"recording to {spool.path}", path=str(spool.path), lsl_session=session_id()
-        )
+        where = str(spool.path)
+        self._reporter.event(RecorderReady(where, session_id()), f"recording to {where}")
         look = status = boundary = 0.0
         while not self._is_over():
             if self._now >= look:
@@ -164,7 +171,7 @@ class Recorder:
     def _tell(self) -> None:
         """The status, and who is waited for."""
         self._space.check(self._spool.path.parent, self._spool.written, self._rate())
-        self._reporter.status(**self._counters())
+        self._reporter.event(RecorderStatus(**vars(self._counters())))
         absent, since = self._streams.absent(), self._now - self._began
         if absent and since > self._remind:
             # 5, 10, 20, 40 s, then every minute
@@ -176,23 +183,23 @@ class Recorder:
         elif not absent:
             self._reporter.clear("waiting", "all streams that were asked for are there")
 
-    def _counters(self) -> dict[str, object]:
+    def _counters(self) -> RecorderCounters:
         ages = {track.label: track.age(time.monotonic()) for track in self._streams.tracks}
-        return {
-            "path": str(self._spool.path),
-            "samples": {track.label: track.samples for track in self._streams.tracks},
-            "missing": {track.label: track.missing for track in self._streams.tracks},
-            "age_s": {label: None if a is None else round(a, 3) for label, a in ages.items()},
-            "bytes": self._spool.written,
-            "waiting_bytes": self._spool.waiting,
-            "queue_s": round(self._spool.age(), 3),
-            "disk_left_s": self._space.left_s and round(self._space.left_s),
-            "clocks": clocks(),
-        }
+        return RecorderCounters(
+            path=str(self._spool.path),
+            samples={track.label: track.samples for track in self._streams.tracks},
+            missing={track.label: track.missing for track in self._streams.tracks},
+            age_s={label: None if a is None else round(a, 3) for label, a in ages.items()},
+            bytes=self._spool.written,
+            waiting_bytes=self._spool.waiting,
+            queue_s=round(self._spool.age(), 3),
+            disk_left_s=self._space.left_s and round(self._space.left_s),
+            clocks=clocks(),
+        )
 
     def _is_over(self) -> bool:
         for order in self._control.poll():
-            self._finishing |= order["do"] in ("finish", "stop")
+            self._finishing |= isinstance(order, Finish | Stop)
         if self._stops or self._finishing:
             return True
         plan, now = self._plan, self._now
@@ -253,10 +260,12 @@ class Recorder:
             )
         total, parts = sum(track.samples for track in self._streams.tracks), len(spool.parts)
         where = str(spool.parts[0]) + (f" and {parts - 1} more parts" if parts > 1 else "")
-        self._reporter.done(
-            f"recorded {len(self._streams.tracks)} streams, {total} samples to {where}",
-            **self._counters(), parts=[str(part) for part in spool.parts], lost_bytes=spool.waiting,
-        )  # fmt: skip
+        done = RecorderDone(
+            **vars(self._counters()), parts=tuple(map(str, spool.parts)), lost_bytes=spool.waiting
+        )
+        self._reporter.event(
+            done, f"recorded {len(self._streams.tracks)} streams, {total} samples to {where}"
+        )
         self._streams.close(CLOSE_S)
         if spool.waiting:
             raise BadInput(

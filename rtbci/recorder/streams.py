@@ -16,6 +16,7 @@ from rtbci.formats.stream_header import MOST_STREAMS
 from rtbci.lsl.config import session_id
 from rtbci.lsl.inlet import Inlet
 from rtbci.lsl.resolve import DiscoveredStream, StreamDiscovery, matches
+from rtbci.messages import StreamBack, StreamFound
 from rtbci.process import Reporter
 from rtbci.recorder import xdf_pack
 from rtbci.recorder.disk import PendingChunk
@@ -169,13 +170,15 @@ class Streams:
         self.tracks.append(track)
         self._offsets.watch(track)
         rate = f"at {about.rate:g} Hz" if about.rate else "as they come"
-        self._reporter.event(
-            "stream",
-            f"stream {number}: {label!r}, {about.count} channel{'s' * (about.count > 1)} {rate}, "
-            f"from {about.host}",
+        found = StreamFound(
             number=number, name=label, source_id=about.source_id, uid=about.uid,
             host=about.host, channels=about.count, rate=about.rate,
         )  # fmt: skip
+        self._reporter.event(
+            found,
+            f"stream {number}: {label!r}, {about.count} channel{'s' * (about.count > 1)} {rate}, "
+            f"from {about.host}",
+        )
         if rivals and not rivals[-1].about.same_layout(about):
             self._reporter.alarm(
                 "red", f"changed {label}",
@@ -194,7 +197,7 @@ class Streams:
         track.about = replace(track.about, uid=opened.about.uid, host=opened.about.host)
         track.inlet, track.doubles, track.moved, track.held = opened.inlet, True, False, None
         self._offsets.watch(track)
-        self._reporter.event("stream-back", number=track.number, uid=opened.about.uid)
+        self._reporter.event(StreamBack(track.number, opened.about.uid))
 
     def _twins(self, tracks: Sequence[RecordedStream]) -> None:
         listing = " and ".join(

@@ -1,1 +1,1 @@
-"""A session: its folder, its processes, who watches over them, and how a person follows it."""
+"""Live sessions: starting, watching and ending their processes, and their folder on disk."""

@@ -1,8 +1,8 @@
-"""Which sessions run on this computer, and a way to talk to them.
+"""List of the sessions that run on this computer, and a way to talk to them.
 
 Every session leaves one file in the system's run-time folder, readable by its owner alone. It
-names a local socket on which the supervisor answers JSON objects: never pickled ones, and only to
-who knows the session's key. What is asked is answered by the session's own loop; a client that
+names a local socket on which the supervisor answers JSON objects, never pickled ones, and only to
+those who know the session's key. Requests are answered by the session's own loop; a client that
 hangs, floods or lies costs a thread and never the session.
 """
 
@@ -16,30 +16,28 @@ import stat
 import struct
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, Listener, answer_challenge
 from multiprocessing.connection import deliver_challenge as challenge
 from pathlib import Path
 
-from rtbci import messages
 from rtbci.errors import BadInput, Missing
+from rtbci.messages import Event, Follow, Message, Order, Refused, line, parse, parse_order
 from rtbci.session.folder import runs, write_whole
 
 LONGEST_REQUEST = 65_536  # bytes
 LONGEST_ANSWER = 2**20  # bytes
 PATIENCE = 5.0  # s for one message of a client or an answer of the session
 MOST_CLIENTS = 16  # at the same time
-MOST_BEHIND = 5000  # lines that a follower may be late with before it is cut off
+MOST_BEHIND = 5000  # lines that may wait for a follower before it is cut off
 LONGEST_ADDRESS = 100  # bytes that a local socket's path may have
-
-Values = dict[str, object]
 
 
 @dataclass(frozen=True)
 class SessionEntry:
-    """A session that runs, or ran until something killed it."""
+    """Session that runs, or ran until something killed it."""
 
     id: str
     lsl_session: str | None
@@ -63,9 +61,9 @@ class SessionEntry:
 
 
 def runtime_folder() -> Path:
-    """The folder of running sessions, 0700; made where it is not there.
+    """Folder of running sessions, mode 0700; made if it does not exist.
 
-    Raises ``BadInput`` where somebody else owns it: sessions would be told to strangers.
+    Raises ``BadInput`` if somebody else owns it: strangers would see the sessions.
     """
     base = os.environ.get("XDG_RUNTIME_DIR")
     user = os.getuid() if hasattr(os, "getuid") else "user"
@@ -85,12 +83,12 @@ def runtime_folder() -> Path:
 
 
 def register(entry: SessionEntry) -> None:
-    """Write the session's file, or write it anew."""
+    """Write the file of the session, replacing an earlier one."""
     write_whole(_file(entry), json.dumps(asdict(entry)).encode())
 
 
 def unregister(entry: SessionEntry) -> None:
-    """Take the session out of the list. Twice is fine."""
+    """Take the session out of the list. Idempotent."""
     for path in (_file(entry), Path(entry.key_file), Path(entry.address)):
         path.unlink(missing_ok=True)
 
@@ -119,9 +117,9 @@ def running() -> list[SessionEntry]:
 
 
 def find(name: str | None, entries: list[SessionEntry]) -> SessionEntry:
-    """The only session, or the one called ``name`` (its id or folder).
+    """Entry of the only session, or of the one called ``name`` (its id or folder).
 
-    Raises ``Missing`` where there is none and ``BadInput`` where it is not clear which.
+    Raises ``Missing`` if no session runs and ``BadInput`` if it is not clear which.
     """
     if not entries:
         raise Missing("no session is running")
@@ -139,14 +137,14 @@ def find(name: str | None, entries: list[SessionEntry]) -> SessionEntry:
 
 @dataclass(frozen=True)
 class Request:
-    """What a client asks; ``reply`` may be called once, from any thread."""
+    """Order of a client; ``reply`` may be called once, from any thread."""
 
-    values: Values
-    reply: Callable[[Mapping[str, object]], None]
+    order: Order
+    reply: Callable[[Message], None]
 
 
 class Server:
-    """Answers on a local socket. The session's loop calls ``poll`` and ``tell``; nothing blocks."""
+    """Local socket of a session, whose loop calls ``poll`` and ``tell``; nothing blocks."""
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
@@ -158,7 +156,7 @@ class Server:
             self._spare = Path(tempfile.mkdtemp(prefix="rtbci-", dir="/tmp"))
             address = self._spare / "s"
         write_whole(self.key_file, self._key)
-        # without a key here: the handshake would block everybody else
+        # Without a key here: the handshake would block all other clients.
         self._listener = Listener(str(address), family="AF_UNIX")
         address.chmod(0o600)
         self.address = str(address)
@@ -176,11 +174,11 @@ class Server:
             found.append(self._requests.get())
         return found
 
-    def tell(self, values: Mapping[str, object]) -> None:
-        """One line for everybody who follows."""
+    def tell(self, event: Event) -> None:
+        """Send an event to all followers."""
         if not self._followers:
             return
-        blob = messages.line(values).encode()
+        blob = line(event).encode()
         with self._lock:
             for follower in list(self._followers):
                 if follower.qsize() >= MOST_BEHIND:
@@ -189,7 +187,7 @@ class Server:
                     follower.put(blob)
 
     def close(self) -> None:
-        """Say goodbye to followers and take the socket away. Twice is fine."""
+        """End all followers and remove the socket. Idempotent."""
         if self._closed:
             return
         self._closed = True
@@ -223,26 +221,27 @@ class Server:
             challenge(connection, self._key)
             answer_challenge(connection, self._key)
             while not self._closed:
-                values = json.loads(connection.recv_bytes(LONGEST_REQUEST))
-                if not isinstance(values, dict):
+                order = parse_order(connection.recv_bytes(LONGEST_REQUEST))
+                if order is None:
                     break
-                if values.get("do") == "follow":
+                if isinstance(order, Follow):
                     self._follow(connection)
                     break
-                connection.send_bytes(messages.line(self._ask(values)).encode())
-        except (OSError, EOFError, ValueError, AuthenticationError, RecursionError):
-            pass  # it left, was too slow or no client of ours
+                connection.send_bytes(line(self._ask(order)).encode())
+        except (OSError, EOFError, ValueError, AuthenticationError):
+            # It left, was too slow, or is not a client of ours.
+            pass
         finally:
             connection.close()
             self._seats.release()
 
-    def _ask(self, values: Values) -> Mapping[str, object]:
-        answers: queue.SimpleQueue[Mapping[str, object]] = queue.SimpleQueue()
-        self._requests.put(Request(values, answers.put))
+    def _ask(self, order: Order) -> Message:
+        answers: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._requests.put(Request(order, answers.put))
         try:
             return answers.get(timeout=PATIENCE)
         except queue.Empty:
-            return {"error": "the session is too busy to answer"}
+            return Refused("the session is too busy to answer")
 
     def _follow(self, connection: Connection) -> None:
         lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
@@ -256,33 +255,36 @@ class Server:
                 self._followers.remove(lines)
 
 
-def ask(entry: SessionEntry, do: str, **fields: object) -> Values:
-    """One question to a session and its answer.
+def ask(entry: SessionEntry, order: Order) -> Event:
+    """Answer of a session to an order.
 
-    Raises ``Missing`` where it does not answer, ``BadInput`` where it refuses.
+    Raises ``Missing`` if it does not answer, ``BadInput`` if it refuses.
     """
     with _connected(entry) as connection:
         try:
-            connection.send_bytes(messages.line(messages.order(do, **fields)).encode())
-            answer = json.loads(connection.recv_bytes(LONGEST_ANSWER))
-        except (OSError, EOFError, ValueError) as error:
+            connection.send_bytes(line(order).encode())
+            answer = parse(connection.recv_bytes(LONGEST_ANSWER))
+        except (OSError, EOFError) as error:
             raise Missing(f"session {entry.id} does not answer: {error or 'it hung up'}") from error
-    if not isinstance(answer, dict):
-        raise Missing(f"session {entry.id} gave no sensible answer")
-    if "error" in answer:
-        raise BadInput(f"session {entry.id}: {answer['error']}")
-    return answer
+    match answer:
+        case Event():
+            return answer
+        case Refused(reason=reason):
+            raise BadInput(f"session {entry.id}: {reason}")
+    raise Missing(f"session {entry.id} gave no sensible answer")
 
 
-def follow(entry: SessionEntry) -> Iterator[Values]:
-    """Everything that a session tells, line by line, until it ends."""
+def follow(entry: SessionEntry) -> Iterator[Event]:
+    """Events of a session from now until it ends."""
     with _connected(entry) as connection:
         try:
-            connection.send_bytes(messages.line(messages.order("follow")).encode())
+            connection.send_bytes(line(Follow()).encode())
             while True:
                 if connection.poll(None):
-                    yield json.loads(connection.recv_bytes(LONGEST_ANSWER))
-        except (OSError, EOFError, ValueError):
+                    event = parse(connection.recv_bytes(LONGEST_ANSWER))
+                    if isinstance(event, Event):
+                        yield event
+        except (OSError, EOFError):
             return
 
 
@@ -309,7 +311,7 @@ def _connected(entry: SessionEntry) -> Iterator[Connection]:
 
 
 def _limit(connection: Connection) -> None:
-    """No read or write of this connection takes longer than ``PATIENCE``."""
+    """Limit each read and write of a connection to ``PATIENCE``."""
     seconds = struct.pack("ll", int(PATIENCE), 0)
     with socket.socket(fileno=os.dup(connection.fileno())) as held:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, seconds)

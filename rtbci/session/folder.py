@@ -1,8 +1,8 @@
-"""A session on disk: a folder of its own, a lock while it is used, and a log nobody can rewrite.
+"""Session on disk: a folder, a lock while it is in use, and a log that shows any rewriting.
 
     sessions/sub-02_2026-11-21_103015/
-        session.json      what was started, with which options, bundle and versions
-        events.jsonl      what happened; each line carries the hash of the line before
+        session.json      command, options, bundle and versions
+        events.jsonl      its events; each line carries the hash of the line before
         recording.xdf     and recording_part-02.xdf, ...: every stream
         logs/             stderr of each process
 
@@ -23,8 +23,8 @@ from pathlib import Path
 
 import psutil
 
-from rtbci import messages
 from rtbci.errors import BadInput, InUse
+from rtbci.messages import Event, LogLine, log_line, parse_log_line
 
 try:
     import fcntl
@@ -40,11 +40,10 @@ LONGEST_EVENT = 2**20  # bytes of one line
 
 
 class Lock:
-    """One process at a time: a lock of the system on a file that names its holder.
+    """Lock of the system on a file that names its holder: one process at a time.
 
-    The system frees it when the holder dies. Raises ``InUse`` where another process holds it;
-    ``stale`` is the process id of a holder that died without a word, or None. ``advice`` is what
-    a person is told to do then.
+    The system frees it when the holder dies. Raises ``InUse``, with ``advice`` for the person, if
+    another process holds it; ``stale`` is the process id of a holder that was killed, or None.
     """
 
     def __init__(self, path: Path, advice: str = "stop it with rtbci stop") -> None:
@@ -55,7 +54,8 @@ class Lock:
             os.close(self._fd)
             who = f"process {holder['pid']} on {holder['host']}" if holder else "another process"
             raise InUse(f"{path.parent} is in use by {who}; {advice}, or choose another folder")
-        self.stale = holder["pid"] if holder and holder["pid"] != os.getpid() else None
+        before = holder["pid"] if holder else None
+        self.stale = before if isinstance(before, int) and before != os.getpid() else None
         me = psutil.Process()
         mine = {"pid": me.pid, "created": me.create_time(), "host": socket.gethostname()}
         os.ftruncate(self._fd, 0)
@@ -63,7 +63,7 @@ class Lock:
         _write_all(self._fd, json.dumps(mine).encode())
 
     def close(self) -> None:
-        """Let others in. Twice is fine."""
+        """Give the lock back. Idempotent."""
         if self._fd >= 0:
             os.ftruncate(self._fd, 0)  # an empty lock was given back, not lost
             os.close(self._fd)
@@ -80,28 +80,22 @@ class Lock:
 
 
 class EventLog:
-    """Appends to ``events.jsonl``; a line is on disk, as far as the system goes, when told."""
+    """Log of a session: appends to ``events.jsonl``, unbuffered."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         last = _last_line(self._file)
         self._previous = hashlib.sha256(last).hexdigest() if last is not None else FIRST
 
-    def add(self, event: str, **fields: object) -> None:
-        """One line; the wall clock for people, the monotonic one for differences."""
-        values = {
-            "event": event,
-            "time": datetime.now().astimezone().isoformat(timespec="milliseconds"),
-            "monotonic": time.monotonic(),
-            **fields,
-            "previous": self._previous,
-        }
-        line = messages.line(values).encode()
+    def add(self, event: Event) -> None:
+        """Append one event, with the time of now."""
+        now = datetime.now().astimezone().isoformat(timespec="milliseconds")
+        line = log_line(LogLine(event, now, time.monotonic(), self._previous)).encode()
         self._previous = hashlib.sha256(line).hexdigest()
         _write_all(self._file, line + b"\n")
 
     def close(self) -> None:
-        """Sync and close. Twice is fine."""
+        """Sync and close. Idempotent."""
         if self._file >= 0:
             os.fsync(self._file)
             os.close(self._file)
@@ -109,7 +103,7 @@ class EventLog:
 
 
 class SessionFolder:
-    """A session folder in use by this process; a context that gives it back."""
+    """Session folder in use by this process; a context that gives it back."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -126,26 +120,26 @@ class SessionFolder:
 
     @property
     def recording(self) -> Path:
-        """Where the recorder begins; its later parts lie beside it."""
+        """First file of the recorder; later parts have the same folder."""
         return self.path / RECORDING
 
     def write_config(self, values: Mapping[str, object]) -> None:
-        """``session.json``, whole or not at all."""
+        """Write ``session.json``, whole or not at all."""
         text = json.dumps(values, indent=1, ensure_ascii=False, default=str)
         write_whole(self.path / CONFIG, text.encode())
 
     def close(self) -> None:
-        """Give the folder back. Twice is fine."""
+        """Give the folder back. Idempotent."""
         self.events.close()
         self.lock.close()
 
 
 @dataclass(frozen=True)
 class EventChain:
-    """What ``verify_events`` found."""
+    """Result of ``verify_events``."""
 
     lines: int
-    broken: tuple[str, ...]  # one sentence for everything that is wrong
+    broken: tuple[str, ...]  # one sentence for each fault
 
     @property
     def whole(self) -> bool:
@@ -154,9 +148,9 @@ class EventChain:
 
 
 def new_folder(root: Path, subject: str, now: datetime | None = None) -> Path:
-    """Make the folder ``root/SUBJECT_DATE_TIME``, or the next free name, and return it.
+    """New folder ``root/SUBJECT_DATE_TIME``, or the next free name.
 
-    Raises ``BadInput`` where it cannot be made.
+    Raises ``BadInput`` if it cannot be made.
     """
     when = (now or datetime.now()).strftime("%Y-%m-%d_%H%M%S")
     name = f"{re.sub(r'[^A-Za-z0-9_-]+', '-', subject)[:60] or 'unnamed'}_{when}"
@@ -176,7 +170,7 @@ def new_folder(root: Path, subject: str, now: datetime | None = None) -> Path:
 
 
 def load_config(folder: Path) -> dict[str, object]:
-    """What ``session.json`` says; raises ``BadInput`` where it cannot be read."""
+    """Values of ``session.json``; raises ``BadInput`` if it cannot be read."""
     try:
         values = json.loads((folder / CONFIG).read_bytes())
     except OSError as error:
@@ -188,19 +182,17 @@ def load_config(folder: Path) -> dict[str, object]:
     return values
 
 
-def last_event(folder: Path) -> dict[str, object]:
-    """The last whole line of ``events.jsonl``; empty where there is none."""
+def last_event(folder: Path) -> Event | None:
+    """Event of the last whole line of ``events.jsonl``, or None."""
     try:
         fd = os.open(folder / EVENTS, os.O_RDONLY)
     except OSError:
-        return {}
+        return None
     try:
-        values = json.loads(_last_line(fd) or b"{}")
-    except ValueError:
-        return {}
+        logged = parse_log_line(_last_line(fd) or b"")
     finally:
         os.close(fd)
-    return values if isinstance(values, dict) else {}
+    return logged.event if logged else None
 
 
 def verify_events(path: Path) -> EventChain:
@@ -211,13 +203,10 @@ def verify_events(path: Path) -> EventChain:
         with path.open("rb") as file:
             for number, raw in enumerate(file, start=1):
                 line = raw.rstrip(b"\n")
-                try:
-                    values = json.loads(line)
-                except ValueError:
-                    values = None
-                if not isinstance(values, dict):
+                logged = parse_log_line(line)
+                if logged is None:
                     broken.append(f"line {number} is torn")
-                elif values.get("previous") != previous:
+                elif logged.previous != previous:
                     broken.append(f"line {number} does not follow the line before it")
                 previous = hashlib.sha256(line).hexdigest()
     except OSError as error:
@@ -261,7 +250,7 @@ def _read_from(fd: int, start: int, most: int) -> bytes:
 
 
 def _holder(fd: int) -> dict[str, object] | None:
-    """Who the lock file names; None where it was given back or is damaged."""
+    """Holder that the lock file names, or None if it was given back or is damaged."""
     try:
         values = json.loads(_read_from(fd, 0, 4096))
     except ValueError:
@@ -271,7 +260,7 @@ def _holder(fd: int) -> dict[str, object] | None:
 
 
 def _last_line(fd: int) -> bytes | None:
-    """The last line of a file without its line feed; a torn one is closed first, if writable."""
+    """Last line of a file without its line feed; a torn one is closed first, if writable."""
     size = os.fstat(fd).st_size
     if not size:
         return None

@@ -1,4 +1,4 @@
-"""The kinds of sessions: a live one, a replay, and the take-over of a live one, each as a spec."""
+"""Specs of the kinds of sessions: a live one, a replay, and the take-over of a live one."""
 
 import hashlib
 import platform
@@ -18,13 +18,13 @@ from rtbci.session.spec import EndCondition, Part, SessionConfig, SessionSpec, T
 from rtbci.session.supervised import AdoptedProcess
 
 LEAD_IN = "1.5"  # s; more if the readers are not there in time
-LINGER = "60"  # s that an outlet stays after its last sample; it is asked to end before
+LINGER = "60"  # s that an outlet stays after its last sample, unless asked to end before
 HASHED = ("subject.json", "weights.safetensors")  # files of a bundle
 
 
 @dataclass(frozen=True)
 class CommandLine:
-    """How a person asked for a session: kept in ``session.json`` for people."""
+    """Command line that asked for a session; kept in ``session.json`` for people."""
 
     command: str
     options: Mapping[str, object]
@@ -32,7 +32,7 @@ class CommandLine:
 
 @dataclass(frozen=True)
 class DecodingSettings:
-    """How a live stream is found and decoded; None as ``rtbci decode`` does by itself."""
+    """Settings for finding and decoding a live stream; None is the default of ``rtbci decode``."""
 
     stream: str | None = None  # name, source_id or uid
     markers: tuple[str, ...] = ()  # marker streams; empty: all
@@ -43,7 +43,7 @@ class DecodingSettings:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """As options of ``rtbci decode``."""
+        """Settings as options of ``rtbci decode``."""
         single = {"stream": self.stream, "unit": self.unit, "rename": self.rename,
                   "every": self.every, "wait": self.wait}  # fmt: skip
         words = [f"--{name}={value}" for name, value in single.items() if value is not None]
@@ -61,7 +61,7 @@ def live_spec(
     duration: float | None = None,
     window: bool = False,
 ) -> SessionSpec:
-    """Recorder and decoder on whatever streams, until somebody stops it or for ``duration`` s."""
+    """Session of recorder and decoder, until a person stops it or for ``duration`` s."""
     assert bundle.path is not None
     config = SessionConfig(
         kind="live", record=record, decoding=decoding.words, stream=decoding.stream,
@@ -87,10 +87,10 @@ def replay_spec(
     record: bool = True,
     window: bool = False,
 ) -> SessionSpec:
-    """Recordings through the real processes, one after the other, each with its own decoder.
+    """Session that plays recordings one after the other, each with a decoder of its own.
 
-    ``reading`` are options of ``rtbci stream``: how the files are to be understood. A bundle that
-    was never saved is saved in the session's folder.
+    ``reading`` are options of ``rtbci stream`` for reading the files. A bundle that was never saved
+    is saved in the session's folder.
     """
     where = bundle.path or bundle.save(folder / "bundle")
     config = SessionConfig(
@@ -116,10 +116,10 @@ def replay_spec(
 def take_over_spec(
     folder: Path, entry: SessionEntry | None, duration: float | None = None
 ) -> SessionSpec:
-    """The live session in ``folder`` again, with the recorder that its killed supervisor left.
+    """Session that goes on in the folder of a killed supervisor, with the recorder it left.
 
-    Without an ``entry`` the recorder is gone too; a new one goes on in a new file. Raises
-    ``BadInput`` for the folder of a replay.
+    Without an ``entry`` the recorder is gone too; a new one writes a new file. Raises ``BadInput``
+    for the folder of a replay.
     """
     config = read_config(folder)
     if config.kind != "live":
@@ -141,7 +141,7 @@ def take_over_spec(
 
 
 def _common(bus: Bus, bundle: Bundle, where: Path, asked: CommandLine) -> dict[str, Any]:
-    """What every kind of session says of itself; ``where`` is the bundle's folder."""
+    """Entries of ``session.json`` for every kind of session; ``where`` is the bundle's folder."""
     return {
         "command": asked.command,
         "options": dict(asked.options),

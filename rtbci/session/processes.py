@@ -1,4 +1,4 @@
-"""The processes of a session and the commands that start them: the only place that knows both."""
+"""Processes of a session and the commands that start them; no other file knows both."""
 
 import os
 import secrets
@@ -8,34 +8,34 @@ from pathlib import Path
 from rtbci.session.supervised import ProcessSpec
 
 SUPERVISED = ("--control", "stdin", "--json")  # options of every process
-IDLE_VARIABLE = "RTBCI_RECORDER_IDLE"  # s of silence that end a recorder left alone, for tests
+IDLE_VARIABLE = "RTBCI_RECORDER_IDLE"  # s of silence that end an orphaned recorder, for tests
 HANG = 15.0  # s of silence after which the decoder is killed and started anew
 RECORDER_KILL_TIMEOUT = 10.0  # s between SIGTERM and SIGKILL
-ALONE_LOOK = 0.2  # s a decoder looks for twins of its stream where there can be none
+ALONE_LOOK = 0.2  # s that a decoder looks for twins of its stream on a private bus
 
 
 @dataclass(frozen=True)
 class Bus:
-    """The part of the lab's network that a session uses; None as LSL is configured."""
+    """Part of the lab's network that a session uses; None is the configuration of LSL."""
 
     session: str | None = None
     scope: str | None = None
-    is_private: bool = False  # made for one session: nothing but its own streams can be there
+    is_private: bool = False  # made for one session: it has no other streams
 
     @property
     def words(self) -> tuple[str, ...]:
-        """As options of a process."""
+        """Bus as options of a process."""
         session = ("--lsl-session", self.session) if self.session else ()
         return (*session, *(("--lsl-scope", self.scope) if self.scope else ()))
 
 
 def private_bus(scope: str | None = None) -> Bus:
-    """A bus that no other program of the lab sees, on this machine unless ``scope`` says more."""
+    """Bus that no other program of the lab sees, on this machine unless ``scope`` is given."""
     return Bus(f"rtbci-{secrets.token_hex(4)}", scope or "machine", is_private=True)
 
 
 def record_process(bus: Bus, out: Path, streams: tuple[str, ...] = ()) -> ProcessSpec:
-    """The recorder of every stream of the bus, or of those named, to ``out``."""
+    """Recorder of all streams of the bus, or of those named, to the file ``out``."""
     chosen = tuple(word for name in streams for word in ("--stream", name))
     idle = os.environ.get(IDLE_VARIABLE)
     words = ("--idle", idle) if idle else ()
@@ -49,13 +49,13 @@ def record_process(bus: Bus, out: Path, streams: tuple[str, ...] = ()) -> Proces
 
 
 def decode_process(bus: Bus, bundle: Path, *more: str) -> ProcessSpec:
-    """The decoder with ``bundle``; ``more`` are options of ``rtbci decode``."""
+    """Decoder with ``bundle``; ``more`` are options of ``rtbci decode``."""
     look = ("--look", f"{ALONE_LOOK:g}") if bus.is_private else ()
     words = ("decode", "--bundle", str(bundle), *look, *more, *SUPERVISED, *bus.words)
     return ProcessSpec("decode", words, restart=True, hang=HANG)
 
 
 def stream_process(bus: Bus, file: Path, speed: float, *more: str) -> ProcessSpec:
-    """The player of a recording; ``more`` are options of ``rtbci stream``."""
+    """Player of a recording; ``more`` are options of ``rtbci stream``."""
     words = ("stream", str(file), "--speed", f"{speed:g}", *more, *SUPERVISED, *bus.words)
     return ProcessSpec("stream", words, essential=True)

@@ -1,8 +1,8 @@
-"""Runs a session from its spec: opens the folder, plays and decodes each part, ends safely, counts.
+"""Run of a session from its spec: open the folder, play and decode each part, end safely, count.
 
 Recordings of a replay are checked here, on the whole file, while recorder and decoder start; a
-player starts when its recording was found good. Every part has a decoder process of its own, so
-that nothing is carried from one recording to the next; one recorder writes them all.
+player starts when its recording has passed. Every part has a decoder process of its own, so that
+nothing is carried from one recording to the next; one recorder writes them all.
 """
 
 import shutil
@@ -14,6 +14,16 @@ from pathlib import Path
 from rtbci.decoding.bundle import Bundle
 from rtbci.decoding.offline import RunCounts, Source, check, done
 from rtbci.errors import RtbciError
+from rtbci.messages import (
+    DecoderDone,
+    Finish,
+    PlayerStatus,
+    ReplayEnded,
+    ReplayStarted,
+    SetDead,
+    Started,
+    TakenOver,
+)
 from rtbci.session import control
 from rtbci.session.folder import SessionFolder
 from rtbci.session.over_bus import (
@@ -32,18 +42,18 @@ from rtbci.signal.recording import Recording
 
 @dataclass
 class SessionResult:
-    """How a session went, beside its decisions."""
+    """Result of a session, apart from its decisions."""
 
     folder: Path
     collector: DecisionCollector
-    seen: int | None = None  # samples of the last recording, once it was played to its end
+    seen: int | None = None  # samples of the last recording, if it was played to its end
     lost: int = 0  # samples that did not arrive
     recordings: tuple[str, ...] = ()  # files that the recorder wrote
-    stopped: int | None = None  # by whom: see ``Session``
+    stopped: int | None = None  # see ``Session``
     failure: Failure | None = None
 
     def exit_code(self) -> int:
-        """0, or that of the signal which stopped it; raises the error that broke it off."""
+        """Exit code: 0, or that of the signal; raises the error that broke the session off."""
         if self.failure is not None:
             error = RtbciError(self.failure.sentence)
             error.exit_code = self.failure.code
@@ -51,7 +61,7 @@ class SessionResult:
         return 128 + self.stopped if self.stopped else 0
 
     def fields(self) -> dict[str, object]:
-        """What the summary says beyond that of a replay in process."""
+        """Fields of the summary beyond those of a replay in process."""
         return {
             "lost_samples": self.lost,
             "latency_ms": self.collector.delays.summary(),
@@ -66,7 +76,7 @@ def run(
     tally: RunCounts | None = None,
     sources: Sequence[Source] = (),
 ) -> SessionResult:
-    """Run a session to its end; ``tally`` and ``view`` get the decisions.
+    """Result of a session that is run to its end; ``tally`` and ``view`` get the decisions.
 
     ``sources`` read the recordings of a replay, one for each part. Raises ``BadInput`` for one that
     does not fit, before any is played; the folder is removed then.
@@ -93,22 +103,22 @@ def run(
                         break
             except BaseException:
                 session.supervisor.stop_all()
-                if spec.end.played and not session.heard("stream", "started"):
+                if spec.end.played and session.heard("stream", Started) is None:
                     shutil.rmtree(folder.path, ignore_errors=True)  # nothing was played
                 raise
             session.close_down(result.seen)
             result.stopped, result.failure = session.stopped, session.supervisor.failure
-            result.recordings = tuple(session.recordings())
+            result.recordings = session.recordings()
     return result
 
 
 def _open(spec: SessionSpec, session: Session) -> None:
-    """Say what it is, start what runs through all parts, open the window."""
+    """Write ``session.json``, start the processes of all parts, open the window."""
     if spec.take_over is None:
         session.folder.write_config(spec.config.as_json())
         session.start(*spec.processes)
     else:
-        session.folder.events.add("taken over", before=session.folder.lock.stale)
+        session.folder.events.add(TakenOver(session.folder.lock.stale))
         recorder = spec.take_over.recorder
         for each in spec.processes:
             if each.name == "record" and recorder is not None:
@@ -120,7 +130,7 @@ def _open(spec: SessionSpec, session: Session) -> None:
 
 
 def _follow(session: Session, part: Part, duration: float | None, result: SessionResult) -> bool:
-    """Decode a live stream until its end; False if the session has to end before."""
+    """Decode a live stream to its end; returns False if the session has to end before."""
     began = time.monotonic()
     session.start(part.decoder)
 
@@ -130,12 +140,14 @@ def _follow(session: Session, part: Part, duration: float | None, result: Sessio
 
     whole = session.until(is_over)
     session.ending = True
-    session.supervisor.finish("decode", FINISH_SOON_S["decode"], "finish")
+    session.supervisor.finish("decode", FINISH_SOON_S["decode"])
     tally = result.collector.tally
-    tally.gaps += session.counter("decode", "gaps") or 0
-    tally.duplicates += session.counter("decode", "duplicates") or 0
-    tally.recordings += 1 if session.counter("decode", "samples") else 0
-    result.lost += session.counter("decode", "missing") or 0
+    tally.duplicates += session.duplicates()
+    decoded = session.heard("decode", DecoderDone)
+    if decoded is not None:
+        tally.gaps += decoded.gaps
+        tally.recordings += 1 if decoded.samples else 0
+        result.lost += decoded.missing
     return whole
 
 
@@ -156,42 +168,42 @@ def _play(
     recording, after = read()
     dead = check(recording, bundle, tally, after)
     spared = bundle.can_spare(recording.info, dead)
-    more = {} if part.file is None else {"file": part.file}
-    result.collector.begin(after, {} if spared else dead, **more)
+    result.collector.begin(after, {} if spared else dead, part.file)
     if dead:
-        supervisor.tell("decode", "dead", standing=True, electrodes=dead)
+        supervisor.tell("decode", SetDead(dead), standing=True)
     session.start(part.player)
 
     def is_over() -> bool:
-        session.ending = not session.heard("stream", "start")
-        index = session.counter("stream", "index")
-        if index is not None:
-            session.view.progress(index / recording.info.rate, recording.duration)
-        return bool(session.heard("stream", "end")) or supervisor.gone("stream")
+        session.ending = session.heard("stream", ReplayStarted) is None
+        status = session.heard("stream", PlayerStatus)
+        if status is not None:
+            session.view.progress(status.index / recording.info.rate, recording.duration)
+        return session.heard("stream", ReplayEnded) is not None or supervisor.gone("stream")
 
     whole = session.until(is_over)
     session.ending = True
     if whole:
-        index = session.heard("stream", "end").get("index")
-        result.seen = index if isinstance(index, int) else recording.n_samples
-        supervisor.finish("decode", FINISH_S["decode"], "finish", index=result.seen)
+        end = session.heard("stream", ReplayEnded)
+        result.seen = recording.n_samples if end is None else end.index
+        supervisor.finish("decode", FINISH_S["decode"], Finish(index=result.seen))
     else:
-        supervisor.finish("decode", FINISH_SOON_S["decode"], "finish")
+        supervisor.finish("decode", FINISH_SOON_S["decode"])
     if whole and not last:  # the recorder reads the last outlets until it has closed its file
-        supervisor.finish("stream", FINISH_S["stream"], "finish")
+        supervisor.finish("stream", FINISH_S["stream"])
         supervisor.wait(("decode", "stream"))
     _account(session, recording, result, whole)
     return whole
 
 
 def _account(session: Session, recording: Recording, result: SessionResult, whole: bool) -> None:
-    """What the decoder saw of a recording, beside its decisions."""
-    tally = result.collector.tally
-    seen = session.counter("decode", "index") or 0
+    """Count samples, gaps and repeated markers of a recording as the decoder has seen them."""
+    tally, decoded = result.collector.tally, session.heard("decode", DecoderDone)
+    seen, missing, gaps = (
+        (decoded.index, decoded.missing, decoded.gaps) if decoded is not None else (0, 0, 0)
+    )
     holes = sum(gap.missing for gap in recording.gaps if whole or gap.index < seen)
-    result.lost += max(0, (session.counter("decode", "missing") or 0) - holes)
-    gaps = session.counter("decode", "gaps") or 0
-    duplicates = session.counter("decode", "duplicates") or 0
+    result.lost += max(0, missing - holes)
+    duplicates = session.duplicates()
     if whole:
         done(recording, tally, max(gaps, len(recording.gaps)), duplicates)
     else:

@@ -1,6 +1,6 @@
-"""Whether there is a screen, and the operator's window on it: a process that may die at any time.
+"""Checks of the display, and the start of the operator's window, a process that may die.
 
-Nothing of Qt is imported here. The window looks for its session by itself (``rtbci gui``).
+Qt is not imported here. The window finds its session by itself (``rtbci gui``).
 """
 
 import ctypes
@@ -15,11 +15,11 @@ from pathlib import Path
 
 from rtbci.terminal import say
 
-ANSWER_S = 2.0  # that a display may take
+ANSWER_S = 2.0  # longest wait for a display
 
 
 def missing(environment: Mapping[str, str] = os.environ) -> str | None:
-    """Why no window can be opened, in half a sentence; None where one can."""
+    """Reason why no window can be opened, as half a sentence, or None."""
     if importlib.util.find_spec("PySide6") is None:
         return "PySide6 is not installed (pip install 'rtbci[gui]')"
     if environment.get("QT_QPA_PLATFORM") or sys.platform in ("win32", "darwin"):
@@ -33,9 +33,9 @@ def missing(environment: Mapping[str, str] = os.environ) -> str | None:
 
 
 def unusable(environment: Mapping[str, str] = os.environ) -> str | None:
-    """Why Qt could not draw on the display, in half a sentence: it would abort without one.
+    """Reason why Qt would abort on the display, as half a sentence, or None.
 
-    Loads Qt's part for X11, as Qt does; not for a process that must stay light.
+    Loads Qt's library for X11, as Qt does; not for a process that must stay light.
     """
     if environment.get("QT_QPA_PLATFORM", "xcb") != "xcb" or sys.platform != "linux":
         return None
@@ -46,7 +46,7 @@ def unusable(environment: Mapping[str, str] = os.environ) -> str | None:
     for place in places or ():
         plugin = Path(place) / "Qt" / "plugins" / "platforms" / "libqxcb.so"
         if not plugin.exists():
-            return None  # of a distribution, which brings what it needs
+            return None  # of a distribution, which installs its libraries too
         try:
             ctypes.CDLL(str(plugin))
         except OSError as error:
@@ -56,7 +56,7 @@ def unusable(environment: Mapping[str, str] = os.environ) -> str | None:
 
 
 def wants_window(headless: bool) -> bool:
-    """Whether a session shall open its window; says in one sentence why it cannot."""
+    """Whether a session shall open its window; prints the reason if it cannot."""
     if headless:
         return False
     reason = missing({k: v for k, v in os.environ.items() if k != "QT_QPA_PLATFORM"})
@@ -66,7 +66,7 @@ def wants_window(headless: bool) -> bool:
 
 
 def open_window(session: str, logs: Path) -> None:
-    """Start ``rtbci gui`` for a session, and forget it: its end, however it comes, is no event."""
+    """Start ``rtbci gui`` for a session, which does not depend on it."""
     words = [sys.executable, "-m", "rtbci", "gui", session]
     log = os.open(logs / "gui.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
@@ -78,18 +78,18 @@ def open_window(session: str, logs: Path) -> None:
         return
     finally:
         os.close(log)
-    # or it stays behind as a zombie as long as the session runs
+    # Without a wait it would stay a zombie for the rest of the session.
     threading.Thread(target=window.wait, name="window", daemon=True).start()
 
 
 def _package(library: str) -> str:
-    """The Debian package of a shared library: ``libxcb-cursor.so.0`` is in libxcb-cursor0."""
+    """Debian package of a shared library: ``libxcb-cursor.so.0`` is in libxcb-cursor0."""
     name, _, version = library.partition(".so.")
     return f"{name}{version}" if version else name
 
 
 def _answers(display: str) -> bool:
-    """Whether an X server listens there; Qt would abort the process otherwise."""
+    """Whether an X server answers at ``display``; Qt would abort the process otherwise."""
     host, _, rest = display.rpartition(":")
     number = rest.partition(".")[0]
     if not number.isdigit():

@@ -1,4 +1,4 @@
-"""A session as data: its processes, when it ends, and the public part that ``session.json`` keeps.
+"""Session as data: processes, end condition, and the public part that ``session.json`` keeps.
 
 spec = live_spec(folder, bus, bundle, ...)   rtbci.session.kinds: live, replay, take-over
 result = run(spec, bundle, view)             rtbci.session.run
@@ -18,7 +18,7 @@ from rtbci.session.supervised import AdoptedProcess, ProcessSpec
 
 
 class SessionConfig(BaseModel):
-    """What ``session.json`` says; nothing secret belongs here. Unknown things keep defaults."""
+    """Contents of ``session.json``, without secrets; entries that are missing keep defaults."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -44,7 +44,7 @@ class SessionConfig(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _from_options(cls, values: object) -> object:
-        """Sessions of before kept these fields in the options of their command only."""
+        """Values of an older session, which kept these fields in the options of its command."""
         if not isinstance(values, dict) or "files" in values:
             return values
         options = values.get("options")
@@ -60,13 +60,13 @@ class SessionConfig(BaseModel):
         return {**found, **values}
 
     def as_json(self) -> dict[str, object]:
-        """The object that is written."""
+        """Object for ``session.json``."""
         return self.model_dump()
 
 
 @dataclass(frozen=True)
 class Part:
-    """A signal with a decoder of its own: a live stream, or one recording of a replay."""
+    """Signal with a decoder of its own: a live stream, or one recording of a replay."""
 
     decoder: ProcessSpec
     player: ProcessSpec | None = None  # of a recording; it starts when the recording was checked
@@ -75,25 +75,25 @@ class Part:
 
 @dataclass(frozen=True)
 class EndCondition:
-    """When a part is over, beside a stop by a person and the failure of a process."""
+    """End of a part, apart from a stop by a person and the failure of a process."""
 
     seconds: float | None = None  # after its start
-    played: bool = False  # when its player said that the recording has ended
+    played: bool = False  # when its player reports the end of the recording
 
 
 @dataclass(frozen=True)
 class TakeOver:
-    """What a killed supervisor left of a session."""
+    """Remains of the session of a killed supervisor."""
 
-    entry: SessionEntry | None  # in the list of running sessions; None: not even the recorder runs
+    entry: SessionEntry | None  # in the list of running sessions; None if the recorder is gone too
     recorder: AdoptedProcess | None
 
 
 @dataclass(frozen=True)
 class SessionSpec:
-    """Everything that is decided about a session before it runs; its kind is in ``config``."""
+    """Specification of a session before it runs; its kind is in ``config``."""
 
-    folder: Path  # its own, there already
+    folder: Path  # exists, and belongs to this session
     bus: Bus
     processes: tuple[ProcessSpec, ...]  # run through all parts, e.g. the recorder
     parts: tuple[Part, ...]  # one after the other
@@ -104,7 +104,7 @@ class SessionSpec:
 
 
 def read_config(folder: Path) -> SessionConfig:
-    """What ``session.json`` says; raises ``BadInput`` where it cannot be read."""
+    """Contents of ``session.json``; raises ``BadInput`` if it cannot be read."""
     values = load_config(folder)
     try:
         return SessionConfig.model_validate(values)

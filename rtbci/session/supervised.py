@@ -1,34 +1,31 @@
 """One process of a session: its specification, its state, and the pipes to it."""
 
-import json
 import os
 import queue
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from rtbci import messages
+from rtbci.messages import Event, Order, line, parse
 from rtbci.session.folder import runs
 
-Event = Mapping[str, object]
 Lines = queue.SimpleQueue[tuple["SupervisedProcess", Event | None]]
 
 LONGEST_LINE = 2**20  # bytes of one event
 
 
 class ProcessState(Enum):
-    """Where a process is between its start and its end; ``rtbci.session.supervisor`` draws it."""
+    """State of a process from its start to its end, as drawn in ``rtbci.session.supervisor``."""
 
     WAITING = "waiting"  # for processes that it needs
     STARTING = "starting"
     READY = "ready"
-    QUIET = "quiet"  # it was ready and has said nothing for QUIET seconds
+    QUIET = "quiet"  # ready, and no line for QUIET seconds
     ENDING = "ending"  # it was asked to
     RESTARTING = "restarting"
     ENDED = "ended"
@@ -42,11 +39,11 @@ OVER = {None, ProcessState.ENDED, ProcessState.FAILED}
 
 @dataclass(frozen=True)
 class ProcessSpec:
-    """One process: its name, how it is started, and what happens when it ends."""
+    """Specification of a process: its name, its command, and what happens when it ends."""
 
     name: str
     command: tuple[str, ...]  # words after ``python -m rtbci``
-    needs: tuple[str, ...] = ()  # processes that must be ready before it starts
+    needs: tuple[str, ...] = ()  # processes that must be ready before its start
     restart: bool = False  # when it ends unasked; at once, then with growing pauses
     again: tuple[str, ...] = ()  # added to the command on a restart
     essential: bool = False  # when it fails, the session ends
@@ -57,7 +54,7 @@ class ProcessSpec:
 
 @dataclass(frozen=True)
 class AdoptedProcess:
-    """A process that another supervisor started, by its id and when it began."""
+    """Process that another supervisor started, identified by its id and start time."""
 
     pid: int
     created: float  # s since 1970
@@ -76,24 +73,24 @@ class AdoptedProcess:
 
 @dataclass
 class SupervisedProcess:
-    """A process that was started, and what is known of it."""
+    """Process that was started, with its pipes and flags."""
 
     spec: ProcessSpec
     popen: subprocess.Popen[bytes]
     log: Path
     ready: bool = False
     asked: bool = False  # to end
-    done: bool = False  # it said so: what is left is leaving
-    quiet: bool = False  # an alarm says so
+    done: bool = False  # it has reported its end; only its exit is left
+    quiet: bool = False  # an alarm about it is active
     drained: bool = False  # stdout has ended
     heard: float = field(default_factory=time.monotonic)
-    exited: float | None = None  # when its process was found ended
-    ended: bool = False  # and its last line read
+    exited: float | None = None  # when its exit was noticed
+    ended: bool = False  # exited, and its last line was read
     failed: bool = False
 
     @property
     def state(self) -> ProcessState:
-        """The one reading of the flags above."""
+        """State that the flags above mean."""
         if self.ended:
             return ProcessState.FAILED if self.failed else ProcessState.ENDED
         if self.asked:
@@ -103,23 +100,22 @@ class SupervisedProcess:
         return ProcessState.QUIET if self.quiet else ProcessState.READY
 
     def read(self, lines: "Lines") -> None:
-        """Put every event of its stdout into ``lines``, then None; for a thread of its own."""
+        """Put every event on its stdout into ``lines``, then None; runs in its own thread."""
         stdout = self.popen.stdout
         assert stdout is not None
         with suppress(OSError, ValueError):
-            while line := stdout.readline(LONGEST_LINE):
-                with suppress(ValueError):  # what is no JSON object is no event
-                    event = json.loads(line)
-                    if isinstance(event, dict):
-                        lines.put((self, event))
+            while text := stdout.readline(LONGEST_LINE):
+                event = parse(text)
+                if isinstance(event, Event):
+                    lines.put((self, event))
             stdout.close()
         lines.put((self, None))
 
-    def write(self, order: Event) -> None:
-        """Send an order. Never blocks for long: orders are short, a pipe holds hundreds of them."""
+    def write(self, order: Order) -> None:
+        """Send an order. Hardly ever blocks: orders are short, and a pipe holds hundreds."""
         assert self.popen.stdin is not None
         with suppress(OSError, ValueError):  # it is gone, or is asked to go
-            self.popen.stdin.write(messages.line(order).encode() + b"\n")
+            self.popen.stdin.write(line(order).encode() + b"\n")
             self.popen.stdin.flush()
 
     def close_stdin(self) -> None:
@@ -135,7 +131,7 @@ class SupervisedProcess:
                 self.popen.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """SIGKILL to it and what it started itself: it leads a process group of its own."""
+        """SIGKILL to its process group: it and the processes that it started."""
         with suppress(OSError):
             os.killpg(self.popen.pid, signal.SIGKILL)
 
@@ -153,7 +149,7 @@ def launch(spec: ProcessSpec, logs: Path, again: bool) -> SupervisedProcess:
 
 
 def last_line(path: Path) -> str:
-    """The last line of a log that is not empty; "" if there is none."""
+    """Last line of a log that is not empty, or ""."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - 4096))

@@ -1,11 +1,11 @@
 """Starts the processes of a session, watches them, restarts those that may, stops them safely.
 
 Every process prints JSON lines (``rtbci.process``) and obeys JSON lines on its stdin. The end of
-its stdin says that the supervisor is gone, however it went. The states of ``ProcessState``:
+its stdin means that the supervisor is gone. The states of ``ProcessState``:
 
-    start()           what it needs is ready           says "ready"         silent for QUIET s
+    start()          its needs are ready               event Ready          silent for QUIET s
       --> WAITING ------------------------> STARTING --------------> READY <------------> QUIET
-                                             ^    |                    |    says a line     |
+                                             ^    |                    |    any line        |
                                              |    +--------------------+--------------------+
                             after a pause    |                         |
                                              |         +---------------+---------------+
@@ -18,8 +18,8 @@ its stdin says that the supervisor is gone, however it went. The states of ``Pro
     adopt()                                 is gone
       --> ADOPTED (of a killed supervisor) --------> STARTING
 
-Nothing here knows what a session is for: events go to ``on_event``, in the thread that calls
-``pump``, and that is the only thread that may call a supervisor.
+The supervisor does not know the purpose of a session: events go to ``on_event``, in the thread
+that calls ``pump``, the only one that may call a supervisor.
 """
 
 import queue
@@ -30,12 +30,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from rtbci import messages
+from rtbci.messages import Alarm, Clear, Done, Ended, Event, Finish, Order, Ready, Started
 from rtbci.session.supervised import (
     OVER,
     RUNNING,
     AdoptedProcess,
-    Event,
     Lines,
     ProcessSpec,
     ProcessState,
@@ -46,18 +45,18 @@ from rtbci.session.supervised import (
 
 OnEvent = Callable[[str, Event], None]
 
-TICK = 0.05  # s between two looks at the processes
-QUIET = 2.0  # s without a line from a ready process: worth an alarm (they report every second)
-SWIFT = 5  # restarts within RECENT that come at once; after that the pause doubles
+TICK = 0.05  # s between two checks of the processes
+QUIET = 2.0  # s without a line from a ready process before an alarm (they report every second)
+SWIFT = 5  # restarts within RECENT without a pause; after that the pause doubles
 RECENT = 60.0  # s
 LONGEST_PAUSE = 30.0  # s between two starts
 DRAINED = 1.0  # s that the last lines of an ended process may take
-EXPLAINED_EXITS = (2, 3, 4)  # exit codes of a process that said what is wrong: no use to restart it
+EXPLAINED_EXITS = (2, 3, 4)  # exit codes of errors that a restart cannot mend
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a session cannot go on."""
+    """Reason why a session cannot go on."""
 
     process: str
     code: int
@@ -65,11 +64,11 @@ class Failure:
 
 
 class Supervisor:
-    """The processes of one session.
+    """Starts, watches and ends the processes of one session.
 
-    ``on_event(name, event)`` gets every line of every process and, under the same name, what the
-    supervisor itself sees: ``started`` (pid), ``ended`` (code), ``alarm`` and ``clear``.
-    ``meanwhile`` is called at every look at the processes. As a context it leaves no process.
+    ``on_event(name, event)`` gets every event of every process and, under the same name, those of
+    the supervisor itself: ``Started``, ``Ended``, ``Alarm`` and ``Clear``. ``meanwhile`` is called
+    whenever the processes are checked. As a context it leaves no process.
     """
 
     def __init__(
@@ -83,7 +82,7 @@ class Supervisor:
         self._waiting: list[ProcessSpec] = []  # for what they need
         self._due: dict[str, tuple[float, ProcessSpec]] = {}  # restarts: when, and which
         self._starts: dict[str, list[float]] = {}
-        self._standing: dict[str, list[Event]] = {}  # orders that a restarted process gets again
+        self._standing: dict[str, list[Order]] = {}  # orders that a restarted process gets again
         self._was_ready: set[str] = set()
 
     def __enter__(self) -> "Supervisor":
@@ -93,7 +92,7 @@ class Supervisor:
         self.stop_all()
 
     def start(self, *specs: ProcessSpec, again: bool = False) -> None:
-        """Start processes, each when what it needs is ready; ``again`` as on a restart."""
+        """Start processes, each when those it needs are ready; ``again`` as on a restart."""
         for spec in specs:
             self._standing.pop(spec.name, None)
             if all(self.works(name) for name in spec.needs):
@@ -106,7 +105,7 @@ class Supervisor:
         self._adopted[spec.name] = spec, process
 
     def state(self, name: str) -> ProcessState | None:
-        """The state of a process; None for one that was never named."""
+        """State of a process, or None if it was never named."""
         if name in self._adopted:
             return ProcessState.ADOPTED
         if name in self._due:
@@ -117,12 +116,12 @@ class Supervisor:
         return process.state if process else None
 
     def pid(self, name: str) -> int | None:
-        """Process id of a running process."""
+        """Process id, or None if it does not run."""
         process = self._processes.get(name)
         return process.popen.pid if process and process.state in RUNNING else None
 
     def works(self, name: str) -> bool:
-        """Whether the process said that it is ready, and still runs."""
+        """Whether the process has reported that it is ready, and still runs."""
         process = self._processes.get(name)
         return process is not None and process.ready and process.state in RUNNING
 
@@ -131,23 +130,22 @@ class Supervisor:
         return self.state(name) in OVER
 
     def names(self) -> list[str]:
-        """Processes that run, in the order of their start; adopted ones are not among them."""
+        """Running processes in the order of their start, without adopted ones."""
         return [name for name, each in self._processes.items() if each.state in RUNNING]
 
     def is_idle(self) -> bool:
         """Whether no process runs or is about to be started."""
         return not (self.names() or self._due or self._waiting or self._adopted)
 
-    def tell(self, name: str, do: str, *, standing: bool = False, **fields: object) -> None:
-        """An order for a process; a ``standing`` one is repeated after every restart."""
-        order = messages.order(do, **fields)
+    def tell(self, name: str, order: Order, *, standing: bool = False) -> None:
+        """Send an order to a process; a ``standing`` one is repeated after every restart."""
         if standing:
             self._standing.setdefault(name, []).append(order)
         if name in self._processes:
             self._processes[name].write(order)
 
     def pump(self, seconds: float) -> None:
-        """Hand on events, look after the processes; returns after ``seconds`` or an event."""
+        """Pass on events and check the processes, for ``seconds`` or until an event."""
         wait = seconds
         while True:
             with suppress(queue.Empty):
@@ -162,11 +160,11 @@ class Supervisor:
             if wait <= 0:
                 return
 
-    def finish(self, name: str, seconds: float, do: str = "finish", **fields: object) -> bool:
+    def finish(self, name: str, seconds: float, order: Finish | None = None) -> bool:
         """Ask a process to end and wait until it has done its work; SIGTERM after ``seconds``.
 
-        True if it did. It may need a second more to leave: see ``wait``. A process that waits for
-        its start or restart is not started any more; an adopted one gets SIGTERM at once.
+        Returns whether it did. It may need a second more to exit: see ``wait``. A process that
+        waits for its start or restart is not started; an adopted one gets SIGTERM at once.
         """
         self._waiting = [spec for spec in self._waiting if spec.name != name]
         self._due.pop(name, None)
@@ -176,7 +174,7 @@ class Supervisor:
         if process is None or process.ended:
             return True
         process.asked = True
-        process.write(messages.order(do, **fields))
+        process.write(order or Finish())
         until = time.monotonic() + seconds
         while not (process.done or process.ended) and time.monotonic() < until:
             self.pump(TICK)
@@ -185,7 +183,7 @@ class Supervisor:
         return process.done or process.popen.returncode == 0
 
     def wait(self, names: Iterable[str] | None = None) -> None:
-        """Wait until processes that were asked to end have left; SIGKILL after their timeout."""
+        """Wait until processes that were asked to end have exited; SIGKILL after their timeout."""
         left = [self._processes[name] for name in names or self.names() if name in self._processes]
         began = time.monotonic()
         while left := [each for each in left if each.asked and not each.ended]:
@@ -214,7 +212,7 @@ class Supervisor:
         threading.Thread(
             target=process.read, args=(self._lines,), name=f"read {spec.name}", daemon=True
         ).start()
-        self._say(process, "started", pid=process.popen.pid, again=again)
+        self._report(Started(process.popen.pid, again, box=spec.name))
         for order in self._standing.get(spec.name, ()):
             process.write(order)
 
@@ -233,12 +231,12 @@ class Supervisor:
         process.heard = time.monotonic()
         if process.quiet:
             process.quiet = False
-            self._say(process, "clear", code="quiet", text=f"{name} works again")
-        process.done |= event.get("event") == "done"
-        if event.get("event") == "ready" and not process.ready:
+            self._report(Clear("quiet", f"{name} works again", box=name))
+        process.done |= isinstance(event, Done)
+        if isinstance(event, Ready) and not process.ready:
             process.ready = True
             if name in self._was_ready:
-                self._say(process, "clear", code="gone", text=f"{name} is back")
+                self._report(Clear("gone", f"{name} is back", box=name))
             self._was_ready.add(name)
         self._on_event(name, event)
         if process.ready and self._waiting:
@@ -275,13 +273,13 @@ class Supervisor:
         if not process.quiet:
             process.quiet = True
             text = f"{name} has said nothing for {QUIET:g} s; is the computer overloaded?"
-            self._say(process, "alarm", level="amber", code="quiet", text=text)
+            self._report(Alarm("amber", "quiet", text, box=name))
         if process.spec.hang is not None and silence > process.spec.hang:
             process.kill()
 
     def _ended(self, process: SupervisedProcess, code: int) -> None:
         spec, name = process.spec, process.spec.name
-        self._say(process, "ended", code=code)
+        self._report(Ended(code, box=name))
         if process.asked or (code == 0 and not spec.restart):
             return
         how = f"was killed (signal {-code})" if code < 0 else f"ended with exit code {code}"
@@ -293,12 +291,12 @@ class Supervisor:
             self.failure = self.failure or Failure(name, code if explained else 1, sentence)
         elif explained or not spec.restart:
             process.failed = True
-            self._say(process, "alarm", level="red", code="gone", text=f"{name} {how}: {said}")
+            self._report(Alarm("red", "gone", f"{name} {how}: {said}", box=name))
         else:
             pause = self._pause(name)
             when = f"again in {pause:g} s" if pause else "again now"
             text = f"{name} {how}; it is started {when} (see {process.log})"
-            self._say(process, "alarm", level="red", code="gone", text=text)
+            self._report(Alarm("red", "gone", text, box=name))
             self._due[name] = (time.monotonic() + pause, spec)
 
     def _pause(self, name: str) -> float:
@@ -306,5 +304,5 @@ class Supervisor:
         recent = self._starts[name] = [each for each in self._starts[name] if each > since]
         return 0.0 if len(recent) <= SWIFT else min(2.0 ** (len(recent) - SWIFT), LONGEST_PAUSE)
 
-    def _say(self, process: SupervisedProcess, kind: str, **fields: object) -> None:
-        self._on_event(process.spec.name, messages.event(kind, process.spec.name, **fields))
+    def _report(self, event: Event) -> None:
+        self._on_event(event.box, event)

@@ -1,13 +1,11 @@
-"""A running session on a terminal: decisions and alarms as lines, a bar with the time left."""
+"""View of a running session on a terminal: decisions and alarms as lines, a progress bar."""
 
 import sys
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from rtbci import messages
+from rtbci.messages import Alarm, AskReport, Clear, DecisionMade, SessionReport, line
 from rtbci.session import control
 from rtbci.session.control import SessionEntry
-from rtbci.session.supervised import Event
 from rtbci.terminal import say
 
 if TYPE_CHECKING:
@@ -15,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class TerminalView:
-    """Results on stdout, everything else on stderr.
+    """View with results on stdout and everything else on stderr.
 
     ``as_json`` prints decisions as objects; ``each`` prints them as lines for a person; ``bar``
-    shows how far a replay is, where a person looks.
+    shows the progress of a replay, if stderr is a terminal.
     """
 
     def __init__(self, as_json: bool, each: bool = False, bar: bool = False) -> None:
@@ -28,21 +26,21 @@ class TerminalView:
         self._wants_bar = bar and sys.stderr.isatty()
         self._count = 0
 
-    def decision(self, values: Event) -> None:
-        """One decision."""
+    def decision(self, event: DecisionMade) -> None:
+        """Print a decision."""
         self._count += 1
         if self._json:
-            print(messages.line(values), flush=True)
+            print(line(event), flush=True)
         elif self._each:
-            self._out(sentence(values), sys.stdout)
+            self._out(sentence(event), sys.stdout)
 
-    def trouble(self, event: Event) -> None:
-        """An alarm, or the end of one."""
-        if event.get("level") != "info":
-            self._out(str(event.get("text")), sys.stderr)
+    def trouble(self, event: Alarm | Clear) -> None:
+        """Print an alarm, or the end of one."""
+        if isinstance(event, Clear) or event.level != "info":
+            self._out(event.text, sys.stderr)
 
     def progress(self, seconds: float, total: float | None) -> None:
-        """How much of the signal was played, both in seconds of the recording."""
+        """Show how much of the signal was played, in seconds of the recording."""
         if not self._wants_bar:
             return
         if self._bar is None:
@@ -56,7 +54,7 @@ class TerminalView:
         self._bar.update(self._task, description=text, completed=round(seconds), total=total)
 
     def close(self) -> None:
-        """Take the bar away. Twice is fine."""
+        """Remove the bar. Idempotent."""
         if self._bar is not None:
             self._bar.stop()
             self._bar, self._wants_bar = None, False
@@ -70,28 +68,25 @@ class TerminalView:
             print(text, flush=True)
 
 
-def sentence(values: Mapping[str, object]) -> str:
-    """A decision in one line: when, what, how sure, and what is odd about it."""
-    onset, label = values.get("onset"), values.get("label")
-    when = f"{onset:9.2f} s" if isinstance(onset, int | float) else " " * 11
-    if label is None:
-        return f"{when}  -  ({values.get('rejected')})"
-    probabilities, flags = values.get("probabilities"), values.get("flags")
-    p = probabilities.get(label) if isinstance(probabilities, Mapping) else None
-    sure = f"{100 * p:5.1f} %" if isinstance(p, int | float) else ""
-    odd = f"  {', '.join(map(str, flags))}" if isinstance(flags, list | tuple) and flags else ""
-    return f"{when}  {label}  {sure}{odd}"
+def sentence(event: DecisionMade) -> str:
+    """Decision in one line: onset, class, probability and flags."""
+    decision = event.decision
+    when = f"{decision.onset:9.2f} s"
+    if decision.label is None:
+        return f"{when}  -  ({decision.rejected})"
+    p = decision.probabilities.get(decision.label)
+    sure = "" if p is None else f"{100 * p:5.1f} %"
+    odd = f"  {', '.join(decision.flags)}" if decision.flags else ""
+    return f"{when}  {decision.label}  {sure}{odd}"
 
 
 def follow(entry: SessionEntry, view: TerminalView) -> None:
     """Show the events of a running session until it ends, or until ctrl-c."""
-    alarms = control.ask(entry, "status").get("alarms")
-    for alarm in alarms if isinstance(alarms, list) else ():
-        if isinstance(alarm, dict):
-            view.trouble(alarm)
+    report = control.ask(entry, AskReport())
+    for alarm in report.alarms if isinstance(report, SessionReport) else ():
+        view.trouble(alarm)
     for event in control.follow(entry):
-        kind = event.get("event")
-        if kind == "decision":
+        if isinstance(event, DecisionMade):
             view.decision(event)
-        elif kind in ("alarm", "clear"):
+        elif isinstance(event, Alarm | Clear):
             view.trouble(event)

@@ -94,7 +94,7 @@ def test_lost_samples_are_a_gap_and_markers_keep_their_time(tmp_path):
     recording = read(build(tmp_path / "a.xdf", ((57.0, "x"), (99.0, "late")), rows))
     assert recording.gaps == (Gap(400, 200),)
     assert [m.index for m in recording.markers] == [700]
-    assert any("1 markers lie before" in note for note in recording.provenance.notes)
+    assert any("1 marker lies before" in note for note in recording.provenance.notes)
 
 
 def test_a_file_cut_at_any_byte_gives_what_is_whole(tmp_path):

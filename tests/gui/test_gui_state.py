@@ -1,6 +1,7 @@
-"""What the window knows of a session, from lines that are made up, under a clock that is held."""
+"""State of a session in the window, from events that are made up, under a clock that is held."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +12,26 @@ from gui.operator.losses import Losses
 from gui.operator.measure import band_power, readings
 from gui.operator.session_state import CardText, SessionState
 from gui.operator.signal_feed import DrawnSamples, ShownChannels
+from rtbci.messages import (
+    Alarm,
+    Clear,
+    DecisionMade,
+    DecoderReady,
+    Ended,
+    Latency,
+    Paused,
+    ProcessReport,
+    Ready,
+    RecorderStatus,
+    ReplayEnded,
+    ReplayStarted,
+    Resumed,
+    SessionReport,
+    SignalReturned,
+    Started,
+)
 from rtbci.statistics.verdict import UNTESTED, Verdict
-from rtbci.types import Chunk, Gap, StreamInfo
+from rtbci.types import Chunk, Decision, Gap, StreamInfo
 
 LIVE = About(
     kind="live", recorded=True, classes=("face", "house"), sure=0.7, verdict=Verdict("GO", "", True)
@@ -40,27 +59,38 @@ def clock() -> Clock:
 def known(clock: Clock, about: About = LIVE) -> SessionState:
     """Of a session that records and decodes."""
     found = SessionState(about, clock)
-    found.answer({"boxes": {"record": {"works": True}, "decode": {"works": True}}})
+    found.answer(report())
     return found
 
 
-def decision(label: str | None = "face", p: float = 0.9, **more: object) -> dict[str, object]:
-    """A line of the decoder."""
+def report(works: bool = True, **more: Any) -> SessionReport:
+    """Report of a session whose recorder and decoder run."""
+    boxes = {name: ProcessReport(7, works) for name in ("record", "decode")}
+    values = {"boxes": boxes, "decisions": 0, "alarms": (), "recordings": (), "paused": False,
+              "said": (), **more}  # fmt: skip
+    return SessionReport("sub-07_run", "/sessions/sub-07_run", **values)
+
+
+def decision(
+    label: str | None = "face", p: float = 0.9, ms: float = 4.0, **more: Any
+) -> DecisionMade:
+    """An event of the decoder."""
     odds = {"face": p, "house": 1 - p} if label == "face" else {"face": 1 - p, "house": p}
-    latency = dict.fromkeys(("transport", "overhead", "model", "total"), 4.0)
-    return {"event": "decision", "index": 250, "onset": 1.0, "true": None, "label": label,
-            "probabilities": odds, "flags": [], "rejected": None, "latency_ms": latency,
-            **more}  # fmt: skip
+    values = {"probabilities": odds, **more}
+    return DecisionMade(Decision(250, 1.0, None, label, **values), latency=Latency(ms, ms, ms, ms))
 
 
-def status(received, missing=0, **more):
-    """A line of the recorder."""
-    return {"event": "status", "box": "record", "samples": {"cap": received, "marks": 3},
-            "missing": {"cap": missing, "marks": None}, **more}  # fmt: skip
+def status(received: int, missing: int = 0) -> RecorderStatus:
+    """An event of the recorder."""
+    return RecorderStatus(
+        path="recording.xdf", samples={"cap": received, "marks": 3},
+        missing={"cap": missing, "marks": None}, age_s={"cap": 0.1, "marks": None}, bytes=1,
+        waiting_bytes=0, queue_s=0.0, disk_left_s=None, clocks={}, box="record",
+    )  # fmt: skip
 
 
-def alarm(code="stall", level="red", text="no samples from cap", box="decode"):
-    return {"event": "alarm", "box": box, "level": level, "code": code, "text": text}
+def alarm(code="stall", level="red", text="no samples from cap") -> Alarm:
+    return Alarm(level, code, text, box="decode")
 
 
 def test_unmeasured_values_are_unknown_and_not_zero(clock):
@@ -94,7 +124,7 @@ def test_a_stream_that_came_back_is_counted_anew_and_the_session_is_not(clock):
     session = known(clock)
     session.hear(status(1000, 7))
     clock.wait(1)
-    session.hear({"event": "returned", "box": "decode", "text": "cap came back"})
+    session.hear(SignalReturned(box="decode"))
     session.hear(status(1250, 7))
     rows = {name: (lost, expected) for name, lost, expected in session.loss_rows()}
     assert rows["session"] == (7, 1257)
@@ -154,11 +184,11 @@ def test_a_recording_grows_or_does_not(clock):
 
 def test_a_recorder_that_died_is_lost_until_it_is_back(clock):
     session = known(clock)
-    session.hear({"event": "ended", "box": "record", "code": -9})
+    session.hear(Ended(-9, box="record"))
     assert session.recording() == "lost"
     assert session.lamps()["record"] == ("gone", "gone")
-    session.hear({"event": "started", "box": "record"})
-    session.hear({"event": "ready", "box": "record", "text": "recording to part-02"})
+    session.hear(Started(8, True, box="record"))
+    session.hear(Ready(text="recording to part-02", box="record"))
     assert session.recording() == "REC"
     assert session.lamps()["record"] == ("works", "works")
 
@@ -186,11 +216,11 @@ def test_the_most_urgent_alarm_is_shown_until_it_is_understood_or_over(clock):
     shown = session.banner()
     assert shown is not None
     assert shown.code == "markers"
-    session.hear({"event": "clear", "box": "decode", "code": "markers", "text": "markers came"})
+    session.hear(Clear("markers", "markers came", box="decode"))
     assert session.banner() is None  # information is for the log
     session.hear(alarm(text="no samples from cap for a minute"))
     assert session.banner() is not None  # it says something else now
-    session.hear({"event": "clear", "box": "decode", "code": "stall", "text": "cap is back"})
+    session.hear(Clear("stall", "cap is back", box="decode"))
     session.hear(alarm())
     assert session.banner() is not None  # and it is another time
     assert [text for _, text in session.log][-2:] == ["cap is back", "no samples from cap"]
@@ -198,19 +228,12 @@ def test_the_most_urgent_alarm_is_shown_until_it_is_understood_or_over(clock):
 
 def test_a_late_window_receives_earlier_events(clock):
     session = SessionState(LIVE, clock)
-    ready = {"event": "ready", "box": "decode", "stream": "cap", "text": "decoding cap"}
-    session.answer(
-        {
-            "boxes": {"record": {"works": True}, "decode": {"works": True}},
-            "alarms": [alarm()],
-            "paused": True,
-            "said": [ready, status(5000, 3)],
-        }
-    )
+    ready = DecoderReady("cap", "aa", ("marks",), 1.5, text="decoding cap", box="decode")
+    session.answer(report(alarms=(alarm(),), paused=True, said=(ready, status(5000, 3))))
     assert session.paused
     assert session.loss_rows()[0] == ("session", 3, 5003)
     assert [each.code for each in session.alarms()] == ["stall"]
-    session.answer({"boxes": {}, "alarms": []})
+    session.answer(report())
     assert session.alarms() == []
 
 
@@ -219,7 +242,7 @@ def test_a_decision_is_shown_only_as_far_as_it_may_be(clock):
     assert session.card().note == "no decision"
     session.hear(decision(p=0.9))
     assert (session.card().label, session.card().confidence) == ("face", 0.9)
-    session.hear(decision(p=0.6, flags=["late marker", "unsure"]))
+    session.hear(decision(p=0.6, flags=("late marker", "unsure")))
     assert session.card() == CardText(None, 0.6, "no decision", ("unsure", "late marker"))
     session.hear(decision(label=None, rejected="settling", probabilities={}))
     assert session.card() == CardText(None, None, "no decision", ("settling",))
@@ -244,10 +267,10 @@ def test_a_decoder_that_is_not_above_chance_never_shows_a_class(clock, above_cha
 def test_a_pause_is_shown_and_ends(clock):
     session = known(clock)
     session.hear(decision())
-    session.hear({"event": "pause"})
+    session.hear(Paused())
     assert session.card().note == "paused"
     assert session.lamps()["decode"] == ("works", "paused")
-    session.hear({"event": "resume"})
+    session.hear(Resumed())
     assert session.card().label == "face"
 
 
@@ -256,8 +279,7 @@ def test_latencies_are_those_of_the_last_minute(clock):
     session.hear(decision())
     clock.wait(61)
     for ms in range(1, 101):
-        latency = dict.fromkeys(("transport", "overhead", "model", "total"), float(ms))
-        session.hear(decision(latency_ms=latency))
+        session.hear(decision(ms=float(ms)))
     p50, p95 = session.latencies()["total"]
     assert (p50, p95) == (50.5, pytest.approx(95.05))
 
@@ -354,10 +376,10 @@ def test_silence_before_and_after_a_replay_is_no_alarm(clock):
     assert session.alarms() == []
     session.hear(alarm("markers", "amber", "no marker stream"))
     assert [each.code for each in session.alarms()] == ["markers"]
-    session.hear({"event": "start", "box": "stream"})
+    session.hear(ReplayStarted(12.5, 0.0, box="stream"))
     session.hear(alarm())
     assert [each.code for each in session.alarms()] == ["stall", "markers"]
-    session.hear({"event": "clear", "box": "decode", "code": "stall", "text": "back"})
-    session.hear({"event": "end", "box": "stream"})
+    session.hear(Clear("stall", "back", box="decode"))
+    session.hear(ReplayEnded(4000, 28.5, box="stream"))
     session.hear(alarm())
     assert [each.code for each in session.alarms()] == ["markers"]

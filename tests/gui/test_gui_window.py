@@ -15,20 +15,46 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, 
 
 from gui.operator.about import About
 from gui.operator.keys import KEYS
-from gui.operator.session_feed import Answer, FileSize, Link, Status
-from gui.operator.signal_feed import DrawnMarker, DrawnSamples, SignalOpened, SignalTrouble
+from gui.operator.session_feed import FileSize, Link, OrderResult
+from gui.operator.signal_feed import (
+    DrawnMarker,
+    DrawnSamples,
+    Moment,
+    SignalOpened,
+    SignalTrouble,
+)
 from gui.operator.window import OperatorWindow
 from gui.widgets.remembered import Choices, Remembered
+from rtbci.messages import (
+    Alarm,
+    DecisionMade,
+    MarkerSet,
+    Order,
+    Pause,
+    Paused,
+    ProcessReport,
+    ReplayStarted,
+    SessionReport,
+    SetMarker,
+    Stop,
+    WriteNote,
+)
 from rtbci.statistics.verdict import Verdict
-from rtbci.types import Gap, StreamInfo
+from rtbci.types import Decision, Gap, StreamInfo
 from tests.support.gui_fixtures import app
 
 __all__ = ["app"]
 NAMES = tuple(f"E{n + 1}" for n in range(40))
-WORKS = {
-    "boxes": {"record": {"works": True}, "decode": {"works": True}, "stream": {"works": True}},
-    "said": [{"event": "start", "box": "stream"}],
-}
+WORKS = SessionReport(
+    id="sub-07_run",
+    folder="/sessions/sub-07_run",
+    boxes={name: ProcessReport(7, True) for name in ("record", "decode", "stream")},
+    decisions=0,
+    alarms=(),
+    recordings=(),
+    paused=False,
+    said=(ReplayStarted(12.5, 0.0, box="stream"),),
+)
 Open = Callable[..., tuple[OperatorWindow, "FakeFeed"]]
 
 
@@ -38,20 +64,20 @@ class FakeFeed:
     def __init__(self, about: About, folder: Path) -> None:
         self.about, self.folder = about, folder
         self.entry = SimpleNamespace(id="sub-07_run", created=0.0, recorder_alive=True)
-        self.heard: list[Any] = [Status(WORKS), FileSize(1_000_000)]
+        self.heard: list[Any] = [WORKS, FileSize(1_000_000)]
         self.came: list[Any] = []
-        self.asked: list[tuple[str, dict[str, object]]] = []
+        self.asked: list[Order] = []
         self.signal = SimpleNamespace(
             items=lambda: self._take(self.came), age=lambda: 0.02, counts=lambda: None,
-            now=lambda: {"stamp": 12.5, "index": 300},
+            now=lambda: Moment(12.5, 300),
         )  # fmt: skip
         self.is_closed = False
 
     def news(self) -> list[Any]:
         return self._take(self.heard)
 
-    def ask(self, do: str, **fields: object) -> None:
-        self.asked.append((do, fields))
+    def ask(self, order: Order) -> None:
+        self.asked.append(order)
 
     def close(self) -> None:
         self.is_closed = True
@@ -112,12 +138,12 @@ def press(window: OperatorWindow, *keys: str) -> None:
 def test_space_pauses_and_resumes(show: Open):
     window, feed = show()
     press(window, "Space")
-    feed.heard.append({"event": "pause"})
+    feed.heard.append(Paused())
     turn(window)
     assert window.parts.banner.text == "Decisions are paused; recording goes on."
     assert window.parts.pause.text() == "Resume decisions"
     press(window, "Space")
-    assert [do for do, _ in feed.asked] == ["pause", "resume"]
+    assert [order.kind for order in feed.asked] == ["pause", "resume"]
 
 
 def test_escape_stops_only_twice_within_two_seconds(show: Open):
@@ -126,14 +152,14 @@ def test_escape_stops_only_twice_within_two_seconds(show: Open):
     assert feed.asked == []
     assert "Press Esc again" in window.parts.banner.text
     press(window, "Esc")
-    assert feed.asked == [("stop", {})]
+    assert feed.asked == [Stop()]
 
 
 def test_the_button_of_the_first_escape_is_the_second(show: Open):
     window, feed = show()
     press(window, "Esc")
     QTest.mouseClick(window.parts.banner.action, Qt.MouseButton.LeftButton)
-    assert feed.asked == [("stop", {})]
+    assert feed.asked == [Stop()]
 
 
 @pytest.mark.parametrize("digit", "123456789")
@@ -144,7 +170,7 @@ def test_a_marker_is_m_and_a_digit(show: Open, digit: str):
     press(window, "m")
     assert window.parts.banner.text.startswith("Marker: press 1 to 9")
     press(window, digit)
-    assert feed.asked == [("marker", {"text": digit, "stamp": 12.5, "index": 300})]
+    assert feed.asked == [SetMarker(digit, stamp=12.5, index=300)]
     assert window.parts.banner.text == ""
 
 
@@ -160,7 +186,7 @@ def test_a_note_has_the_time_at_which_n_was_pressed_and_keeps_its_letters(show: 
     feed.signal.now = lambda: {"stamp": 99.0}
     assert isinstance(QApplication.focusWidget(), QLineEdit)
     press(window, *"moved, m1 t?", "Return")
-    assert feed.asked == [("note", {"text": "moved, m1 t?", "stamp": 12.5, "index": 300})]
+    assert feed.asked == [WriteNote("moved, m1 t?", stamp=12.5, index=300)]
     assert not window.note.isVisible()
     press(window, "n", *"no", "Esc")
     assert len(feed.asked) == 1
@@ -234,8 +260,7 @@ def test_ctrl_q_closes_the_window_and_asks_nothing_of_the_session(show: Open):
 def test_an_alarm_is_one_sentence_with_one_action(show: Open):
     window, feed = show()
     for level, code in (("amber", "rate"), ("red", "stall")):
-        feed.heard.append({"event": "alarm", "box": "decode", "level": level, "code": code,
-                           "text": f"{code} is wrong"})  # fmt: skip
+        feed.heard.append(Alarm(level, code, f"{code} is wrong", box="decode"))
     turn(window)
     assert (window.parts.banner.level, window.parts.banner.text) == ("red", "stall is wrong")
     press(window, "Return")
@@ -251,7 +276,7 @@ def test_a_session_that_does_not_answer_is_red_until_it_does(show: Open):
     turn(window)
     assert window.parts.banner.level == "red"
     assert "rtbci live --attach sub-07_run" in window.parts.banner.text
-    feed.heard.append(Status(WORKS))
+    feed.heard.append(WORKS)
     turn(window)
     assert window.parts.banner.text == ""
 
@@ -268,7 +293,7 @@ def test_the_end_of_a_session_is_shown_and_escape_closes(show: Open):
 
 def test_a_refusal_and_a_missing_signal_are_reported(show: Open):
     window, feed = show()
-    feed.heard.append(Answer("marker", "session x: too busy"))
+    feed.heard.append(OrderResult(SetMarker("1"), "session x: too busy"))
     turn(window)
     assert window.parts.banner.text == "session x: too busy"
     press(window, "Return")
@@ -283,7 +308,7 @@ def test_a_refusal_and_a_missing_signal_are_reported(show: Open):
 def test_a_gap_and_a_marker_of_a_person_reach_the_picture(show: Open):
     window, feed = show()
     feed.came += [Gap(500, 50), DrawnSamples(550, np.zeros((250, 40), np.float32))]
-    feed.heard.append({"event": "marker", "text": "3", "stamp": 1.0, "index": 700})
+    feed.heard.append(MarkerSet("3", stamp=1.0, index=700))
     turn(window)
     assert window.traces is not None
     marks = [label for _, label in window.traces._live.marks]
@@ -293,8 +318,8 @@ def test_a_gap_and_a_marker_of_a_person_reach_the_picture(show: Open):
 
 def test_the_window_shows_that_a_decoder_is_not_above_chance(show: Open):
     window, feed = show(verdict=Verdict("NO-GO", "", False))
-    feed.heard.append({"event": "decision", "onset": 1.0, "label": "face", "rejected": None,
-                       "probabilities": {"face": 0.99, "house": 0.01}, "flags": []})  # fmt: skip
+    odds = {"face": 0.99, "house": 0.01}
+    feed.heard.append(DecisionMade(Decision(250, 1.0, None, "face", odds)))
     turn(window)
     assert window.parts.card.accessibleDescription().startswith("not above chance")
 
@@ -313,7 +338,7 @@ def test_tab_goes_round_all_buttons_and_enter_presses_them(show: Open):
     window, feed = show()
     window.parts.pause.setFocus()
     press(window, "Return")
-    assert feed.asked == [("pause", {})]
+    assert feed.asked == [Pause()]
     seen: list[QWidget | None] = []
     for _ in range(40):
         QTest.keyClick(QApplication.focusWidget() or window, Qt.Key.Key_Tab)
@@ -326,9 +351,9 @@ def test_no_word_is_cut_at_1280_by_720(show: Open, scale: float):
     window, feed = show()
     window.view_settings._choose(scale=scale)
     window.view_settings.apply()
-    feed.heard.append({"event": "alarm", "box": "decode", "level": "red", "code": "stall",
-                       "text": "no samples from cap for 1.6 s; nothing is decoded until it is back "
-                       "(is the amplifier on, is its program running?)"})  # fmt: skip
+    text = ("no samples from cap for 1.6 s; nothing is decoded until it is back "
+            "(is the amplifier on, is its program running?)")  # fmt: skip
+    feed.heard.append(Alarm("red", "stall", text, box="decode"))
     for _ in range(4):  # words change, then sizes, then rows
         turn(window)
     assert (window.width(), window.height()) == (1280, 720)

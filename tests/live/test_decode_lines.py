@@ -19,7 +19,7 @@ DECISIONS = {
 @pytest.mark.parametrize("kind", DECISIONS)
 def test_the_live_line_of_a_decision_is_the_json_of_the_decision(kind):
     decision = DECISIONS[kind]
-    expected = messages.line(messages.decision_json(decision, stamp=12345.678901234567))
+    expected = messages.line(messages.DecisionMade(decision, stamp=12345.678901234567))
     line = messages.decision_line(decision, 12345.678901234567)
     assert line == expected
     with_latency = json.loads(messages.with_latency(line, 1.0, 0.25, 2.0, 3.25))

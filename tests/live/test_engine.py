@@ -15,6 +15,7 @@ from rtbci.decoding.bundle import Bundle
 from rtbci.decoding.pipeline import Pipeline
 from rtbci.engine.engine import Engine
 from rtbci.engine.timed_decoder import FAILURES
+from rtbci.messages import Finish, Pause, Resume, SetDead, Stop
 from rtbci.process import ControlInput, Reporter
 from rtbci.signal.recording import Recording
 from rtbci.types import Answer, Array, Chunk, Decoder, Gap, Marker
@@ -114,10 +115,10 @@ class Session:
         )  # fmt: skip
 
     def play(self, turns: int | None = None) -> "Session":
-        self.engine._obey({"do": "finish", "index": self.source.head + 10**9})
+        self.engine._obey(Finish(index=self.source.head + 10**9))
         for _ in range(turns or len(self.source._items)):
             self.engine.turn()
-        self.engine._obey({"do": "stop"})
+        self.engine._obey(Stop())
         self.engine.run()
         self.tell.close()
         return self
@@ -157,7 +158,7 @@ def test_a_decoder_that_fails_costs_one_decision_and_is_told_once(bundle, record
     alarms = [each for each in session.said if each["event"] == "alarm"]
     assert len(alarms) == 1
     assert "RuntimeError: no luck" in alarms[0]["text"]
-    assert session.engine.counters()["decoder_failures"] == {"RuntimeError": 2}
+    assert session.engine.counters().decoder_failures == {"RuntimeError": 2}
 
 
 def test_a_decoder_that_keeps_failing_is_loaded_anew(bundle, recording, monkeypatch):
@@ -179,16 +180,16 @@ def test_an_engine_behind_skips_sliding_windows_but_never_an_event(bundle, recor
     assert events(behind) == events(on_time)
     assert len(behind.published) == len(events(behind))
     slid = len(on_time.published) - len(events(on_time))
-    assert behind.engine.counters()["skipped"] == slid > 100
+    assert behind.engine.counters().skipped == slid > 100
 
 
 def test_a_pause_publishes_nothing_and_loses_no_sample(bundle, recording, monkeypatch):
     session = Session(bundle, recording, monkeypatch)
-    session.engine._obey({"do": "pause"})
+    session.engine._obey(Pause())
     for _ in range(200):
         session.engine.turn()
     assert not session.published
-    session.engine._obey({"do": "resume"})
+    session.engine._obey(Resume())
     session.play()
     expected = Pipeline(bundle, recording.info).run(recording.items())
     after = [each.label for each in expected][-len(session.published) :]
@@ -198,7 +199,7 @@ def test_a_pause_publishes_nothing_and_loses_no_sample(bundle, recording, monkey
 def test_electrodes_known_to_be_dead_reject_every_window(bundle, recording, monkeypatch):
     session = Session(bundle, recording, monkeypatch)
     name = bundle.recipe.channels[0]
-    session.engine._obey({"do": "dead", "electrodes": {name: "hums"}})
+    session.engine._obey(SetDead({name: "hums"}))
     session.play()
     assert {each["rejected"] for each in session.published} == {f"no reliable signal: {name} hums"}
 

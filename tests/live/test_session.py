@@ -19,6 +19,20 @@ import psutil
 import pytest
 
 from rtbci.errors import BadInput, InUse, Missing
+from rtbci.messages import (
+    Alarm,
+    AskReport,
+    Closed,
+    Ended,
+    Event,
+    NoteWritten,
+    OtherEvent,
+    OtherOrder,
+    Refused,
+    Started,
+    TakenOver,
+    WriteNote,
+)
 from rtbci.session import control
 from rtbci.session.control import Server, SessionEntry
 from rtbci.session.folder import (
@@ -52,7 +66,7 @@ def mode(path: Path) -> int:
 def test_a_session_has_a_folder_that_only_its_owner_reads(tmp_path):
     with SessionFolder(new_folder(tmp_path / "sessions", "sub-02", NOON)) as folder:
         assert folder.path == tmp_path / "sessions" / "sub-02_2026-11-21_120000"
-        folder.events.add("started")
+        folder.events.add(Started(7, False))
         folder.write_config({"bundle": Path("bundles/sub-02"), "speed": 1.0})
         assert mode(folder.path) == mode(folder.logs) == 0o700
         files = [path for path in folder.path.iterdir() if path.is_file()]
@@ -118,10 +132,12 @@ def test_the_lock_of_a_killed_holder_is_recognised_and_taken(tmp_path):
 def log(tmp_path) -> Path:
     """A log of four events, written in two sittings."""
     path = tmp_path / "events.jsonl"
-    for sitting in (("started", "alarm"), ("note", "closed")):
+    text = "ünï\ncödé"
+    first, second = (Started(7, False), Alarm("red", "rate", text)), (NoteWritten(text), Closed(()))
+    for sitting in (first, second):
         events = EventLog(path)
-        for name in sitting:
-            events.add(name, text="ünï\ncödé", value=1.5)
+        for event in sitting:
+            events.add(event)
         events.close()
     return path
 
@@ -135,14 +151,14 @@ def test_each_line_carries_the_hash_of_the_line_before(log):
     assert datetime.fromisoformat(lines[0]["time"]).tzinfo is not None
     assert verify_events(log).whole
     assert verify_events(log).lines == 4
-    assert last_event(log.parent)["event"] == "closed"
+    assert last_event(log.parent) == Closed(())
 
 
 @pytest.mark.parametrize("what", ["changed", "removed", "added", "swapped"])
 def test_a_line_that_was_tampered_with_is_found(log, what):
     lines = log.read_bytes().splitlines(keepends=True)
     if what == "changed":
-        lines[1] = lines[1].replace(b"1.5", b"1.6")
+        lines[1] = lines[1].replace(b"red", b"RED")
     elif what == "removed":
         del lines[1]
     elif what == "added":
@@ -158,10 +174,10 @@ def test_a_line_that_was_tampered_with_is_found(log, what):
 def test_a_torn_line_is_named_and_the_log_goes_on_behind_it(log):
     log.write_bytes(log.read_bytes()[:-20])
     events = EventLog(log)
-    events.add("taken over")
+    events.add(TakenOver(None))
     events.close()
     assert verify_events(log).broken == ("line 4 is torn",)
-    assert last_event(log.parent)["event"] == "taken over"
+    assert last_event(log.parent) == TakenOver(None)
 
 
 # running sessions
@@ -223,8 +239,9 @@ def server(runtime):  # noqa: ARG001
     def answer() -> None:
         while not over.is_set():
             for request in server.poll():
-                do = request.values.get("do")
-                request.reply({"error": "never"} if do == "fly" else {"heard": request.values})
+                order = request.order
+                known = not isinstance(order, OtherOrder)
+                request.reply(OtherEvent("heard", more=order.as_json()) if known else Refused("no"))
             time.sleep(0.01)
 
     thread = threading.Thread(target=answer)
@@ -239,30 +256,29 @@ def server(runtime):  # noqa: ARG001
 def test_a_session_answers_who_has_its_key(server):
     assert mode(Path(server.address)) == mode(server.key_file) == 0o600
     me = entry(server)
-    assert control.ask(me, "note", text="cap moved") == {
-        "heard": {"do": "note", "text": "cap moved"}
-    }
-    with pytest.raises(BadInput, match="session sub-02_now: never"):
-        control.ask(me, "fly")
+    heard = {"do": "note", "text": "cap moved"}
+    assert control.ask(me, WriteNote("cap moved")) == OtherEvent("heard", more=heard)
+    with pytest.raises(BadInput, match="session sub-02_now: no"):
+        control.ask(me, OtherOrder("fly"))
     with pytest.raises(AuthenticationError):
         Client(server.address, family="AF_UNIX", authkey=b"guessed")
 
 
 def test_a_follower_hears_everything_until_the_end(server):
-    heard: list[dict[str, object]] = []
+    heard: list[Event] = []
     thread = threading.Thread(target=lambda: heard.extend(control.follow(entry(server))))
     thread.start()
     end = time.monotonic() + 5.0
     while not heard:  # until it listens
-        server.tell({"event": "hello"})
+        server.tell(OtherEvent("hello"))
         time.sleep(0.01)
         assert time.monotonic() < end
-    server.tell({"event": "decision", "index": 7})
+    server.tell(Ended(-9, box="decode"))
     server.close()
     thread.join(5.0)
     assert not thread.is_alive()
-    assert heard[0] == {"event": "hello"}
-    assert heard[-1] == {"event": "decision", "index": 7}
+    assert heard[0] == OtherEvent("hello")
+    assert heard[-1] == Ended(-9, box="decode")
 
 
 def test_hanging_flooding_and_lying_clients_cost_the_session_nothing(server):
@@ -278,7 +294,7 @@ def test_hanging_flooding_and_lying_clients_cost_the_session_nothing(server):
             with pytest.raises((EOFError, OSError)):
                 client.recv_bytes()
     began = time.monotonic()
-    assert control.ask(entry(server), "status") == {"heard": {"do": "status"}}
+    assert control.ask(entry(server), AskReport()) == OtherEvent("heard", more={"do": "status"})
     assert time.monotonic() - began < 1.0
     lying.close()
     for client in hanging:
@@ -288,11 +304,11 @@ def test_hanging_flooding_and_lying_clients_cost_the_session_nothing(server):
 @pytest.mark.usefixtures("runtime")
 def test_a_session_that_does_not_answer_is_missing_not_waited_for(monkeypatch):
     with pytest.raises(Missing, match="does not answer"):
-        control.ask(entry(), "status")
+        control.ask(entry(), AskReport())
     monkeypatch.setattr(control, "PATIENCE", 1.0)
     server = Server()  # nobody polls it
     with pytest.raises((Missing, BadInput), match=r"does not answer|too busy"):
-        control.ask(entry(server), "status")
+        control.ask(entry(server), AskReport())
     server.close()
 
 

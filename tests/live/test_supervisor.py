@@ -1,5 +1,6 @@
 """Boxes are started, watched, restarted and ended; nobody is left behind."""
 
+import json
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
+from rtbci.messages import Event, Finish, SetDead, line
 from rtbci.session.supervised import AdoptedProcess, ProcessSpec, ProcessState, last_line
 from rtbci.session.supervisor import Failure, Supervisor
 
@@ -46,7 +48,8 @@ sys.exit(2)
 """
 BLATHERS = """
 import sys, time
-print('no json\\n["no object"]\\n{"event": "ready"}\\n{torn', flush=True)
+print('{"event": ' + 5000 * "[", flush=True)
+print('no json\\n["no object"]\\n{"x": 1}\\n{"event": "ready"}\\n{torn', flush=True)
 sys.stdin.read()
 """
 
@@ -60,10 +63,10 @@ class Heard:
     """What a supervisor told, by box and kind."""
 
     def __init__(self) -> None:
-        self.events: list[tuple[str, dict[str, Any]]] = []
+        self.events: list[tuple[str, dict[str, Any]]] = []  # as JSON objects
 
-    def __call__(self, box: str, event: Any) -> None:
-        self.events.append((box, dict(event)))
+    def __call__(self, box: str, event: Event) -> None:
+        self.events.append((box, json.loads(line(event))))
 
     def of(self, box: str, kind: str) -> list[dict[str, Any]]:
         """Events of one kind from one box."""
@@ -92,10 +95,10 @@ def until(supervisor: Supervisor, condition: Callable[[], object], seconds: floa
 def test_a_box_is_heard_obeys_and_ends_as_asked(supervisor, heard):
     supervisor.start(child("a", GOOD))
     until(supervisor, lambda: supervisor.works("a"))
-    supervisor.tell("a", "dead", electrodes={"Pz": "hums"})
+    supervisor.tell("a", SetDead({"Pz": "hums"}))
     until(supervisor, lambda: heard.of("a", "heard"))
     assert heard.of("a", "heard")[0]["order"] == {"do": "dead", "electrodes": {"Pz": "hums"}}
-    assert supervisor.finish("a", 5.0, "finish", index=7)
+    assert supervisor.finish("a", 5.0, Finish(index=7))
     supervisor.wait()
     assert heard.of("a", "done") == [{"event": "done", "box": "a", "orders": 1}]
     assert heard.of("a", "ended")[0]["code"] == 0
@@ -115,7 +118,7 @@ def test_a_box_waits_for_what_it_needs(supervisor, heard):
 
 def test_a_killed_box_works_again_at_once_and_hears_its_standing_orders(supervisor, heard):
     supervisor.start(child("a", GOOD, restart=True, again=("--continue",)))
-    supervisor.tell("a", "dead", standing=True)
+    supervisor.tell("a", SetDead({"Pz": "hums"}), standing=True)
     until(supervisor, lambda: supervisor.works("a") and heard.of("a", "heard"))
     first = supervisor.pid("a")
     os.kill(first, signal.SIGKILL)
@@ -272,9 +275,10 @@ def test_boxes_see_the_end_of_stdin_when_the_supervisor_is_killed(tmp_path):
     code = f"""
 import sys, time
 from pathlib import Path
+from rtbci.messages import Started
 from rtbci.session.supervised import ProcessSpec
 from rtbci.session.supervisor import Supervisor
-with Supervisor(lambda box, event: print(event["pid"], flush=True) if event["event"] == "started"
+with Supervisor(lambda box, event: print(event.pid, flush=True) if isinstance(event, Started)
           else None, Path({str(tmp_path)!r})) as supervisor:
     program = ("-c", "NAME = 'x'" + {GOOD!r})
     supervisor.start(*(ProcessSpec(name, (), program=program) for name in "ab"))

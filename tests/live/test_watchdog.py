@@ -24,8 +24,8 @@ class Told(Reporter):
         super().__init__("decode", True)
         self.lines: list[tuple[str, str | None]] = []
 
-    def _tell(self, values, text):
-        self.lines.append((str(values["event"]), text))
+    def event(self, event, text=None):
+        self.lines.append((event.kind, text))
 
 
 @pytest.fixture

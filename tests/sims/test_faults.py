@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from rtbci.errors import BadInput
+from rtbci.messages import FaultBegan
 from rtbci.signal.recording import Recording
 from rtbci.types import Gap
 from sims.changes import guise
@@ -74,7 +75,7 @@ def test_a_stall_loses_samples_and_no_markers(sent, whole):
     np.testing.assert_array_equal(lost, np.arange(253, 753))
     np.testing.assert_array_equal(got.x[:, 0], got.indices)
     assert len(got.events) == 3
-    assert got.notices[0].fields == {"do": "stall", "at": 1.01, "for": 2.0, "index": 253}
+    assert got.notices[0].event == FaultBegan("stall", 1.01, {"for": 2.0}, 253)
 
 
 def test_a_burst_loses_nothing_and_comes_at_once(sent, whole):

@@ -11,6 +11,7 @@ import pytest
 
 from rtbci import stimuli
 from rtbci.errors import Missing
+from rtbci.messages import Event, MarkerAnswered, MarkerUnknown, ParticipantCounters
 from rtbci.types import Marker
 from sims import participant
 from sims.participant import StimulusLookup
@@ -58,13 +59,13 @@ print(json.dumps({{"event": "read", "rows": rows, "stamps": stamps, "shown": sho
 
 
 @pytest.fixture
-def told() -> list[tuple[str, dict[str, object]]]:
+def told() -> list[Event]:
     """What was said."""
     return []
 
 
 def eyes(told: list, strength: str = "realistic") -> StimulusLookup:
-    return StimulusLookup(strength, lambda kind, /, **fields: told.append((kind, fields)))
+    return StimulusLookup(strength, told.append)
 
 
 def see(told: list, marker: Marker, strength: str = "realistic") -> np.ndarray:
@@ -117,10 +118,7 @@ def test_unknown_words_evoke_their_meaning(told, monkeypatch):
     assert seen[MEANING:].tolist() == [0.0] * LOOKS
     assert looking.see(marker) is seen  # and it is said once
     assert told == [
-        (
-            "unknown",
-            {"label": "A brown horse reads on the moon", "how": "it evokes what its words mean"},
-        )
+        MarkerUnknown("A brown horse reads on the moon", "it evokes what its words mean")
     ]
 
 
@@ -132,7 +130,7 @@ def test_without_an_encoder_unknown_words_have_a_code_of_their_own(told, monkeyp
     one, two = see(told, Marker(0, "S  1")), see(told, Marker(0, "S  2"))
     assert not np.array_equal(one, two)
     assert np.array_equal(one, see([], Marker(0, "S  1")))
-    assert told[0][1]["how"] == "it evokes a random code (no encoder; install one)"
+    assert told[0].how == "it evokes a random code (no encoder; install one)"
 
 
 @pytest.mark.parametrize(
@@ -256,6 +254,6 @@ def test_a_marker_of_no_clock_counts_as_shown_now(stamp, told):
     someone = participant.Participant(person.session(1))
     ears = SimpleNamespace(heard=SimpleQueue())
     ears.heard.put(participant.ShownStimulus(stamp, "horse", None))
-    someone._listen(ears, participant.clock(), lambda kind, /, **f: told.append((kind, f)))  # type: ignore[arg-type]
-    assert [kind for kind, _ in told] == ["evoked"]
-    assert someone.counts() == {"samples": 0, "markers": 1, "late": 0}
+    someone._listen(ears, participant.clock(), told.append)  # type: ignore[arg-type]
+    assert [type(each) for each in told] == [MarkerAnswered]
+    assert someone.counts() == ParticipantCounters(samples=0, markers=1, late=0)

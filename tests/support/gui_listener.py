@@ -10,12 +10,12 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Mapping
 from itertools import pairwise
 
-from gui.operator.session_feed import Answer, FileSize, Link, News, SessionFeed, Status, age_of
+from gui.operator.session_feed import FileSize, Link, News, OrderResult, SessionFeed, age_of
 from gui.operator.session_state import SessionState
 from gui.operator.signal_feed import DrawnMarker, DrawnSamples, Item, QualityUpdate, SignalOpened
+from rtbci.messages import DecisionMade, Order, SessionReport, from_json
 from rtbci.session.control import find, running
 
 
@@ -37,27 +37,29 @@ class Listener:
     def obey(self) -> None:
         """Execute orders of the test."""
         for line in sys.stdin:
-            order = json.loads(line)
-            self.feed.ask(order.pop("do"), **order, **self.feed.signal.now())
+            now = self.feed.signal.now()
+            order = from_json({**json.loads(line), "stamp": now.stamp, "index": now.index})
+            assert isinstance(order, Order)
+            self.feed.ask(order)
 
     def hear(self, news: News) -> None:
         """Process one item."""
         state = self.state
-        if isinstance(news, Status):
+        if isinstance(news, SessionReport):
             state.about = self.feed.about
-            state.answer(news.values)
+            state.answer(news)
             tell("status")
         elif isinstance(news, Link):
             if news.state != state.link:
                 tell("link", state=news.state)
             state.link = news.state
-        elif isinstance(news, Answer):
-            tell("answer", do=news.do, error=news.error)
+        elif isinstance(news, OrderResult):
+            tell("answer", do=news.order.kind, error=news.error)
         elif isinstance(news, FileSize):
             state.file(news.size)
-        elif isinstance(news, Mapping):
+        else:
             state.hear(news)
-            if news.get("event") == "decision":
+            if isinstance(news, DecisionMade):
                 tell("decision", part=state.about.part, recording=state.recording(),
                      lamps=state.lamps())  # fmt: skip
 

@@ -1,0 +1,19 @@
+"""Names on the bus that rtbci treats specially, and the marker of a late replay."""
+
+from rtbci.messages.wire import line
+from rtbci.types import Marker
+
+RESULTS = ("rtbci-decisions", "rtbci-probabilities")  # streams of ours that hold no events
+LATE_START = "rtbci-start"  # label of the marker with which a replay reports how late it runs
+_LATE = "late"
+
+
+def late_start_marker(late: float) -> str:
+    """JSON text of the marker of a replay that runs ``late`` s after its due times."""
+    return line({"label": LATE_START, _LATE: late})
+
+
+def lateness(marker: Marker) -> float:
+    """Seconds that a replay runs after its due times, from its marker; 0 if unknown."""
+    late = marker.fields.get(_LATE)
+    return float(late) if isinstance(late, int | float) else 0.0
