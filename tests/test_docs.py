@@ -77,7 +77,7 @@ from rtbci.lsl import config
 config.configure(sys.argv[1], "machine")
 from rtbci import messages
 from rtbci.lsl.inlet import clock
-from rtbci.lsl.results import Results
+from rtbci.lsl.outlet import Results
 from rtbci.types import Decision
 results = Results(("face", "house"))
 index = 0

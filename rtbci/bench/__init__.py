@@ -1,1 +1,1 @@
-"""How fast this computer is: figures measured side by side."""
+"""Speed measurements on this computer (``rtbci bench``)."""

@@ -1,7 +1,7 @@
-"""Live: what the engine adds to pylsl alone, beside MNE-LSL's StreamLSL doing the same work.
+"""Live benchmark: cost of the engine over plain pylsl, compared with MNE-LSL's StreamLSL.
 
-One sender, one process for each receiver, and they take turns: while one is subscribed the others
-sleep. What is called so many times better is the median over the rounds of one run.
+There is one sender and one process per receiver. The receivers take turns: while one is
+subscribed, the others sleep. Ratios are medians over the rounds of one run.
 """
 
 import json
@@ -37,11 +37,16 @@ from rtbci.errors import Missing
 from rtbci.messages import DecoderDone, DecoderReady, Event, Finish, Order, from_json, line
 
 ROUNDS = 3
-LONG_S, SHORT_S = 3.0, 1.0  # of one turn
-DECODE_S = 7.0  # of the whole engine, at the end; 2 s in the short form
-ENOUGH_S = 30.0  # of --seconds for the long form
-START_S = 45.0  # patience with a child that imports
-TURN_S = 30.0  # patience with one turn, beyond its length
+# Length of one turn in the long and in the short form, s.
+LONG_S, SHORT_S = 3.0, 1.0
+# Measurement of the whole engine, at the end, s; 2 s in the short form.
+DECODE_S = 7.0
+# Smallest --seconds for the long form.
+ENOUGH_S = 30.0
+# Time limit for a child to import its libraries, s.
+START_S = 45.0
+# Time limit for one turn, in addition to its length, s.
+TURN_S = 30.0
 OURS, FLOOR = "rtbci", "pylsl"
 E = TypeVar("E", bound=Event)
 PEER = "StreamLSL"
@@ -58,14 +63,14 @@ EXPLAINED = {
 class Turn:
     """One measurement of one receiver."""
 
-    ms: tuple[float, ...]  # push to window in hand
+    ms: tuple[float, ...]  # from push until the window is available
     cpu_percent: float  # of one core
     rows_per_s: float
     lost: int
 
 
 class BenchProcess:
-    """A process that says JSON lines and is told JSON lines."""
+    """Child process that is controlled and answers by JSON lines."""
 
     def __init__(self, name: str, command: list[str], environment: dict[str, str]) -> None:
         self.name = name
@@ -88,7 +93,7 @@ class BenchProcess:
                 pipe.close()
 
     def answer(self, timeout: float) -> dict[str, Any]:
-        """The next line; raises ``Missing`` where none comes, or it tells what went wrong."""
+        """Next line; raises ``Missing`` if there is none in time or if it reports an error."""
         try:
             line = self._lines.get(timeout=timeout)
         except queue.Empty:
@@ -96,7 +101,7 @@ class BenchProcess:
         if not line:
             self._errors.seek(0)
             said = self._errors.read().decode("utf-8", "replace").strip().splitlines()
-            raise Missing(f"{self.name} gave no answer and said: {(said or ['nothing'])[-1]}")
+            raise Missing(f"{self.name} did not answer; last output: {(said or ['none'])[-1]}")
         values = json.loads(line)
         if "error" in values:
             raise Missing(f"{self.name}: {values['error']}")
@@ -117,7 +122,7 @@ class BenchProcess:
         self._process.stdin.flush()
 
     def clocks(self) -> tuple[float, float]:
-        """Wall clock, and CPU seconds of the process so far."""
+        """Wall clock and CPU time of the process so far, s."""
         times = psutil.Process(self._process.pid).cpu_times()
         return time.perf_counter(), times.user + times.system
 
@@ -130,28 +135,30 @@ class BenchProcess:
 
 
 def receiver(role: str, session: str, environment: dict[str, str]) -> BenchProcess:
-    """A process of ``rtbci.bench.receivers``."""
+    """Process of ``rtbci.bench.receivers``."""
     command = [sys.executable, "-m", "rtbci.bench.receivers", role, session]
     return BenchProcess(f"{role} of the benchmark", command, environment)
 
 
 def measure(child: BenchProcess, seconds: float) -> Turn:
-    """One turn of a receiver."""
+    """Run one turn of a receiver and return its measurement."""
     child.tell({"seconds": seconds})
     values = child.answer(seconds + TURN_S)
     return Turn(**{**values, "ms": tuple(values["ms"])})
 
 
 def live(seconds: float, progress: Callable[[str], None] = lambda _: None) -> Iterator[BenchResult]:
-    """Latency, CPU and loss of each receiver, and how they compare. About 80 s; 15 s where
-    ``seconds`` is below 30."""
+    """Latency, CPU and loss of each receiver, and their ratios.
+
+    Takes about 80 s, or 15 s if ``seconds`` is below 30.
+    """
     rounds, turn = (ROUNDS, LONG_S) if seconds >= ENOUGH_S else (1, SHORT_S)
     session = f"rtbci-bench-{secrets.token_hex(4)}"
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rtbci-bench-")))
         config = folder / "lsl_api.cfg"
         config.write_text(
-            # the peer's LSL is older: it must be told where to look for streams of its own machine
+            # The peer's LSL is older and needs the address of this computer to find its streams.
             f"[ports]\nPortRange = 128\n[lab]\nSessionID = {session}\nKnownPeers = {{127.0.0.1}}\n"
             "[multicast]\nResolveScope = machine\n[log]\nlevel = -3\n",
             encoding="utf-8",
@@ -161,7 +168,7 @@ def live(seconds: float, progress: Callable[[str], None] = lambda _: None) -> It
         sender.answer(START_S)
         children: dict[str, BenchProcess] = {}
         missing: list[str] = []
-        for role in RECEIVERS:  # one after the other: they import much
+        for role in RECEIVERS:  # one after the other, because they import large libraries
             progress(f"starting {role}")
             child = stack.enter_context(receiver(role, session, environment))
             if "missing" in child.answer(START_S):
@@ -182,7 +189,7 @@ def live(seconds: float, progress: Callable[[str], None] = lambda _: None) -> It
 def decode(
     folder: Path, session: str, environment: dict[str, str], seconds: float
 ) -> list[BenchResult]:
-    """What ``rtbci decode`` says of itself, a decision every ``CHUNK`` samples."""
+    """Overhead and CPU of ``rtbci decode`` with a decision every ``CHUNK`` samples."""
     bundle = synthetic_bundle(RATE, names(), ("a", "b", "c", "d")).save(folder / "bundles")
     command = [
         *(sys.executable, "-m", "rtbci", "decode", "--bundle", str(bundle), "--stream", NAME),
@@ -209,7 +216,7 @@ def decode(
 
 
 def figures(turns: dict[str, list[Turn]], missing: list[str]) -> Iterator[BenchResult]:
-    """What the turns say. ``turns[role][i]`` of all roles belong to one round."""
+    """Results of all turns; ``turns[role][i]`` is the turn of a role in round ``i``."""
     floor = [median(turn.ms) for turn in turns[FLOOR]]
     for role, found in turns.items():
         ms = np.concatenate([turn.ms for turn in found])
@@ -232,21 +239,21 @@ def figures(turns: dict[str, list[Turn]], missing: list[str]) -> Iterator[BenchR
     cpu = [turn.cpu_percent for turn in turns[OURS]]
     yield BenchResult("live", what, median(cpu), "% of a core", 4.0)
     yield BenchResult(
-        "live", "the most channels x Hz that one core could take so",
+        "live", "largest channels x Hz that one core could process at this cost",
         CHANNELS * RATE * 100 / median(cpu) / 1e6, "million samples/s",
     )  # fmt: skip
     yield from _ratios(turns, floor)
 
 
 def _excess(turns: list[Turn], floor: list[float]) -> list[float]:
-    """Median latency of each round beyond plain pylsl's in the same round, ms."""
+    """Median latency of each round above that of plain pylsl in the same round, ms."""
     return [median(turn.ms) - least for turn, least in zip(turns, floor, strict=True)]
 
 
 def _ratios(turns: dict[str, list[Turn]], floor: list[float]) -> Iterator[BenchResult]:
-    """Over the better of the peer's settings, each figure by itself; both are in ``more``."""
+    """Ratios to the better of the peer's two settings for each figure; ``more`` has both."""
     ours = turns[OURS]
-    # where nothing is added beyond the noise, a microsecond is what the clock can tell
+    # If the added latency is within the noise, 1 us is used, the resolution of the clock.
     mine = [max(each, 0.001) for each in _excess(ours, floor)]
     less_cpu, less_latency = {}, {}
     for role, found in turns.items():

@@ -1,4 +1,4 @@
-"""How long MontageNet takes for one trial on one thread: numpy, as on the live path."""
+"""Time that MontageNet takes for one trial on one thread, in numpy as on the live path."""
 
 import time
 from collections.abc import Iterator
@@ -11,14 +11,16 @@ from rtbci.networks import WINDOW
 from rtbci.networks.dims import RATE
 from rtbci.statistics.delays import percentiles
 
-VIRTUAL, KEYS, FEATURES, COSINES = 32, 64, 45, 24  # sizes of a trained one; the time is the same
+# Sizes of a trained network, on which alone the time depends.
+VIRTUAL, KEYS, FEATURES, COSINES = 32, 64, 45, 24
 FILTERS, WIDE, NARROW, EMBEDDING, CLASSES = 32, 15, 5, 64, 20
 TRIALS = 400
-PLAN_MS = 2.0  # bound of the median
+# Bound of the median, ms.
+PLAN_MS = 2.0
 
 
 def network(_seconds: float) -> Iterator[BenchResult]:
-    """One trial of 122 electrodes and 0.5 s, from microvolts at 250 Hz to log-odds."""
+    """Time for one trial of 122 electrodes and 0.5 s, from microvolts at 250 Hz to log-odds."""
     net = random_montagenet()
     times = round((WINDOW[1] - WINDOW[0]) * RATE)
     trials = np.random.default_rng(1).normal(0, 15, (TRIALS, CHANNELS, times))
@@ -42,7 +44,7 @@ def network(_seconds: float) -> Iterator[BenchResult]:
 def random_montagenet(
     channels: int = CHANNELS, classes: tuple[str, ...] | None = None, times: int | None = None
 ) -> MontageNet:
-    """Random weights in the shapes of a trained network."""
+    """MontageNet with random weights in the shapes of a trained one."""
     rng = np.random.default_rng(0)
     times = times or round((WINDOW[1] - WINDOW[0]) * RATE)
     names = classes or tuple(map(str, range(CLASSES)))

@@ -1,7 +1,7 @@
-"""How fast this computer decodes: each figure the median of several runs after a warm-up.
+"""Offline benchmarks: every figure is the median of several runs after a warm-up.
 
-Claims of the kind "so many times faster" are ratios, measured side by side and alternating, so
-that whatever else the computer does hits both. Nothing here uses more than one thread.
+Speed-ups are ratios of alternating runs, so that other load on the computer affects both sides.
+Nothing here uses more than one thread.
 """
 
 import gc
@@ -30,38 +30,44 @@ from rtbci.signal.recording import Recording
 from rtbci.signal.ring import Ring
 from rtbci.types import Array, Marker, Provenance, Samples, StreamInfo
 
-CHANNELS, RATE = 122, 1000.0  # the montage and rate of the low-speed dataset, Hz
-CHUNK = 20  # samples that a live stream brings at once
-EVERY = 2.0  # s between events
-COMPONENTS = 24  # of the decoder, as calibration makes it for many electrodes
-XDAWN_ROWS = 2  # filters a class
+# Electrodes and rate (Hz) of the low-speed dataset.
+CHANNELS, RATE = 122, 1000.0
+# Samples in a chunk of a live stream.
+CHUNK = 20
+# Time between events, s.
+EVERY = 2.0
+# Components of the decoder, as calibration chooses them for many electrodes.
+COMPONENTS = 24
+# xDAWN filters per class.
+XDAWN_ROWS = 2
 HEADSET = ("TP9", "AF7", "AF8", "TP10")
 HEADSET_RATE = 256.0  # Hz
-PATIENCE_S = 60.0  # for a child process
+# Time limit for a child process to end, s.
+PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True)
 class BenchResult:
-    """One result; ``ok`` is None where nothing is asked for."""
+    """One result, with an optional bound."""
 
     bench: str
     what: str
     figure: float
     unit: str
     bound: float | None = None
-    at_least: bool = False  # whether ``bound`` is the least or the most that is allowed
+    at_least: bool = False  # whether ``bound`` is a lower bound
     more: dict[str, float] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool | None:
-        """Whether the figure keeps its bound."""
+        """Whether the figure is within its bound; None without a bound."""
         if self.bound is None:
             return None
         return self.figure >= self.bound if self.at_least else self.figure <= self.bound
 
 
 def machine() -> dict[str, object]:
-    """What the figures were measured on, and how busy it was."""
+    """Hardware and software that the figures were measured on, and the load."""
     try:
         cores = len(os.sched_getaffinity(0))
     except AttributeError:  # macOS, Windows: untested
@@ -87,7 +93,7 @@ def _cpu() -> str:
 
 
 def decode(seconds: float) -> Iterator[BenchResult]:
-    """A recording through the whole pipeline, in chunks of a second and as small as live."""
+    """Speed of the whole pipeline on a recording, in chunks of one second and of live size."""
     names = tuple(f"E{i + 1:03d}" for i in range(CHANNELS))
     bundle = synthetic_bundle(RATE, names, ("a", "b", "c", "d"))
     recording = synthetic_recording(RATE, names, seconds, EVERY, tuple(bundle.labels))
@@ -125,7 +131,7 @@ def decode(seconds: float) -> Iterator[BenchResult]:
 
 
 def filters(_seconds: float) -> Iterator[BenchResult]:
-    """The causal filter against scipy's sosfilt, same work, same chunks, alternating."""
+    """Speed of the causal filter compared with scipy's sosfilt on the same chunks."""
     from scipy.signal import sosfilt
 
     chain = design(0.3, 20.0, RATE, 50.0)
@@ -146,7 +152,7 @@ def filters(_seconds: float) -> Iterator[BenchResult]:
 
 
 def ring(_seconds: float) -> Iterator[BenchResult]:
-    """Append and read the last half second, against rolling a buffer of four seconds."""
+    """Time to append to the ring and read the last half second, compared with ``np.roll``."""
     x = np.random.default_rng(0).normal(0, 20, (CHUNK, CHANNELS)).astype(np.float32)
     window, buffer = 500, [np.zeros((round(4 * RATE), CHANNELS), np.float32)]
     ours_ring = Ring(round(4 * RATE), (CHANNELS,))
@@ -164,12 +170,12 @@ def ring(_seconds: float) -> Iterator[BenchResult]:
     one, other, ratio = side_by_side(ours, rolled)
     what = f"append {CHUNK} x {CHANNELS}, read the last {window}"
     yield BenchResult("ring", what, one, "us", 5.0, more={"np_roll_us": other})
-    # warm caches flatter np.roll: its 2 MB stay in them here, and do not in a session
+    # This favours np.roll: its 2 MB stay in the processor's cache here, but not in a session.
     yield BenchResult("ring", "the same by np.roll of 4 s", ratio, "x faster", 10.0, True)
 
 
 def start(_seconds: float) -> Iterator[BenchResult]:
-    """From nothing to the first decision of a replay, and to the help text: whole processes."""
+    """Time from starting a process to the first decision of a replay, and to the help text."""
     with tempfile.TemporaryDirectory(prefix="rtbci-bench-") as name:
         folder = Path(name)
         bundle = synthetic_bundle(HEADSET_RATE, HEADSET, ("1", "2")).save(folder / "bundles")
@@ -194,7 +200,7 @@ BENCHES: dict[str, Callable[[float], Iterator[BenchResult]]] = {
 
 
 def _until(wanted: bytes, *words: str) -> float:
-    """Seconds from the start of a process to its first line with ``wanted``; then it may finish."""
+    """Seconds from the start of a process to its first line with ``wanted``; waits for its end."""
     began = time.perf_counter()
     command = [sys.executable, "-m", "rtbci", *words]
     with (
@@ -211,14 +217,14 @@ def _until(wanted: bytes, *words: str) -> float:
         said = errors.read().decode("utf-8", "replace").strip()
     if code or took is None:
         last = said.splitlines()[-1] if said else "nothing"
-        raise BadInput(f"rtbci {words[0]} ended with exit code {code} and said: {last}")
+        raise BadInput(f"rtbci {words[0]} ended with exit code {code}; last output: {last}")
     return took
 
 
 def side_by_side(
     ours: Callable[[], None], other: Callable[[], None], repeats: int = 25, calls: int = 100
 ) -> tuple[float, float, float]:
-    """Microseconds a call of each, and how many times faster ``ours`` is: medians."""
+    """Microseconds per call of each, and the speed-up of ``ours``, all medians."""
     times: list[tuple[float, float]] = []
     with undisturbed():
         for turn in range(repeats + 2):
@@ -228,7 +234,7 @@ def side_by_side(
                 for _ in range(calls):
                     work()
                 pair.append((time.perf_counter_ns() - began) / 1000 / calls)
-            if turn >= 2:  # the first two warm up
+            if turn >= 2:  # the first two turns are the warm-up
                 times.append((pair[0], pair[1]))
     one, two = (median(each) for each in zip(*times, strict=True))
     return one, two, median(b / a for a, b in times)
@@ -236,7 +242,7 @@ def side_by_side(
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Without the garbage collector, which would hit one of two sides."""
+    """Context without garbage collection, which would slow down one side only."""
     gc.collect()
     enabled = gc.isenabled()
     gc.disable()
@@ -253,7 +259,7 @@ def synthetic_bundle(
     classes: tuple[str, ...],
     window: tuple[float, float] = EVOKED_WINDOW,
 ) -> Bundle:
-    """A bundle of the size that calibration makes, with random weights: it decodes nothing."""
+    """Bundle of realistic size with random weights, which only serves to measure time."""
     recipe = make_recipe(rate, channels, bands=EVOKED_BANDS, window=window, gate=True, reject=100.0)
     rng = np.random.default_rng(0)
     components, k = min(COMPONENTS, len(channels)), len(classes)
@@ -310,7 +316,7 @@ def _template(recipe: Recipe, components: int, rng: np.random.Generator) -> Temp
 def synthetic_recording(
     rate: float, channels: tuple[str, ...], seconds: float, every: float, labels: tuple[str, ...]
 ) -> Recording:
-    """Noise on offsets, and an event ``every`` s until the last window that fits."""
+    """Recording of noise with offsets and an event every ``every`` s."""
     rng = np.random.default_rng(1)
     n = round(seconds * rate)
     signal: Samples = rng.standard_normal((n, len(channels)), np.float32)
@@ -326,7 +332,7 @@ def synthetic_recording(
 
 
 def write_headset_csv(path: Path, recording: Recording) -> None:
-    """The recording as a Muse recorder would write it; labels must be numbers."""
+    """Write the recording in the format of a Muse recorder; labels must be numbers."""
     shown = np.zeros(len(recording.signal))
     for marker in recording.markers:
         shown[marker.index] = float(marker.label)

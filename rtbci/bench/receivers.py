@@ -1,11 +1,11 @@
-"""The processes of the live benchmark: one sender, and receivers that do the same work.
+"""Processes of the live benchmark: one sender, and receivers that do the same work.
 
     python -m rtbci.bench.receivers ROLE SESSION
 
-Each says ``{"ready": true}`` once it could work, and then does what the lines on its stdin ask:
-``{"seconds": S}`` subscribes, warms up, measures for S seconds, unsubscribes and answers with one
-line. The sender stamps each chunk just before it pushes it; a latency is the time from there until
-the filtered window that ends with that chunk is in hand.
+Each prints ``{"ready": true}`` once it is ready and then follows the lines on its stdin. After
+``{"seconds": S}`` it subscribes, warms up, measures for S seconds, unsubscribes and prints one
+line. The sender stamps each chunk just before pushing it; latency is the time from the stamp until
+the filtered window that ends with that chunk is available.
 """
 
 import gc
@@ -24,7 +24,8 @@ from rtbci.errors import Missing
 CHANNELS, RATE, CHUNK = 122, 1000.0, 20
 NAME = "rtbci-bench"
 WINDOW_S = 0.5
-BAND, LINE, QUALITY = (1.0, 40.0), 50.0, 30.0  # Hz, Hz, of the notch
+# Pass band and mains frequency, Hz, and quality factor of the notch.
+BAND, LINE, QUALITY = (1.0, 40.0), 50.0, 30.0
 WARM_UP_S = 1.0
 FIND_S = 10.0
 PEER_BUFFER_S = 4.0
@@ -32,12 +33,12 @@ Measured = dict[str, object]
 
 
 def names() -> tuple[str, ...]:
-    """Labels of the electrodes."""
+    """Names of the electrodes."""
     return tuple(f"E{i + 1:03d}" for i in range(CHANNELS))
 
 
 class LatencyTape:
-    """Latencies of one measurement; the first second only warms up."""
+    """Latencies of one measurement, without those of the first second (warm-up)."""
 
     def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -45,13 +46,13 @@ class LatencyTape:
         self._until = self._from + seconds
         self._latencies: list[float] = []
         self._rows = 0
-        self._first: float | None = None  # stamp before the first row that counts
+        self._first: float | None = None  # stamp before the first counted row
         self._newest = float("nan")
         self._started: tuple[float, float] | None = None  # wall and CPU, s
         self._spent = (0.0, 0.0)  # wall and CPU since then, s
 
     def take(self, stamp: float, rows: int) -> bool:
-        """A window that ends at the row with ``stamp`` is in hand; True to go on."""
+        """Register a window that ends at the row with ``stamp``; returns True to go on."""
         now = self._clock()
         if now < self._from:
             self._newest = stamp
@@ -64,14 +65,15 @@ class LatencyTape:
         self._newest = stamp
         if now < self._until:
             return True
-        wall, cpu = self._started  # before it unsubscribes, which takes half a second
+        # Taken before unsubscribing, which takes half a second.
+        wall, cpu = self._started
         self._spent = time.perf_counter() - wall, time.process_time() - cpu
         return False
 
     def result(self) -> Measured:
-        """Latencies in ms, share of a core, and rows that the stamps tell but nobody saw."""
+        """Latencies in ms, CPU in percent of a core, and rows missing according to the stamps."""
         if self._started is None or self._first is None or len(self._latencies) < 2:
-            raise Missing(f"nothing came from {NAME!r} (rtbci doctor)")
+            raise Missing(f"no samples came from {NAME!r} (rtbci doctor)")
         wall, cpu = self._spent
         expected = round((self._newest - self._first) * RATE / CHUNK) * CHUNK
         return {
@@ -83,7 +85,7 @@ class LatencyTape:
 
 
 def send(orders: Iterator[Any]) -> None:
-    """Push chunks of ``CHUNK`` rows at their due times until stdin ends."""
+    """Push chunks of ``CHUNK`` rows in real time until stdin ends."""
     from rtbci.lsl.config import source_id
     from rtbci.lsl.outlet import Outlet, clock
 
@@ -108,7 +110,7 @@ def send(orders: Iterator[Any]) -> None:
 
 
 def ours() -> Callable[[float], Measured]:
-    """rtbci: the engine's own inlet, time base, filters and window."""
+    """Receiver rtbci: the engine's own inlet, time base, filters and window."""
     from rtbci.lsl.description import signal
     from rtbci.lsl.inlet import clock
     from rtbci.lsl.signal import SignalStream
@@ -139,7 +141,7 @@ def ours() -> Callable[[float], Measured]:
 
 
 def plain() -> Callable[[float], Measured]:
-    """pylsl alone: no filter, no window."""
+    """Receiver pylsl: no filter, no window."""
     from rtbci.lsl.inlet import clock
     from rtbci.lsl.plain import read
 
@@ -154,7 +156,7 @@ def plain() -> Callable[[float], Measured]:
 
 
 def peer(delay: float) -> Callable[[float], Measured]:
-    """MNE-LSL: StreamLSL with a buffer of 4 s and the same filters, asked for each new chunk."""
+    """Receiver MNE-LSL: StreamLSL with a 4 s buffer and the same filters, polled for new rows."""
     from mne_lsl import set_log_level
     from mne_lsl.lsl import local_clock
     from mne_lsl.stream import StreamLSL
@@ -167,7 +169,8 @@ def peer(delay: float) -> Callable[[float], Measured]:
         for left in (2, 1, 0):
             try:
                 return StreamLSL(PEER_BUFFER_S, name=NAME).connect(delay, timeout=FIND_S / 2)
-            except RuntimeError:  # it looked once and saw nothing, which happens on a busy computer
+            except RuntimeError:
+                # It looks for streams once only and may find none on a busy computer.
                 if not left:
                     raise
         return None
@@ -191,7 +194,7 @@ def peer(delay: float) -> Callable[[float], Measured]:
 
 
 def find() -> Any:
-    """The sender's stream; raises ``Missing`` where it cannot be seen."""
+    """The sender's stream; raises ``Missing`` if it is not found."""
     from rtbci.lsl.resolve import look, matches
 
     until = time.monotonic() + FIND_S
@@ -200,7 +203,7 @@ def find() -> Any:
             if matches(each, NAME):
                 return each
     raise Missing(
-        f"a process of this machine sends {NAME!r} and LSL does not find it (rtbci doctor)"
+        f"a process of this computer sends {NAME!r}, but LSL does not find it (rtbci doctor)"
     )
 
 
@@ -213,14 +216,15 @@ RECEIVERS: dict[str, Callable[[], Callable[[float], Measured]]] = {
 
 
 def say(values: Measured) -> None:
-    """One line for the benchmark."""
+    """Print one line for the benchmark."""
     print(json.dumps(values), flush=True)
 
 
 def main(role: str, session: str) -> int:
-    """Do what the benchmark asks; an error becomes a line too."""
+    """Run one role of the benchmark; errors are printed as a line too."""
     orders = (json.loads(line) for line in sys.stdin)
-    if not role.startswith("StreamLSL"):  # which brings its own LSL, configured by a file
+    # StreamLSL has its own liblsl, which is configured by a file.
+    if not role.startswith("StreamLSL"):
         from rtbci.lsl.config import configure
 
         configure(session, "machine")
@@ -242,4 +246,4 @@ def main(role: str, session: str) -> int:
 if __name__ == "__main__":
     code = main(*sys.argv[1:3])
     sys.stdout.flush()
-    os._exit(code)  # LSL threads of a peer may abort at exit
+    os._exit(code)  # LSL threads of StreamLSL may abort at exit

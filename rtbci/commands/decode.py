@@ -73,8 +73,8 @@ def decode(
     from rtbci.engine.watchdog import Watchdog
     from rtbci.lsl.acceptance import acceptance
     from rtbci.lsl.inlet import clock
+    from rtbci.lsl.outlet import Results
     from rtbci.lsl.pair import SignalWithMarkers, search
-    from rtbci.lsl.results import Results
     from rtbci.messages import DecoderDone, DecoderReady, NothingDecoded, WaitingForSignal
 
     accept = acceptance(bundle.resolve, args.unit, args.rename)

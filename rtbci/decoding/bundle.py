@@ -1,7 +1,7 @@
 """A subject bundle: everything between microvolts and a decision, for one person, in one folder.
 
     sub-02/2026-11-21_1030/
-        subject.json            what it is for and where it comes from; readable by people
+        subject.json            purpose and origin of the decoder; readable by people
         weights.safetensors     the arrays of the decoder and of the latency template
 
 Nothing in it can run code. A bundle that does not fit the stream is refused with the difference.
@@ -65,7 +65,7 @@ class Bundle:
     def resolve(self, info: StreamInfo) -> list[int]:
         """Columns of the bundle's electrodes in a stream; extra channels are ignored.
 
-        -1 for an electrode that is not there, where the bundle can spare as many. Raises
+        -1 for an absent electrode, if the bundle can interpolate as many. Raises
         ``BadBundle`` for another rate, another unit or more electrodes that are not there.
         """
         recipe = self.recipe
@@ -240,7 +240,7 @@ def _document(folder: Path) -> SubjectFile:
         return SubjectFile.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        where = clean(".".join(str(part) for part in first["loc"]))[:100]  # keys are what they are
+        where = clean(".".join(str(part) for part in first["loc"]))[:100]  # keys may be any text
         more = f" ({error.error_count()} fields)" if error.error_count() > 1 else ""
         raise BadBundle(f"{file}: {where}: {first['msg'].lower()}{more}") from error
     except (ValueError, RecursionError) as error:
@@ -313,7 +313,7 @@ def _try_out(
         assert (np.linalg.eigvalsh(align) > 0).all(), "alignment"
     judge = Scorer(recipe, decoder, template, spare, align)
     for amplitude in (1, 30, 1000):  # uV
-        with np.errstate(all="ignore"):  # what is no number is refused just below
+        with np.errstate(all="ignore"):  # values that are not finite are refused below
             logits = judge(amplitude * window, missing=missing).logits
         assert logits.shape == (len(decoder.classes),), "log-odds"
         assert np.isfinite(logits).all(), "log-odds"

@@ -1,4 +1,4 @@
-"""What lies in ``subject.json``: everything of a bundle that is not an array, and its checks."""
+"""Schema of ``subject.json``: everything of a bundle that is not an array."""
 
 from typing import Annotated, Literal
 
@@ -54,7 +54,7 @@ class SubjectFile(_Model):
     created: Name
     paradigm: Name
     decoder: Name  # family, as rtbci.decoding.decoders.decoder_of takes it
-    described: str  # what was fitted or chosen, and why
+    described: str  # the fitted or chosen method, and why
     classes: Annotated[tuple[Name, ...], Field(min_length=2, max_length=1000)]
     labels: dict[Name, Name]  # marker text to class
     frequencies: Annotated[tuple[float, ...], Field(max_length=1000)] = ()  # flicker, Hz
@@ -78,7 +78,7 @@ def recipe_file(recipe: Recipe) -> RecipeFile:
 
 
 def recipe_of(document: RecipeFile) -> Recipe:
-    """The recipe that was written; raises ``ValueError`` for filters that are none."""
+    """The recipe in a ``subject.json``; raises ``ValueError`` for invalid filters."""
     filters = []
     for each in document.filters:
         sos, start = np.array(each.sos), np.array(each.start)

@@ -1,7 +1,7 @@
-"""What a cap can spare: electrodes that are missing or bad are estimated from the others.
+"""Interpolation of missing or bad electrodes from the others.
 
 Scalp potentials are so alike that 13 principal components hold 95 % of the variance of 122
-electrodes, so an electrode can be told from the rest: its conditional mean given the others,
+electrodes, so an electrode can be estimated from the rest: its conditional mean given the others,
 for Gaussian signals with the covariance of the calibration. Nothing is trained again, whichever
 electrodes go. A window with more of them missing than was tested at calibration is rejected.
 """
@@ -12,8 +12,8 @@ import numpy as np
 
 from rtbci.types import Array, Samples
 
-FEWEST_ELECTRODES = 12  # of a montage that can spare any
-SHARE = 0.2  # of the electrodes: what is tested at calibration, and allowed afterwards
+FEWEST_ELECTRODES = 12  # of a montage in which any may be missing
+SHARE = 0.2  # of the electrodes, at most; tested at calibration
 WILD = 8.0  # times its median swing in calibration: an electrode that moved or dries out
 RIDGE = 1e-3  # of the mean variance, added to the covariance of the electrodes that are left
 REMEMBERED = 64  # sets of electrodes whose weights are kept
@@ -68,5 +68,5 @@ class Interpolation:
 
 
 def spared(electrodes: int) -> int:
-    """How many of so many electrodes may be missing; none of a small montage."""
+    """How many of ``n`` electrodes may be missing; 0 for a small montage."""
     return int(SHARE * electrodes) if electrodes >= FEWEST_ELECTRODES else 0

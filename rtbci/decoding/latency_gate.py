@@ -32,14 +32,14 @@ FADED = 0.05  # the same where lags drift, as a part of the belief in the new on
 RUNNING = 3  # estimates in a row that must ask for the same shift
 NEAR = 0.025  # s; lags so close count as the same
 SHORT = 2.0  # standard errors by which recent trials must match too little, for a lag close by
-# what is believed without evidence
+# Priors.
 PRIOR = 0.06  # s, standard deviation of a lag that has jumped
 UNCHANGED = 0.7  # before any trial, that the lag is that of the calibration
 JUMP = 1e-3  # a jump between two trials: one in about ten minutes
 DRIFT = 0.004  # one step to either side between two trials
 ABSENT = 0.1  # before any trial, that the response of the calibration is not there at all
-RESEMBLES = 0.5  # of the response of the calibration, half-way: below, it rather is not there
-RECENT = 30  # trials; over so many the noise of a recording and its match are followed
+RESEMBLES = 0.5  # share of the calibration's response; with less, it is more likely to be absent
+RECENT = 30  # trials over which the noise of a recording and its match are tracked
 OUTLIER = 4.0  # times the variance of a trial in the calibration; beyond, a trial counts less
 
 
@@ -75,7 +75,7 @@ def lagged_bins(recipe: Recipe, x: Samples, projection: Array) -> Array:
 
 
 class LatencyGate:
-    """Follows one recording: which shift do the trials so far ask for?
+    """Estimates the latency shift of one recording, trial by trial.
 
     ``before`` an event gives the shift to use, from earlier trials only; ``after`` it the
     trial's window joins the evidence.
@@ -93,7 +93,7 @@ class LatencyGate:
         same = np.where(abs(self._seconds) < SMALLEST_LAG, jumped, 0.0)
         jumped /= jumped.sum()
         fresh = UNCHANGED * same / same.sum() + (1 - UNCHANGED) * jumped
-        # of each lag, and last that there is no response
+        # of each lag, and last of no response
         self._jumped = np.append((1 - ABSENT) * jumped, ABSENT)
         self._belief = np.append((1 - ABSENT) * fresh, ABSENT)
         self._noise = 1.0  # variance of the match over lags; 1 in the calibration
@@ -103,7 +103,7 @@ class LatencyGate:
         self._asked: list[int] = []  # lags that estimates in a row have asked for
 
     def before(self) -> int:
-        """The shift in samples for the next event; estimated anew at every fifth."""
+        """The shift in samples for the next event; estimated at every fifth."""
         if self._events % EVERY == 0:
             self._follow(self.estimate())
         self._events += 1
@@ -115,7 +115,7 @@ class LatencyGate:
         self._learn(np.tensordot(bins, self._template.weights, 2))
 
     def estimate(self) -> int:
-        """The shift in samples that the trials so far ask for; the one in use if not sure."""
+        """The most probable shift in samples so far; the one in use if not sure."""
         if self._kept < FEWEST_TRIALS:
             return self.lag
         used = int(np.argmin(abs(self._lags - self.lag)))

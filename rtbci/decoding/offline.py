@@ -1,4 +1,4 @@
-"""Recordings through the pipeline as if they were live, and the summary of what was decided."""
+"""Recordings decoded in process as if they were live, and the summary of the decisions."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ Source = Callable[[], tuple[Recording, int | None]]  # a recording, the first on
 
 @dataclass
 class RunCounts:
-    """What was replayed so far."""
+    """Decisions and counts of the recordings replayed so far."""
 
     decisions: list[Decision] = field(default_factory=list)
     blocks: list[int] = field(default_factory=list)  # number of the recording of each decision
@@ -103,7 +103,7 @@ def count(decision: Decision, tally: RunCounts, after: int | None = None) -> boo
 
 
 def done(recording: Recording, tally: RunCounts, gaps: int, duplicates: int) -> None:
-    """A recording has ended, with so many gaps and markers that repeated the one before."""
+    """Count a recording that has ended, with its gaps and repeated markers."""
     tally.duplicates += duplicates
     tally.gaps += gaps
     tally.seconds += recording.duration
@@ -120,7 +120,7 @@ def scores_of(tally: RunCounts, bundle: Bundle) -> Scores | None:
 
 
 def verdict_of(tally: RunCounts, scores: Scores | None) -> Verdict:
-    """Whether what was replayed shows a decoder above chance; NO-GO where it is no test."""
+    """The verdict on the replayed recordings; NO-GO if they are no valid test."""
     if scores is None:
         return refused("fewer than two classes were decided")
     if tally.seen:

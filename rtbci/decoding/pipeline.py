@@ -24,7 +24,7 @@ MOST_NAMES = 3  # electrodes that a flag names
 class Pipeline:
     """Chunks, markers and gaps in, decisions out, in onset order. One thread.
 
-    ``info`` says what the chunks hold (default: exactly the bundle's channels); another rate or
+    ``info`` describes the chunks (default: exactly the bundle's channels); another rate or
     unit, or more missing electrodes than can be spared, raise ``BadBundle``. ``every`` adds sliding
     windows, seconds apart. ``dead`` names electrodes known to carry no signal, each with the
     reason: they are estimated from the others where that can be, else windows are rejected.
@@ -59,12 +59,12 @@ class Pipeline:
         return [self._decide(window) for window in self.windows.push(item)]
 
     def learn(self) -> None:
-        """Adapt to what was decided last; a live loop calls it once its decisions are out."""
+        """Adapt to the last decisions; a live loop calls it once they are out."""
         self._judge.learn()
 
     @property
     def shift_ms(self) -> float:
-        """How much later than in the calibration responses come after their markers, so far."""
+        """Delay of the responses after their markers, against the calibration, so far."""
         return 1000 * self._judge.lag / self.bundle.recipe.rate
 
     def finish(self) -> list[Decision]:

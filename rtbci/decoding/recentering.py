@@ -43,8 +43,8 @@ def reference(x: Array) -> Array:
 def between(now: Array, then: Array, share: float = 1.0) -> Array:
     """The symmetric maps ``(..., n, n)`` that turn covariances ``now`` into ``then``.
 
-    With a ``share`` below 1 they go only so far, from the identity on. Raises
-    ``numpy.linalg.LinAlgError`` for what holds no numbers.
+    With a ``share`` below 1 they go only that part of the way from the identity. Raises
+    ``numpy.linalg.LinAlgError`` for values that are not finite.
     """
     root, inverse = roots(now)
     middle, _ = roots(root @ then @ root)

@@ -15,11 +15,11 @@ from rtbci.decoding.recentering import Recentering
 from rtbci.signal.recipe import Recipe
 from rtbci.types import Array, Decoder, Samples
 
-TOLERANT = 10  # one electrode in so many may swing beyond the limit
+TOLERANT = 10  # one electrode in this many may swing beyond the limit
 
 
 def decoder_input(recipe: Recipe, x: Samples, lag: int, first: int | None = None) -> Array:
-    """What the decoder sees of a cut window: its streams and times, shifted and decimated.
+    """The decoder's part of a cut window: its streams and times, shifted and decimated.
 
     ``x`` (streams, channels, times) as cut, from sample ``first`` after the onset on (default:
     ``recipe.first``); returns ``(decoder streams, channels, times)`` float64, with NaN where the
@@ -32,7 +32,7 @@ def decoder_input(recipe: Recipe, x: Samples, lag: int, first: int | None = None
 
 
 class Scored(NamedTuple):
-    """What came of one window."""
+    """Result of one window."""
 
     logits: Array  # (classes,)
     lag: int  # samples, by which the latency gate shifted it
@@ -67,7 +67,7 @@ def within(
 
     One electrode in ``TOLERANT`` may: among 122 electrodes some are bad in every trial, and a
     blink still moves more of them. None of a montage below ten. ``peak`` is the largest of
-    ``swings``, or a bound of it that is within the limit, where it is known.
+    ``swings``, or a bound of it within the limit, if known.
     """
     if limit is None:
         return True
@@ -113,12 +113,12 @@ class Scorer:
         peak: float | None = None,
         missing: np.ndarray | None = None,
     ) -> Scored:
-        """Log-odds of ``x`` (streams, channels, times) as cut, and what was done to it.
+        """Log-odds of ``x`` (streams, channels, times) as cut, with flags.
 
-        A window that is not ``locked`` to an event has no latency: it neither asks nor tells
-        the gate. ``peak`` is the largest of ``swings``, where known; ``missing`` (channels,) says
-        which electrodes are absent or flat. What a window teaches the gate waits for ``learn``,
-        or for the next window.
+        A window that is not ``locked`` to an event has no latency and does not use the gate.
+        ``peak`` is the largest of ``swings``, if known; ``missing`` (channels,) marks electrodes
+        that are absent or flat. The gate adapts to a window at ``learn``, or at the next
+        window.
         """
         self.learn()
         recipe = self._recipe

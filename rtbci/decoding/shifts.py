@@ -1,8 +1,8 @@
-"""What the latency gate did, told with every decision and read back from decisions.
+"""The shift of the latency gate as a flag of decisions: written, and read back.
 
-A shifted decision carries the flag ``lag +102 ms``: the response came so much later after its
-marker than in the calibration. The summaries of replay and live read these flags, so that they say
-the same whether the decisions were made in this process or in another one.
+A shifted decision carries the flag ``lag +102 ms``: the response came that much later after its
+marker than in the calibration. The summaries of replay and live read these flags, so that they are
+the same for decisions made in this process and in another one.
 """
 
 from collections.abc import Iterable
@@ -22,12 +22,12 @@ class Shift(NamedTuple):
 
 
 def flag(ms: float) -> str:
-    """How a decision tells its shift."""
+    """The flag of a shift."""
     return f"lag {ms:+.0f} ms"
 
 
 def told(flags: Iterable[str]) -> float:
-    """The shift in milliseconds that the flags of a decision tell; 0 where there is none."""
+    """The shift in the flags of a decision, ms; 0 without one."""
     for each in flags:
         words = each.split(" ")
         if len(words) == 3 and words[0] == "lag" and words[2] == "ms":
@@ -73,7 +73,7 @@ def _drifted(before: float, after: float) -> bool:
 
 
 def sentence(ms: float) -> str:
-    """What a person is told when the shift changes."""
+    """Sentence for a person about a shift that has changed."""
     if not ms:
         return "responses come as long after their markers as in the calibration again"
     later = "later" if ms > 0 else "earlier"

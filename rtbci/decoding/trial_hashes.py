@@ -1,8 +1,8 @@
-"""Which trials a decoder has learnt from, whatever the file is called that holds them.
+"""Hashes of trials, which identify those that a decoder was trained on in any file.
 
 A session lies on disk as one merged array and as single runs, is copied, renamed and cut. So a
-trial is known by its own samples: a hash of the electrodes right after its marker. What was trained
-on is remembered by these marks, and no trial that is among them is counted as a test.
+trial is identified by its own samples: a hash of the electrodes right after its marker. A bundle
+keeps the hashes of its training trials, and no trial among them is counted as a test.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ def marks(recording: Recording) -> str:
 
 
 def learnt(training: Mapping[str, object]) -> list[Mapping[str, object]]:
-    """The files that a bundle was trained on, those of what it builds on included, as ``training``
+    """The files that a bundle and those it builds on were trained on, as ``training``
     of ``subject.json`` has them: each with its ``name`` and its ``marks``."""
     lists = [training.get(key) for key in ("files", "earlier")]
     return [each for found in lists if isinstance(found, list) for each in found]

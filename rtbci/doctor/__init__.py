@@ -1,1 +1,1 @@
-"""What this computer and network can do, before a participant arrives."""
+"""Checks of this computer and its network before a participant arrives (``rtbci doctor``)."""

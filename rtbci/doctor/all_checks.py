@@ -1,4 +1,4 @@
-"""What this computer and network can do, before a participant arrives: all checks in order."""
+"""All checks of ``rtbci doctor``, in order."""
 
 from collections.abc import Iterator
 
@@ -6,9 +6,10 @@ from rtbci.doctor import lsl, machine
 from rtbci.doctor.check import Check, SessionPlace, Task, run_all
 
 TASKS: tuple[Task, ...] = (*machine.TASKS, *lsl.TASKS)
-LONGEST_S = 15.0  # a whole run, also where something hangs
+# Time limit of a whole run, s, even if a check hangs.
+LONGEST_S = 15.0
 
 
 def examine(place: SessionPlace, tasks: tuple[Task, ...] = TASKS) -> Iterator[Check]:
-    """Every check, one after the other, as soon as it is known."""
+    """Results of all checks in order, each as soon as it is available."""
     return run_all(tasks, place, within=LONGEST_S)

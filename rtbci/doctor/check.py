@@ -1,6 +1,6 @@
-"""Checks before a session: each is isolated, so that none can hang or crash the others.
+"""Isolated checks before a session: none can hang or crash the others.
 
-A check is a function that gives one or more ``Check`` values. Whatever may hang or abort (a
+A check is a function that returns one or more ``Check`` values. Anything that may hang or abort (a
 library, a disk, a driver) runs in a child process with a time limit: ``ask`` calls a function of
 a module there and reads the JSON object it returns.
 """
@@ -21,34 +21,38 @@ from pathlib import Path
 from rtbci.errors import Missing, RtbciError
 
 LEVELS = ("ok", "warn", "fail")
-TEXT_CHARS = 300  # of a sentence about what went wrong
-MARK = "rtbci-answer:"  # libraries print things of their own
-
-MARGIN_S = 0.5  # for a check to say that its child did not answer
+# Longest text of an error that is quoted, characters.
+TEXT_CHARS = 300
+# Prefix of the child's answer, which distinguishes it from what libraries print.
+MARK = "rtbci-answer:"
+# Time reserved for a check to report that its child did not answer, s.
+MARGIN_S = 0.5
 REPORT = "this check could not be made; look at it by hand before a participant comes"
 AGAIN = "close other programs and run this again; if it stays so, restart the computer"
 
 Answer = dict[str, object]
 
-_limit = threading.local()  # .until: when the check of this thread must have ended, monotonic s
-_children: set[subprocess.Popen[str]] = set()  # that somebody waits for
+# .until: deadline of the check that runs in this thread, monotonic s
+_limit = threading.local()
+# Children that a check is waiting for.
+_children: set[subprocess.Popen[str]] = set()
 
 
 class NoAnswer(Exception):
-    """A child process hung, crashed or could not do what it was asked; the text says which."""
+    """A child process hung, crashed or failed; the message explains which."""
 
 
 class TooSlow(NoAnswer):
-    """No answer in time: it hangs, or the machine is busy."""
+    """No answer within the time limit: the child hangs, or the computer is busy."""
 
 
 class NotThere(NoAnswer):
-    """What was to be checked is not installed or not connected."""
+    """The object of the check is not installed or not connected."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """What one check found; ``next_step`` is a sentence, "" where there is nothing to do."""
+    """Result of one check; ``next_step`` is a sentence, or "" if there is nothing to do."""
 
     name: str
     level: str  # one of LEVELS
@@ -61,16 +65,16 @@ class Check:
 
 @dataclass(frozen=True)
 class SessionPlace:
-    """Where a session would run: what the checks look at."""
+    """Folder and LSL session of the planned session, which the checks examine."""
 
-    folder: Path  # recordings go there
-    session: str | None = None  # of LSL; None: LSL's own
+    folder: Path  # of the recordings
+    session: str | None = None  # LSL session; None: LSL's default
     scope: str | None = None
 
 
 @dataclass(frozen=True)
 class Task:
-    """A named check; ``alone`` where others at the same time would spoil its timing."""
+    """A named check; ``alone`` if checks at the same time would distort its timing."""
 
     name: str
     run: Callable[[SessionPlace], Sequence[Check]]
@@ -79,9 +83,9 @@ class Task:
 
 
 def ask(module: str, function: str, *args: str, timeout: float) -> Answer:
-    """The answer of ``function(*args)`` of ``module``, called in a process of its own.
+    """Answer of ``function(*args)`` of ``module``, called in a separate process.
 
-    Raises ``NoAnswer`` with the reason where there is none within ``timeout`` s.
+    Raises ``NoAnswer`` with the reason if there is no answer within ``timeout`` s.
     """
     timeout = min(timeout, getattr(_limit, "until", math.inf) - time.monotonic())
     if timeout <= 0:
@@ -99,7 +103,7 @@ def ask(module: str, function: str, *args: str, timeout: float) -> Answer:
         out, err = child.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
         child.kill()
-        # no second wait without an end: a process that waits for a dead disk cannot be killed
+        # The second wait has a limit too: a process that waits for a dead disk cannot be killed.
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.communicate(timeout=0.5)
         raise TooSlow(f"did not answer within {timeout:.2g} s") from None
@@ -119,10 +123,10 @@ def ask(module: str, function: str, *args: str, timeout: float) -> Answer:
 
 
 def run_all(tasks: Sequence[Task], place: SessionPlace, within: float = 15.0) -> Iterator[Check]:
-    """The checks of all tasks in their order, each as soon as it and those before it are done.
+    """Results of all tasks in order, each as soon as it and those before it are done.
 
-    Tasks that want to be alone run first, one by one; the others side by side. What has not ended
-    ``within`` that many seconds is reported as hanging.
+    Tasks with ``alone`` run first, one by one, the others in parallel. A task that has not ended
+    after ``within`` seconds in total is reported as hanging.
     """
     deadline = time.monotonic() + within
     results: dict[str, Sequence[Check]] = {}
@@ -137,7 +141,7 @@ def run_all(tasks: Sequence[Task], place: SessionPlace, within: float = 15.0) ->
             _limit.until = until - MARGIN_S
             results[task.name] = _attempt(task, place)
 
-        # daemon: a check that never returns must not keep the program
+        # A daemon thread, because a check that never returns must not keep the program alive.
         thread = threading.Thread(target=work, name=task.name, daemon=True)
         started[task.name] = thread, until
         thread.start()
@@ -157,7 +161,7 @@ def run_all(tasks: Sequence[Task], place: SessionPlace, within: float = 15.0) ->
             hung = [Check(task.name, "fail", "did not end in time", AGAIN)]
             yield from results.get(task.name, hung)
     finally:
-        for child in tuple(_children):  # nobody waits for these any more
+        for child in tuple(_children):  # their results are no longer needed
             child.kill()
 
 
@@ -171,25 +175,25 @@ def _attempt(task: Task, place: SessionPlace) -> Sequence[Check]:
     except NoAnswer as error:
         return [Check(task.name, "fail", str(error), REPORT)]
     except Exception as error:  # noqa: BLE001 one broken check must not hide the others
-        said = " ".join(f"{type(error).__name__}: {error}".split())[:TEXT_CHARS]
-        return [Check(task.name, "fail", f"the check itself broke ({said})", REPORT)]
+        text = " ".join(f"{type(error).__name__}: {error}".split())[:TEXT_CHARS]
+        return [Check(task.name, "fail", f"the check itself failed ({text})", REPORT)]
 
 
 def exit_code(checks: Sequence[Check]) -> int:
-    """0 where all is well, 1 with warnings, 2 with failures."""
+    """Exit code: 0 if all checks are ok, 1 with warnings, 2 with failures."""
     return max((LEVELS.index(check.level) for check in checks), default=0)
 
 
 def _serve(module: str, function: str, *args: str) -> None:
-    """The child's side of ``ask``: exactly one marked line on stdout."""
+    """Child's side of ``ask``: print exactly one marked line on stdout."""
     try:
         answer = getattr(import_module(module), function)(*args)
     except RtbciError as error:
         answer = {"error": str(error), "missing": isinstance(error, Missing)}
-    except Exception as error:  # noqa: BLE001 the parent makes a sentence of it
+    except Exception as error:  # noqa: BLE001 the parent reports it
         answer = {"error": " ".join(f"{type(error).__name__}: {error}".split())[:TEXT_CHARS]}
     print(MARK + json.dumps(answer), flush=True)
-    os._exit(0)  # a library's tidying at exit may hang or abort; nothing here needs it
+    os._exit(0)  # a library's exit handlers may hang or abort, and nothing here needs them
 
 
 if __name__ == "__main__":

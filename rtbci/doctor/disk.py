@@ -1,4 +1,4 @@
-"""How fast the disk takes a recording: many small writes, each forced onto the disk."""
+"""Write speed of the disk for a recording: many small writes, each followed by a sync."""
 
 import os
 import shutil
@@ -10,23 +10,23 @@ from rtbci.errors import BadInput
 
 TOTAL_MB = 50
 BLOCK_MB = 1
-LONGEST_S = 6.0  # then the rest is not written
+LONGEST_S = 6.0  # the test stops early after this time
 
 
 def measure(folder: str) -> dict[str, object]:
-    """MB/s, the longest sync in seconds, and free bytes. Leaves nothing behind."""
+    """Speed in MB/s, longest sync in seconds, and free bytes; leaves no file on the disk."""
     if Path(folder).is_file():
         raise BadInput("is a file, not a folder")
     place = existing(Path(folder))
     free = shutil.disk_usage(place).free
-    block = os.urandom(BLOCK_MB * 10**6)  # not zeros, which some disks do not write
+    block = os.urandom(BLOCK_MB * 10**6)  # not zeros: some disks do not write those
     worst, done = 0.0, 0
     try:
         with tempfile.TemporaryFile(dir=place, buffering=0) as file:
             began = time.perf_counter()
             while done < TOTAL_MB and time.perf_counter() - began < LONGEST_S:
                 rest = memoryview(block)
-                while rest:  # a write may be short
+                while rest:  # a write may be partial
                     rest = rest[file.write(rest) :]
                 before = time.perf_counter()
                 os.fsync(file.fileno())
@@ -39,7 +39,7 @@ def measure(folder: str) -> dict[str, object]:
 
 
 def existing(path: Path) -> Path:
-    """``path`` or the nearest folder above it that is there."""
+    """``path``, or its nearest parent folder that exists."""
     path = path.resolve()
     while not path.is_dir() and path != path.parent:
         path = path.parent

@@ -1,6 +1,6 @@
-"""The doctor's checks of the lab streaming layer and of the network under it.
+"""Doctor's checks of the lab streaming layer and of the network below it.
 
-Nothing here loads liblsl: it is asked in child processes, which may hang or abort.
+Nothing here loads liblsl, which may hang or abort; child processes load it.
 """
 
 import contextlib
@@ -11,14 +11,21 @@ from pathlib import Path
 
 from rtbci.doctor.check import Answer, Check, NoAnswer, NotThere, SessionPlace, Task, TooSlow, ask
 
-OUTLETS = 40  # made to see how many are found; a lab with several sessions has as many
-SLOW_MEDIAN_S, SLOW_P99_S = 0.002, 0.02  # outlet to inlet on one machine; usual: 0.0001 and 0.0003
+# Outlets created to test discovery; a lab with several sessions has about this many.
+OUTLETS = 40
+# Transit from outlet to inlet on one computer, median and 99th percentile, s. Usual values are
+# 0.0001 and 0.0003.
+SLOW_MEDIAN_S, SLOW_P99_S = 0.002, 0.02
 SLOW_FOUND_S = 2.0
-LARGE_OFFSET_S = 0.001  # between two ends on the same machine
+# Clock offset between outlet and inlet of the same computer, s.
+LARGE_OFFSET_S = 0.001
 DISCOVERY_PORT = 16571
-FIRST_PORT, LAST_PORT = 16572, 16699  # BasePort and the range that rtbci asks for
-GROUPS = ("239.255.172.215", "224.0.0.183")  # the site's and the link's group of LSL
-FIREWALLS = {  # file that says whether it is on -> (name, words of it that mean on, rule to add)
+# BasePort, and the end of the range that rtbci configures.
+FIRST_PORT, LAST_PORT = 16572, 16699
+# Multicast groups of LSL: site-local and link-local.
+GROUPS = ("239.255.172.215", "224.0.0.183")
+# File that shows whether a firewall is on -> (name, text in the file that means on, rule to add).
+FIREWALLS = {
     Path("/etc/ufw/ufw.conf"): (
         "ufw",
         "ENABLED=yes",
@@ -39,7 +46,7 @@ OPEN = (
 
 
 def library(_: SessionPlace) -> list[Check]:
-    """That liblsl loads, which one, and whether it can encrypt."""
+    """Check that liblsl loads; reports its version and whether it can encrypt."""
     name = "LSL library"
     wanted = os.environ.get("PYLSL_LIB")
     try:
@@ -55,7 +62,7 @@ def library(_: SessionPlace) -> list[Check]:
             Check(
                 name,
                 "warn",
-                f"PYLSL_LIB names {wanted}, which is no file; {found} was taken instead",
+                f"PYLSL_LIB names {wanted}, which is no file; {found} was used instead",
                 "unset PYLSL_LIB, or correct it",
             )
         ]
@@ -64,7 +71,7 @@ def library(_: SessionPlace) -> list[Check]:
             Check(
                 "LSL encryption",
                 "ok",
-                "none, as usual: who is on the network can read every stream",
+                "none, as usual: anyone on the network can read every stream",
                 "keep the amplifier's network to yourself (own switch, VLAN or VPN)",
             )
         )
@@ -72,7 +79,7 @@ def library(_: SessionPlace) -> list[Check]:
 
 
 def loopback(_: SessionPlace) -> list[Check]:
-    """Discovery, transit, loss and clock service between an outlet and an inlet of this machine."""
+    """Check discovery, transit, loss and clock service between an outlet and an inlet here."""
     answer = _ask_lsl("loopback", timeout=7)
     if answer["found"] is None:
         return [Check("LSL discovery", "fail", "an outlet of this machine is not found", OPEN)]
@@ -127,7 +134,7 @@ def _clock(answer: Answer) -> Check:
 
 
 def outlets(_: SessionPlace) -> list[Check]:
-    """That many outlets of one machine are all found."""
+    """Check that all of many outlets of one computer are found."""
     answer = _ask_lsl("ports", str(OUTLETS), timeout=9)
     seen, made = _number(answer, "seen"), _number(answer, "made")
     found = f"{seen:.0f} of {OUTLETS} outlets of this machine are seen"
@@ -142,7 +149,7 @@ def outlets(_: SessionPlace) -> list[Check]:
 
 
 def lab(place: SessionPlace) -> list[Check]:
-    """What a session would find now: streams, twins, streams without an id, foreign hosts."""
+    """Check the streams that a session would find now: duplicates, missing ids, other hosts."""
     answer = _ask_lsl("lab", place.session or "", place.scope or "", timeout=8)
     streams, hosts = _names(answer, "streams"), _names(answer, "hosts")
     where = f"LSL session {answer['session']!r}"
@@ -168,7 +175,7 @@ def lab(place: SessionPlace) -> list[Check]:
 
 
 def network(place: SessionPlace) -> list[Check]:
-    """What may keep streams of other machines away: ports, multicast, firewall."""
+    """Check ports, multicast and firewall, which may hide streams of other computers."""
     wrong: list[tuple[str, str]] = []
     if problem := _discovery_port():
         wrong.append(problem)
@@ -195,7 +202,7 @@ def network(place: SessionPlace) -> list[Check]:
 
 
 def _discovery_port() -> tuple[str, str] | None:
-    """Why the port of discovery cannot be shared, and what to do; None where it can."""
+    """Why the discovery port cannot be shared and what to do, or None if it can."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
         udp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -203,7 +210,7 @@ def _discovery_port() -> tuple[str, str] | None:
         except OSError as error:
             why = error.strerror or str(error)
             return (f"UDP port {DISCOVERY_PORT} cannot be opened ({why})",
-                    "find the program that holds it: sudo ss -lunp | grep 16571")  # fmt: skip
+                    "find the program that uses it: sudo ss -lunp | grep 16571")  # fmt: skip
     return None
 
 
@@ -218,7 +225,7 @@ def _can_listen(port: int) -> bool:
 
 
 def _hears_itself(group: str, timeout: float = 0.4) -> bool:
-    """Whether what is sent to ``group`` comes back to this machine."""
+    """Whether a packet sent to the multicast ``group`` is received on this computer."""
     word = b"rtbci doctor " + os.urandom(8)
     with contextlib.ExitStack() as sockets:
         ear = sockets.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
@@ -231,7 +238,7 @@ def _hears_itself(group: str, timeout: float = 0.4) -> bool:
             ear.settimeout(timeout)
             mouth.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 1)
             mouth.sendto(word, (group, DISCOVERY_PORT))
-            for _ in range(50):  # others' questions come to the same port
+            for _ in range(50):  # queries of other programs arrive at the same port
                 if ear.recv(2048) == word:
                     return True
         except OSError:
@@ -240,7 +247,7 @@ def _hears_itself(group: str, timeout: float = 0.4) -> bool:
 
 
 def has_network() -> bool:
-    """Whether a network besides the machine itself is up."""
+    """Whether a network interface other than loopback is up."""
     import psutil
 
     states = psutil.net_if_stats()
@@ -252,7 +259,10 @@ def has_network() -> bool:
 
 
 def firewall() -> tuple[str, str]:
-    """Name of a firewall that is on and hides its rules, and the rules to add; "" for none."""
+    """Name of an active firewall without a visible rule for LSL, and the rules to add.
+
+    Both are "" if there is none.
+    """
     for path, (name, word, rules) in FIREWALLS.items():
         try:
             on = path.is_file() and word in path.read_text(encoding="utf-8", errors="replace")

@@ -1,4 +1,4 @@
-"""The doctor's checks of the machine: Python, packages, disk, power, screen, clock, memory."""
+"""Doctor's checks of the computer: Python, packages, disk, power, screen, clock, memory."""
 
 import hashlib
 import importlib.metadata
@@ -17,14 +17,19 @@ from rtbci.doctor.check import Answer, Check, NoAnswer, SessionPlace, Task, TooS
 
 NEEDED = ("numpy", "scipy", "sklearn", "pyriemann", "mne", "pyxdf", "pydantic", "safetensors",
           "rich", "psutil", "matplotlib")  # fmt: skip
-BAD_PYSIDE = (6, 12)  # from here on, with Python before 3.12, the window aborts within seconds
-BYTES_AN_HOUR = (122 * 4 + 8) * 1000 * 3600  # 122 channels at 1 kHz, float32, and a stamp a row
-NEEDED_MBS = 5.0  # ten times what such a stream brings, so that others may write too
+# From this version of PySide6 on, with Python before 3.12, the window aborts within seconds.
+BAD_PYSIDE = (6, 12)
+# Recording of 122 channels at 1 kHz, float32, with one stamp per row.
+BYTES_AN_HOUR = (122 * 4 + 8) * 1000 * 3600
+# Ten times the rate of such a stream, so that other programs can write too.
+NEEDED_MBS = 5.0
 SLOW_SYNC_S = 0.5
 FEW_HOURS, HARDLY_ANY_HOURS = 2.0, 0.5
 LITTLE_MEMORY, HARDLY_ANY_MEMORY = 2**30, 2**28  # bytes
-BUSY = 1.5  # programs that want to compute, a processor
-WEIGHTS: dict[str, str] = {}  # path in the package -> its sha256; nothing is packaged yet
+# Load average per processor above which the computer is busy.
+BUSY = 1.5
+# Path in the package -> its SHA-256. Nothing is packaged yet.
+WEIGHTS: dict[str, str] = {}
 PACKAGE = Path(__file__).resolve().parent.parent  # rtbci/
 CPU = Path("/sys/devices/system/cpu")
 POWER = Path("/sys/class/power_supply")
@@ -34,7 +39,7 @@ EARLIEST_YEAR = 2025
 
 
 def python(_: SessionPlace) -> list[Check]:
-    """The interpreter, and whether the window library suits it."""
+    """Check the version of Python, and of PySide6 for it."""
     version = platform.python_version()
     old = sys.version_info < (3, 11)
     checks = [
@@ -49,7 +54,7 @@ def python(_: SessionPlace) -> list[Check]:
 
 
 def pair(version: tuple[int, int], pyside: str | None) -> Check:
-    """Whether this Python and this PySide6 live together."""
+    """Check that this Python and this PySide6 work together."""
     name = "Python and PySide6"
     if pyside is None:
         return Check(name, "ok", "PySide6 is not installed; nothing here opens a window yet")
@@ -62,7 +67,7 @@ def pair(version: tuple[int, int], pyside: str | None) -> Check:
 
 
 def packages(_: SessionPlace) -> list[Check]:
-    """That everything rtbci needs can be imported."""
+    """Check that all packages that rtbci needs can be imported."""
     try:
         answer = ask("rtbci.doctor.machine", "import_all", *NEEDED, timeout=13)
     except TooSlow as error:
@@ -81,13 +86,16 @@ def packages(_: SessionPlace) -> list[Check]:
 
 
 def import_all(*names: str) -> Answer:
-    """Versions of what can be imported, reasons for what cannot. In a child: this is heavy."""
+    """Versions of the packages that can be imported, and errors of those that cannot.
+
+    Runs in a child process, because these packages are large.
+    """
     versions, broken = dict[str, str](), dict[str, str]()
     for name in names:
         try:
             module = importlib.import_module(name)
             versions[name] = str(getattr(module, "__version__", "") or _version(name))
-        except Exception as error:  # noqa: BLE001 whatever a broken package raises
+        except Exception as error:  # noqa: BLE001 a broken package may raise anything
             broken[name] = " ".join(f"{type(error).__name__}: {error}".split())[:200]
     return {"versions": versions, "broken": broken}
 
@@ -100,14 +108,14 @@ def _version(name: str) -> str:
 
 
 def disk(place: SessionPlace) -> list[Check]:
-    """Speed and room where recordings go."""
+    """Check write speed and free space of the recordings' folder."""
     name, folder = "disk", place.folder
     try:
         answer = ask("rtbci.doctor.disk", "measure", str(folder), timeout=11)
     except NoAnswer as error:
         step = "choose a folder on a local disk that you may write to"
         if isinstance(error, TooSlow):
-            step = "is it a network disk that is gone? else close other programs, run this again"
+            step = "reconnect a network disk that is gone, or close other programs; run this again"
         return [Check(name, "fail", f"{folder}: {error}", step)]
     figures = [answer[key] for key in ("free", "mb_s", "worst_sync", "written_mb")]
     free, speed, worst, written = (float(x) for x in figures if isinstance(x, int | float))
@@ -126,10 +134,10 @@ def disk(place: SessionPlace) -> list[Check]:
 
 
 def power(_: SessionPlace) -> list[Check]:
-    """Whether the processor may slow down or the battery end."""
+    """Check power saving of the processor, and whether the computer runs on battery."""
     governors = {_read(path) for path in sorted(CPU.glob("cpu[0-9]*/cpufreq/scaling_governor"))}
     saving = sorted(governors & {"powersave", "conservative"})
-    # with these drivers "powersave" scales on demand, like others' "schedutil"
+    # With these drivers "powersave" scales on demand, like "schedutil" with others.
     active = _read(CPU / "cpu0/cpufreq/scaling_driver") in ("intel_pstate", "amd-pstate-epp")
     battery = any(_read(path) == "Discharging" for path in POWER.glob("*/status"))
     wrong: list[tuple[str, str]] = []
@@ -142,12 +150,12 @@ def power(_: SessionPlace) -> list[Check]:
         return [Check("power", "warn", "; ".join(what for what, _ in wrong),
                       "; ".join(step for _, step in wrong))]  # fmt: skip
     if not governors - {""}:
-        return [Check("power", "ok", "not checked: the system does not tell how it saves power")]
+        return [Check("power", "ok", "not checked: the system does not show how it saves power")]
     return [Check("power", "ok", f"processors: {', '.join(sorted(governors - {''}))}")]
 
 
 def screen(_: SessionPlace) -> list[Check]:
-    """Whether a window could open, and whether it could draw."""
+    """Check that a window could open and draw."""
     display = os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY")
     window = importlib.util.find_spec("PySide6") is not None
     if not display and sys.platform.startswith("linux"):
@@ -167,8 +175,8 @@ def screen(_: SessionPlace) -> list[Check]:
 
 
 def opengl() -> Answer:
-    """The version of OpenGL that Qt gets. In a child: a broken driver aborts the process."""
-    # not an import statement: windows live in gui, this only asks whether one could
+    """Version of OpenGL that Qt gets; in a child process, which a broken driver may abort."""
+    # Not an import statement, because only gui imports PySide6.
     gui = importlib.import_module("PySide6.QtGui")
     application = gui.QGuiApplication([])
     context, surface = gui.QOpenGLContext(), gui.QOffscreenSurface()
@@ -181,7 +189,7 @@ def opengl() -> Answer:
 
 
 def gpu(_: SessionPlace) -> list[Check]:
-    """The graphics card, which nothing needs."""
+    """Report the graphics card; none is required."""
     name, tool = "GPU", shutil.which("nvidia-smi")
     if tool is None:
         return [Check(name, "ok", "none found, none needed")]
@@ -199,7 +207,7 @@ def gpu(_: SessionPlace) -> list[Check]:
 
 
 def weights(_: SessionPlace) -> list[Check]:
-    """That packaged files are what they were when they were measured."""
+    """Check that packaged weights are unchanged (SHA-256)."""
     if not WEIGHTS:
         return [Check("packaged weights", "ok", "none packaged yet")]
     wrong = [
@@ -213,7 +221,7 @@ def weights(_: SessionPlace) -> list[Check]:
 
 
 def clock(_: SessionPlace) -> list[Check]:
-    """Date, time zone, and the clock that the processor reads."""
+    """Check date, time zone and clock source."""
     now = datetime.now().astimezone()
     found = f"{now:%Y-%m-%d %H:%M} {now.tzname()} (UTC{now:%z})"
     source = _read(CLOCK_SOURCE)
@@ -228,7 +236,7 @@ def clock(_: SessionPlace) -> list[Check]:
 
 
 def memory(_: SessionPlace) -> list[Check]:
-    """Free memory, and whether other programs keep the processors."""
+    """Check free memory and load."""
     import psutil
 
     free, cores = psutil.virtual_memory().available, os.cpu_count() or 1
@@ -244,7 +252,7 @@ def memory(_: SessionPlace) -> list[Check]:
 
 
 def sessions(_: SessionPlace) -> list[Check]:
-    """Sessions of rtbci that run on this machine already."""
+    """Check for sessions of rtbci that already run on this computer."""
     from rtbci.session.control import running
 
     entries = running()
@@ -256,7 +264,7 @@ def sessions(_: SessionPlace) -> list[Check]:
 
 
 def _read(path: Path) -> str:
-    """One word of the system's; "" where it does not tell."""
+    """Content of a one-line system file, or "" if it cannot be read."""
     try:
         return path.read_text(encoding="ascii", errors="replace").strip()
     except OSError:

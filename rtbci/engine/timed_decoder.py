@@ -45,7 +45,7 @@ class TimedDecoder:
         began = time.perf_counter()
         try:
             return self._decoder.answer(x)
-        except Exception as error:  # noqa: BLE001 whatever a decoder does, the session goes on
+        except Exception as error:  # noqa: BLE001 no error of a decoder ends the session
             self._failed(error)
             return Answer(np.full(len(self.classes), np.nan))
         finally:

@@ -1,9 +1,9 @@
-"""Read what people have: one call, one value, and one sentence when it cannot be.
+"""Reader of EEG recordings of any format: one call returns one value, or raises one sentence.
 
     recording = read("run.xdf", channels=("Cz", "Pz"))
 
 This is the one boundary between files of unknown origin, the libraries that parse them, and the
-rest of rtbci: whatever goes wrong behind it comes out as ``BadInput`` (an ``RtbciError``).
+rest of rtbci: anything that goes wrong inside comes out as ``BadInput`` (an ``RtbciError``).
 """
 
 import logging
@@ -47,8 +47,8 @@ def read(
     ``channels`` picks by name (after ``rename``, a file of old and new names); without it all
     signal channels stay, each with its type. ``trigger`` (``CHANNEL`` or ``CHANNEL:mask``)
     replaces the file's markers by the rising edges of a channel, ``rate`` (Hz) and ``unit`` (V, mV,
-    uV, nV) what the file states or leaves open; ``stream`` names the stream of an XDF file.
-    Raises ``BadInput``, and nothing else, for whatever cannot be read; or ``Missing`` for a BIDS
+    uV, nV) those that the file states or leaves open; ``stream`` names the stream of an XDF file.
+    Raises ``BadInput``, and nothing else, for a file that cannot be read; or ``Missing`` for a BIDS
     dataset without MNE-BIDS.
     """
     path = Path(path)
@@ -64,7 +64,7 @@ def read(
     except RtbciError as error:
         said = str(error) if str(path) in str(error) else f"{path}: {error}"
         if not said.isprintable() or len(said) > LONGEST_SENTENCE:
-            said = clean(said)  # it quotes what stands in the file
+            said = clean(said)  # it quotes the file
         if said == str(error):
             raise
         raise type(error)(said) from None

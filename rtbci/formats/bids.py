@@ -1,10 +1,10 @@
-"""EEG in BIDS: which recordings a dataset holds, and what its tables say of one of them.
+"""EEG in BIDS: the recordings of a dataset, each with the tables that describe it.
 
     dataset_description.json                          makes a folder a dataset
     sub-01/ses-01/eeg/sub-01_ses-01_task-x_run-1_eeg.vhdr     (.edf .bdf .set)
                       ..._events.tsv                  what happened: becomes the markers
                       ..._channels.tsv                types and units of the channels
-                      ..._eeg.json                    says whether the file holds epochs
+                      ..._eeg.json                    whether the file holds epochs
     sub-01/eeg/sub-01_task-x_proc-clean_epo.fif       derivatives: epochs as MNE writes them
 
 The signal is read by ``read_mne``, which checks its sizes first; MNE-BIDS (the extra ``bids``)
@@ -70,7 +70,7 @@ def files(folder: Path) -> list[Path]:
     root = root_of(folder)
     if root is None:
         raise BadInput(f"{folder} is no BIDS dataset: no {DESCRIPTION} in it or above")
-    # not by MNE-BIDS, which leaves out links to what was not fetched, and odd names, in silence
+    # not by MNE-BIDS, which silently leaves out links to files not fetched, and odd names
     chosen = sorted(
         path
         for path in root.resolve().glob("sub-*/**/eeg/*")
@@ -154,7 +154,7 @@ def _mark(draft: Draft, events: Iterable[BidsEvent], path: Path) -> None:
 
 
 def _cut(draft: Draft, length: object, path: Path) -> None:
-    """Let ``draft`` hold epochs of ``length`` seconds, one behind the other."""
+    """Let ``draft`` hold consecutive epochs of ``length`` seconds."""
     seconds = float(length) if isinstance(length, int | float) else 0.0
     rows = round(seconds * draft.rate)
     if rows < 1 or len(draft.x) % rows:

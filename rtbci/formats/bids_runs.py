@@ -22,7 +22,7 @@ _ENTITY = re.compile(r"(sub|ses|run)-([0-9A-Za-z]+)")
 def bids_runs(folder: Path) -> list[Run]:
     """The runs of a dataset (or of a part of it) that have trials, by subject, session and run.
 
-    Raises ``BadInput`` where there are none, ``Missing`` without MNE-BIDS.
+    Raises ``BadInput`` if there are none, ``Missing`` without MNE-BIDS.
     """
     trials = {path: _trials(path) for path in files(folder)}
     trials = {path: found for path, found in trials.items() if found}
@@ -63,7 +63,7 @@ def _epochs(path: Path) -> list[BidsEvent]:
     try:
         epochs = mne.read_epochs(path, preload=False, verbose="ERROR")
     except Exception as error:
-        # MNE raises whatever its parser met
+        # MNE lets any error of its parser through
         raise BadInput(f"{path} holds no epochs that MNE reads ({clean(str(error))})") from error
     names = {number: clean(name) for name, number in epochs.event_id.items()}
     return [
@@ -91,7 +91,7 @@ def _keys(paths: Sequence[Path]) -> dict[Path, tuple[str, int, int]]:
 
 
 def _numbers(names: Iterable[str]) -> dict[str, int]:
-    """A number for each name: what it says, or where one says none its place in the alphabet."""
+    """A number for each name: the one in it, or if any has none its place in the alphabet."""
     different = sorted(set(names))
     if all(name.isdecimal() for name in different):
         numbers = {name: int(name) for name in different}
@@ -101,6 +101,6 @@ def _numbers(names: Iterable[str]) -> dict[str, int]:
 
 
 def _told(events: Sequence[BidsEvent], field: str) -> tuple[str, ...]:
-    """What every trial says in ``field``; nothing where one does not."""
+    """``field`` of every trial; empty if one trial lacks it."""
     told = [str(event.fields[field]) for event in events if field in event.fields]
     return tuple(told) if len(told) == len(events) else ()

@@ -15,10 +15,10 @@ from rtbci.formats.source import regular
 TABLE_BYTES = 32 * 2**20
 COLUMNS = 64  # of a table
 NOTHING = ("", "n/a", "N/A", "nan", "NaN")
-LONGEST = 1e9  # s; an onset beyond is none
+LONGEST = 1e9  # s; an onset beyond is invalid
 # MNE's names for a break in a recording, as MNE-BIDS writes them into events.tsv
 BREAK = re.compile(r"^(new segment|boundary|(bad|edge)[ _]boundary|bad_acq_skip)", re.IGNORECASE)
-_OURS = ("onset", "duration", "trial_type", "sample")  # columns that are no fields of a marker
+_OURS = ("onset", "duration", "trial_type", "sample")  # columns that do not become marker fields
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class BidsEvent:
 def read_events(path: Path) -> list[BidsEvent]:
     """The rows of an ``events.tsv`` in the order of their onsets.
 
-    The label is the ``trial_type``, or where there is none the ``value``; other columns become
-    fields, and ``stim_file`` the name of the image too. Rows without onset or label say nothing
-    that can be decoded and are left out.
+    The label is the ``trial_type``, or without one the ``value``; other columns become
+    fields, and ``stim_file`` the name of the image too. Rows without onset or label cannot
+    be decoded and are left out.
     """
     found = []
     for number, row in enumerate(read_table(path), start=1):

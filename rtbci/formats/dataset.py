@@ -1,7 +1,7 @@
 """The 122-channel picture dataset (OpenNeuro ds005589, low-speed task) as it lies on disk.
 
 Two layouts hold the same files: the published one (arrays below ``derivatives/``, lists of images
-beside the raw data) and a flat copy with everything of a session in one folder, ``captions.txt``
+next to the raw data) and a flat copy with everything of a session in one folder, ``captions.txt``
 and ``images/`` above. So array, class list and image list are found independently, by their names:
 
     sub-02_ses-01_task-lowSpeed_run-01_1000Hz.npy     (trials, times, channels) float32, microvolts
@@ -9,7 +9,7 @@ and ``images/`` above. So array, class list and image list are found independent
     sub-02_ses-01_task-lowSpeed_run-01_image.csv      FilePath, Windows paths .../CATEGORY/NAME.jpg
 
 Files of the rapid task (``task-rsvp``) lie between them and are left out. A session may also be
-one array, ``sub-02_ses-01.npy``, beside the folder. Class ids and folders of the images must agree.
+one array, ``sub-02_ses-01.npy``, next to the folder. Class ids and image folders must agree.
 """
 
 import csv
@@ -45,7 +45,7 @@ Key = tuple[str, int, int]  # subject, session, run
 
 @dataclass(frozen=True)
 class Contents:
-    """What a folder holds, in one look."""
+    """Contents of a folder."""
 
     runs: tuple[Run, ...]  # sorted; whole ones
     missing: tuple[str, ...]  # one sentence each
@@ -96,7 +96,7 @@ def look(folder: Path) -> Contents:
 
 
 def session_of(path: Path) -> list[Run] | None:
-    """The runs whose trials are joined in ``sub-XX_ses-YY.npy``, where the dataset lies beside it;
+    """The runs whose trials are joined in ``sub-XX_ses-YY.npy``, if the dataset lies next to it;
     or the one run of which ``path`` is the array. None for other names, or without lists.
 
     Raises ``BadInput`` where they contradict each other.
@@ -121,8 +121,8 @@ def session_of(path: Path) -> list[Run] | None:
 
 
 def montage(path: Path) -> dict[str, object]:
-    """What lies around an array of the dataset says of its ``channels`` (names), ``rate`` (Hz) and
-    ``unit``, and whether it is ``simulated``; only what is said."""
+    """Facts from the files around an array of the dataset: its ``channels`` (names), ``rate`` (Hz),
+    ``unit``, and whether it is ``simulated``; only those that are stated."""
     found = _RUN.match(path.name) or _SESSION.match(path.name)
     if found is None:
         return {}
@@ -227,7 +227,7 @@ def _contents(paths: Iterable[Path], captions: dict[str, str], arrays: bool = Tr
 def _run(
     key: Key, files: dict[str, list[Path]], captions: dict[str, str], arrays: bool
 ) -> Run | None:
-    """One run; None where there is no array, or nothing that tells the classes."""
+    """One run; None without an array, or without a list of its classes."""
     from rtbci.formats.npy_header import npy_header
 
     for several in files.values():

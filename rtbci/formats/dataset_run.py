@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Run:
-    """One run: an array and what was shown, trial by trial."""
+    """One run: an array with the picture of every trial."""
 
     subject: str  # "sub-02"
     session: int

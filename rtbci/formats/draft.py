@@ -1,4 +1,4 @@
-"""From what a reader found to a ``Recording``: triggers, units, names, choice of channels."""
+"""Draft of a recording as a reader made it, and its completion: triggers, units, channels."""
 
 import csv
 from collections import Counter

@@ -20,7 +20,7 @@ _TAL = re.compile(rb"([+-]\d+(?:\.\d*)?)(?:\x15(\d+(?:\.\d*)?))?\x14([^\x00]*)\x
 
 @dataclass(frozen=True)
 class EdfHeader:
-    """What the main header and the signal headers say."""
+    """Fields of the main header and the signal headers."""
 
     path: Path
     size: int  # bytes of the headers

@@ -63,7 +63,7 @@ class _Walk:
         self._matrix(start, end, 0)
 
     def _element(self, at: int, stop: int) -> tuple[int, int, int, int]:
-        """Type, first and last position of the data, and the position behind its padding."""
+        """Type, first and last position of the data, and the position after its padding."""
         kind, size = self._two.unpack_from(self._data, at)
         if kind >> 16:  # short form: both in four bytes, the data in the next four
             kind, size = kind & 0xFFFF, kind >> 16

@@ -19,7 +19,7 @@ from rtbci.types import Array, Gap, Marker
 
 VOLTAGE = ("eeg", "eog", "ecg", "emg", "seeg", "ecog", "dbs", "bio")
 _BREAK = re.compile(r"^(new segment|boundary|(bad|edge)[ _]boundary|bad_acq_skip)", re.IGNORECASE)
-# Said by MNE about every file of some kind, or about what we do ourselves.
+# Warnings that MNE gives for every file of some kind, or about steps that we take ourselves.
 _IDLE = re.compile(r"filename|montage|deprecat|naming convention|highpass|lowpass|boundary", re.I)
 
 
@@ -149,7 +149,7 @@ def _type(name: str, kind: str) -> str:
 
 
 def _annotations(raw: Any) -> tuple[list[Marker], tuple[Gap, ...]]:
-    """Markers from annotations, and gaps where an annotation says that the recording was broken."""
+    """Markers from annotations, and gaps from annotations of a break in the recording."""
     import mne
 
     described = [str(text) for text in raw.annotations.description]

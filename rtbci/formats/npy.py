@@ -1,15 +1,15 @@
 """NumPy arrays: epochs of the 122-channel dataset, other epochs, continuous signal.
 
-``NAME.npy`` may have a ``NAME.json`` beside it, which is either a bare list of one class id an
+``NAME.npy`` may have a ``NAME.json`` next to it, which is either a bare list of one class id an
 epoch (the dataset's layout) or one object with the fields of ``Sidecar``:
 
     {"rate": 250, "channels": ["C3", "Cz", "C4"], "unit": "uV", "axes": "time,channel",
      "markers": [{"index": 250, "label": "left"}]}
 
-In an array of epochs ``"labels"`` names the class of each, ``"images"`` and ``"captions"`` what was
-shown, ``"runs"`` how many epochs each run has, and ``"axes"`` has three words, for example
-``"epoch,channel,time"``. ``sfreq`` is read as ``rate``. What the file itself does not say of a run
-or session of the dataset is looked up in the files around it (``rtbci.formats.dataset``).
+In an array of epochs ``"labels"`` names the class of each, ``"images"`` and ``"captions"`` its
+picture, ``"runs"`` how many epochs each run has, and ``"axes"`` has three words, for example
+``"epoch,channel,time"``. ``sfreq`` is read as ``rate``. Facts that the file of a run or session
+of the dataset does not hold are looked up in the files around it (``rtbci.formats.dataset``).
 """
 
 import math
@@ -50,7 +50,7 @@ class SidecarMarker(BaseModel):
 
 
 class Sidecar(BaseModel):
-    """What an array cannot say of itself; unknown fields are ignored."""
+    """Fields of a sidecar: facts that an array cannot hold. Unknown fields are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
     rate: float | None = Field(
@@ -126,7 +126,7 @@ def _is_shape(shape: tuple[int, ...]) -> bool:
 
 
 def _sidecar(path: Path, shape: tuple[int, ...]) -> tuple[Sidecar, list[str]]:
-    """What is known of the array, from the sidecar and the dataset around it; and notes."""
+    """Facts about the array, from the sidecar and the dataset around it; and notes."""
     beside, ids = path.with_suffix(".json"), None
     side = Sidecar.model_validate({})
     if beside.exists():
@@ -165,7 +165,7 @@ def _from_dataset(
     shape: tuple[int, ...],
     notes: list[str],
 ) -> Sidecar:
-    """``side`` with what it leaves open filled in from the files around the array."""
+    """``side`` completed from the files around the array."""
     n, more = shape[0], dict[str, object]()
     around = _validated(dataset.montage(path), f"what lies around {path}")
     for what in ("channels", "rate", "unit"):

@@ -24,7 +24,7 @@ def npy_header(path: Path) -> tuple[tuple[int, ...], Literal["C", "F"], np.dtype
                 (2, 0): np.lib.format.read_array_header_2_0,
             }[version]
             shape, fortran, dtype = read(file, max_header_size=10_000)
-        except Exception as error:  # noqa: BLE001 - numpy raises whatever its parser met, tokenize errors too
+        except Exception as error:  # noqa: BLE001 - numpy lets any error of its parser through
             raise BadInput(
                 f"{path} has no NumPy header that can be read ({clean(str(error))}); save it again"
             ) from None

@@ -1,4 +1,4 @@
-"""What looks wrong with a recording, one sentence each, from plain numpy on at most ten minutes."""
+"""Doubts about a recording, one sentence each, from at most ten minutes of it."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -70,7 +70,7 @@ def _pieces(recording: Recording, seconds: float, columns: list[int]) -> Array:
     if recording.epoch_rows is not None:
         length = min(length, recording.epoch_rows)
     signal, pieces, rows = recording.measured, recording.segments, recording.epoch_rows
-    if recording.bridged is not None and rows is not None:  # a bridge is nobody's contact
+    if recording.bridged is not None and rows is not None:  # a bridge says nothing of contact
         pieces = [(row, row + rows, row) for row in range(0, len(signal) - rows + 1, rows)]
     starts = [row for first, last, _ in pieces for row in range(first, last - length + 1, length)]
     most = min(MAX_PIECES, max(1, MAX_VALUES // (length * max(1, len(columns)))))

@@ -1,4 +1,4 @@
-"""How a person says that files are to be understood, as one value; and files read that way."""
+"""How files are to be read, as one value, and files read that way."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from rtbci.signal.recording import Recording
 
 @dataclass(frozen=True)
 class ReadingSettings:
-    """What ``rtbci.formats.read`` takes beside the file; None as the file says."""
+    """Arguments of ``rtbci.formats.read`` besides the file; None: as the file states."""
 
     channels: tuple[str, ...] | None = None
     rename: Path | None = None
@@ -43,7 +43,7 @@ class ReadingSettings:
         )
 
     def read_whole(self, path: Path, tell: Callable[[str], None]) -> Recording:
-        """The recording as one signal: epochs are bridged, and a sentence to ``tell`` says so."""
+        """The recording as one signal; ``tell`` gets a sentence if epochs were bridged."""
         recording = bridge(self.read(path))
         if recording.bridged is not None:
             tell(

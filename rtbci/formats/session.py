@@ -40,7 +40,7 @@ def parts(folder: Path, readable: Callable[[Path], bool]) -> list[Path]:
 
 
 def join(recordings: list[Recording]) -> Recording:
-    """One recording of several parts, with a gap between them as long as their stamps say."""
+    """One recording of several parts, with gaps between them as long as their stamps show."""
     first, *others = recordings
     for other in others:
         if (other.info.channels, other.info.rate) != (first.info.channels, first.info.rate):
@@ -66,7 +66,7 @@ def join(recordings: list[Recording]) -> Recording:
         notes += other.provenance.notes
     joined = [f"{len(recordings)} parts were joined"] if others else []
     paths = tuple(path for recording in recordings for path in recording.provenance.paths)
-    # parts of one replay of epochs, or of none: where only some say it, the rest is not known
+    # parts of one replay of epochs, or of none: if only some state it, it is unknown
     alike = first.bridged is not None and all(
         each.bridged is not None and each.epoch_rows == first.epoch_rows for each in recordings
     )

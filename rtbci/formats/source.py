@@ -16,7 +16,7 @@ JSON_BYTES = 32 * 2**20
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """What the user said about a file; None where the file has to say it."""
+    """The user's settings for a file; None: as the file states."""
 
     trigger: str | None = None
     rate: float | None = None
@@ -29,7 +29,7 @@ def regular(path: Path) -> int:
     try:
         status = os.stat(path)  # follows symbolic links; never opens, for a FIFO would hang
     except FileNotFoundError:
-        if path.is_symlink():  # as datalad and git-annex leave what was not fetched
+        if path.is_symlink():  # as datalad and git-annex leave files that were not fetched
             raise BadInput(f"{path} is a link to a file that is not here; fetch it") from None
         raise BadInput(f"no file {path}; check the name") from None
     except (OSError, ValueError) as error:
@@ -70,7 +70,7 @@ def load_json(path: Path) -> Any:
 
 
 def beside(path: Path, name: str) -> Path:
-    """The file ``name`` that ``path`` refers to; raises ``BadInput`` unless it lies beside it."""
+    """The file ``name`` that ``path`` refers to; raises ``BadInput`` unless it is next to it."""
     plain = name.replace("\\", "/")
     if not name or "\0" in name or plain in (".", "..") or "/" in plain or ":" in plain:
         raise BadInput(f"{path} refers to {clean(name)!r}; only a file in the same folder is read")

@@ -1,4 +1,4 @@
-"""Microvolts from whatever a file counts in, and channel types from names."""
+"""Factors from any unit to microvolts, and channel types from names."""
 
 import re
 
@@ -33,7 +33,7 @@ TYPES = ("EEG", "EOG", "EMG", "ECG", "AUX", "MISC", "STIM")
 
 
 def type_of(name: str, stated: str = "") -> str:
-    """Upper-case channel type: what the file states where it is one of ours, else by the name."""
+    """Upper-case channel type: as stated if it is a known one, else by the name."""
     word = stated.strip().upper()
     if word == "REF":
         return "MISC"
@@ -48,13 +48,13 @@ def type_of(name: str, stated: str = "") -> str:
 def named(unit: str | None) -> str | None:
     """``unit`` as one of V, mV, uV, nV; None where it is missing or no voltage."""
     word = (unit or "").strip()
-    if word == "MV":  # megavolts in nobody's brain
+    if word == "MV":  # no brain makes megavolts
         return "mV"
     return _SPELLINGS.get(word.lower())
 
 
 def wanted(unit: str) -> str:
-    """The unit a user gave; raises ``BadInput`` for one that is no voltage."""
+    """The unit that a user gave; raises ``BadInput`` if it is not a voltage."""
     found = named(unit)
     if found is None:
         raise BadInput(f"unit {unit!r} is unknown; use one of {', '.join(MICROVOLTS)}")

@@ -1,7 +1,7 @@
 """XDF as LabRecorder, rtbci and others write it: one EEG stream, any number of marker streams.
 
 A replay that was recorded reads as the recording that was played: without its lead-in, from sample
-index 0 on, and without what was decided meanwhile.
+index 0 on, and without the decisions made meanwhile.
 """
 
 import contextlib
@@ -55,7 +55,7 @@ def read_xdf(path: Path, options: ReadOptions) -> Draft:
     x = np.asarray(eeg["time_series"])
     if len(stamps) == 0:
         raise BadInput(f"{path}: stream {declared.name!r} holds no samples")
-    # clocks are corrected already, so that t0 is told from the stamps as they lie in the file
+    # clocks are corrected here, so t0 is compared with the stamps as they are in the file
     lead_in = lead_in_rows(said, lambda until: raw_stamps(salvage(path), chosen, until))
     if lead_in >= len(stamps):
         raise BadInput(
@@ -111,7 +111,7 @@ def _choose(frame: Frame, wanted: str | None, path: Path) -> int:
         raise BadInput(f"{what} named {wanted!r} in {path}; it has {listing}")
     eeg = [i for i, s in numeric.items() if s.type.upper() == "EEG"]
     found = eeg or list(numeric)
-    if len(found) > 1:  # an empty stream is no choice
+    if len(found) > 1:  # empty streams do not count
         found = [i for i in found if frame.samples.get(i)] or found
     if len(found) == 1:
         return found[0]
@@ -176,8 +176,8 @@ def _text(channel: Mapping[str, Any], key: str) -> str:
 def _gaps(
     base: TimeBase | None, eeg: Stream, lead_in: int, said: Mapping[str, str]
 ) -> tuple[Gap, ...]:
-    """Gaps of the time base; those where the sender's clock restarted say so. With a lead-in, where
-    indices are those of the recording that was played, its resets too."""
+    """Gaps of the time base; restarts of the sender's clock are marked. With a lead-in, indices are
+    those of the recording that was played, and its resets are added."""
     if base is None:
         return ()
     restarts = {int(first) - lead_in for first, _ in eeg["info"].get("clock_segments", [])[1:]}

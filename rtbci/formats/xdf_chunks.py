@@ -43,7 +43,7 @@ def walk(path: Path) -> Frame:
 def framed(path: Path) -> Iterator[tuple[mmap.mmap, Frame]]:
     """The bytes of ``path`` and a frame to take their chunks into.
 
-    Raises ``BadInput`` where it is no XDF file, and at the end where no stream was found in it.
+    Raises ``BadInput`` if it is not an XDF file, and at the end if no stream was found in it.
     """
     size = regular(path)
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
@@ -59,7 +59,7 @@ def framed(path: Path) -> Iterator[tuple[mmap.mmap, Frame]]:
 
 
 def check_chunk(data: mmap.mmap, frame: Frame) -> str | None:
-    """Take the chunk that starts at ``frame.whole`` into ``frame``; else say why it is none."""
+    """Take the chunk at ``frame.whole`` into ``frame``; returns None, or the reason for failure."""
     try:
         frame.whole = _chunk(data, frame)
     except _Cut as error:
@@ -74,7 +74,7 @@ class _Cut(Exception):
 
 
 def _chunk(data: mmap.mmap, frame: Frame) -> int:
-    """Position behind the chunk that starts at ``frame.whole``."""
+    """Position after the chunk that starts at ``frame.whole``."""
     length, start = _number(data, frame.whole)
     stop = start + length
     if length < 2 or stop > frame.size:
@@ -109,7 +109,7 @@ def _chunk(data: mmap.mmap, frame: Frame) -> int:
 
 
 def _number(data: mmap.mmap, at: int) -> tuple[int, int]:
-    """A variable-length number and the position behind it."""
+    """A variable-length number and the position after it."""
     width = data[at]
     form = {1: "<B", 4: "<I", 8: "<Q"}.get(width)
     if form is None:

@@ -1,4 +1,4 @@
-"""What the recorded stream of a replay says of its rows: lead-in, resets, epochs and bridges.
+"""Facts in the recorded stream of a replay about its rows: lead-in, resets, epochs and bridges.
 
 ``rtbci stream`` holds the first sample before sample index 0 and describes that under ``<desc>``
 (docs/streams.md). A description that is absent, garbled or somebody else's means nothing here.
@@ -59,7 +59,7 @@ def lead_in_rows(fields: Mapping[str, str], stamps: Callable[[float], Array]) ->
 
 
 def resets(fields: Mapping[str, str], first: int, last: int) -> list[Gap]:
-    """Where the recording that was played starts anew without a hole, between two indices."""
+    """Resets without a hole in the recording that was played, between two indices."""
     words = [word.strip() for word in fields.get("resets", "").split(",")]
     found = {int(word) for word in words if word.isdecimal() and len(word) < 16}
     return [Gap(index, 0, RESET) for index in sorted(found) if first < index <= last]
@@ -71,11 +71,11 @@ class Epochs:
 
     rows: int  # of each
     starts: tuple[int, ...]
-    runs: tuple[int, ...]  # epochs a run; empty where it does not say
+    runs: tuple[int, ...]  # epochs a run; empty if not stated
 
     @property
     def note(self) -> str:
-        """What a person is told."""
+        """Sentence about the epochs for a person."""
         return (
             f"a replay of {len(self.starts)} epochs of {self.rows} samples with a bridge before "
             "each: no brain there"
@@ -84,7 +84,7 @@ class Epochs:
 
 def epochs(fields: Mapping[str, str], offset: int, n: int) -> Epochs | None:
     """The whole epochs among ``n`` samples from index ``offset`` of the replay on, counted from
-    there; None where it was no replay of epochs, or does not say so clearly."""
+    there; None if it was not clearly a replay of epochs."""
     rows, starts = _whole(fields.get("epoch_rows", "")), _whole(fields.get("epochs", ""))
     if len(rows) != 1 or rows[0] < 1 or not starts:
         return None
@@ -108,7 +108,7 @@ def epochs(fields: Mapping[str, str], offset: int, n: int) -> Epochs | None:
 def offset_of(fields: Mapping[str, str], first: float) -> int | None:
     """Sample index of the first row of a recording without a lead-in, whose raw stamp is ``first``.
 
-    None where stamps do not tell it.
+    None if the stamps do not show it.
     """
     t0, rate = _number(fields.get("t0")), _number(fields.get("rate"))
     if t0 is None or not rate or fields.get("stamps", "regular") != "regular":
@@ -118,7 +118,7 @@ def offset_of(fields: Mapping[str, str], first: float) -> int | None:
 
 
 def _whole(text: str) -> list[int]:
-    """The numbers of ``3,12,40``; none where one of them is no whole number."""
+    """The numbers of ``3,12,40``; empty if one of them is not a whole number."""
     words = text.split(",")
     fine = all(word.isdecimal() and word.isascii() and len(word) < DIGITS for word in words)
     return [int(word) for word in words] if fine else []

@@ -1,7 +1,7 @@
-"""Every whole chunk of an XDF file, also behind damage, and what lies in it.
+"""Every whole chunk of an XDF file, also after damage, and its contents.
 
-A file that was cut or damaged is read as far as its chunks are whole; behind damage the next
-boundary chunk is where reading goes on, as every XDF reader does it.
+A file that was cut or damaged is read as far as its chunks are whole; after damage, reading
+continues at the next boundary chunk, as in every XDF reader.
 """
 
 import mmap
@@ -27,7 +27,7 @@ class Span:
     """A whole chunk: bytes ``start`` to ``stop`` of the file, its content from ``content`` on."""
 
     start: int
-    content: int  # behind the tag
+    content: int  # after the tag
     stop: int
     tag: int
     stream: int | None
@@ -44,7 +44,7 @@ class Damage:
 
 @dataclass
 class Salvage:
-    """What is whole in a file, and what is not."""
+    """The whole chunks of a file, and its damage."""
 
     path: Path
     size: int
@@ -55,13 +55,13 @@ class Salvage:
 
     @property
     def torn(self) -> int:
-        """Bytes at the end that are no whole chunk."""
+        """Number of bytes at the end that do not form a whole chunk."""
         last = self.damages[-1] if self.damages else None
         return last.stop - last.start if last is not None and last.stop == self.size else 0
 
     @property
     def damaged(self) -> list[Damage]:
-        """Damage with whole chunks behind it."""
+        """Damage with whole chunks after it."""
         return [each for each in self.damages if each.stop < self.size]
 
     def of(self, tag: int, stream: int | None = None) -> list[Span]:
@@ -70,7 +70,7 @@ class Salvage:
 
 
 def salvage(path: Path) -> Salvage:
-    """What is whole in ``path``; raises ``BadInput`` where nothing useful is."""
+    """The whole chunks of ``path``; raises ``BadInput`` if nothing useful is whole."""
     with framed(path) as (data, frame):
         found = Salvage(path, frame.size, frame.streams, frame.unread)
         while frame.whole < frame.size:
@@ -89,7 +89,7 @@ def salvage(path: Path) -> Salvage:
 
 def stamps(found: Salvage, stream: int, until: float = float("inf")) -> Array:
     """The stamps of the samples of ``stream``, seconds, as they lie in the file: all of them, or
-    those of the chunks up to one that ends behind ``until``."""
+    those of the chunks up to one that ends after ``until``."""
     declared, parts = found.streams[stream], list[Array]()
     last, step = 0.0, 1 / declared.rate if declared.rate else 0.0
     with open(found.path, "rb") as file, _mapped(file.fileno()) as data:
@@ -130,7 +130,7 @@ def offsets(found: Salvage, stream: int) -> Array:
 
 
 def fields(found: Salvage, tag: int, stream: int | None = None) -> dict[str, str] | None:
-    """The text fields of the (last) header or footer; None where there is none."""
+    """The text fields of the (last) header or footer; None without one."""
     spans = found.of(tag, stream)
     if not spans:
         return None
@@ -142,7 +142,7 @@ def fields(found: Salvage, tag: int, stream: int | None = None) -> dict[str, str
 
 
 def copy(found: Salvage) -> Iterator[bytes]:
-    """The file without what is damaged: its start, then every whole chunk but footers."""
+    """The undamaged parts of the file: its start, then every whole chunk but footers."""
     yield b"XDF:"
     with open(found.path, "rb") as file:
         for span in found.spans:
@@ -189,13 +189,13 @@ def _stamps(body: bytes, declared: CoreFields, last: float, step: float) -> Arra
 
 
 def _number(body: bytes, at: int) -> tuple[int, int]:
-    """A variable-length number and the position behind it."""
+    """A variable-length number and the position after it."""
     width = body[at]
     return int.from_bytes(body[at + 1 : at + 1 + width], "little"), at + 1 + width
 
 
 def declared_samples(found: Salvage) -> int:
-    """Samples that damaged chunks say they held, where that can still be read."""
+    """Number of samples that damaged chunks declare, if that can still be read."""
     total = 0
     with open(found.path, "rb") as file:
         for damage in found.damages:

@@ -1,9 +1,9 @@
-"""The lab streaming layer: finding streams, reading them, sending them. Nothing else has pylsl."""
+"""The lab streaming layer: finding, reading and sending streams. Only this room uses pylsl."""
 
 from rtbci.errors import Missing
 
 try:
-    import pylsl  # noqa: F401  its library is loaded with it, or not at all
+    import pylsl  # noqa: F401  loads the LSL library too, or fails
 except (ImportError, OSError, RuntimeError) as _error:
     _why = str(_error).strip().splitlines()[0]
     raise Missing(

@@ -1,4 +1,4 @@
-"""Whether a stream can be decoded: its layout after renaming, checked against what is wanted."""
+"""Check of whether a stream can be decoded: its layout after renaming of electrodes."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,10 +14,10 @@ from rtbci.types import StreamInfo
 def acceptance(
     check: Callable[[StreamInfo], object], unit: str | None, rename: Path | None
 ) -> Callable[[Description], Layout]:
-    """A function from a stream's description to its layout; ``check`` raises for one unfit.
+    """Function from a stream's description to its layout; ``check`` raises if it does not fit.
 
-    ``unit`` counts where the stream names none; ``rename`` is a file of old and new names of
-    electrodes. Raises ``BadInput`` at once for values of these that no stream could mend.
+    ``unit`` is used if the stream states none; ``rename`` is a file of old and new names of
+    electrodes. Raises ``BadInput`` at once if either is invalid for every stream.
     """
     if unit is not None:
         wanted(unit)

@@ -1,7 +1,7 @@
-"""Which part of the lab's network a process sees, and the names of our own streams on it.
+"""Configuration of LSL: session and scope of a process, and the names of our own streams.
 
-liblsl reads its configuration once, at the first call: ``configure`` must come before it. What a
-lab wrote into its own ``lsl_api.cfg`` stays in force; only what was asked for is changed.
+liblsl reads its configuration once, at the first call, so ``configure`` must come before it. The
+settings in a lab's own ``lsl_api.cfg`` stay in force except for those that are set here.
 """
 
 import configparser
@@ -26,16 +26,17 @@ TUNING = {  # s, but for the last
     "UnicastMaxRTT": "0.75",  # 5
     "InletBufferReserveMs": "20",  # 5000
 }
-OURS = "rtbci-"  # how the names of our streams begin
-HOMES = ("lsl_api.cfg", "~/lsl_api/lsl_api.cfg", "/etc/lsl_api/lsl_api.cfg")  # as liblsl looks
+OURS = "rtbci-"  # prefix of the names of our streams
+# Configuration files in the order in which liblsl looks for them.
+HOMES = ("lsl_api.cfg", "~/lsl_api/lsl_api.cfg", "/etc/lsl_api/lsl_api.cfg")
 
 _session: str | None = None
 
 
 def configure(session: str | None = None, scope: str | None = None) -> None:
-    """See only streams of ``session`` within ``scope`` (None: as the lab's own file says).
+    """Limit this process to streams of ``session`` within ``scope`` (None: as the lab's file says).
 
-    Must come before every other call of pylsl; what comes later has no effect in liblsl.
+    Must be called before any other function of pylsl; later changes have no effect in liblsl.
     """
     global _session
     config = _own_file()
@@ -46,7 +47,7 @@ def configure(session: str | None = None, scope: str | None = None) -> None:
         changes["multicast", "ResolveScope"] = scope
     for key, value in TUNING.items():
         changes["tuning", key] = config.get("tuning", key, fallback=value)
-    # liblsl logs every reconnection to stderr, which is for sentences
+    # liblsl logs every reconnection to stderr, which is reserved for our own messages.
     changes["log", "level"] = "-3"
     for (section, key), value in changes.items():
         if not config.has_section(section):
@@ -61,12 +62,12 @@ def configure(session: str | None = None, scope: str | None = None) -> None:
 
 
 def new_session() -> str:
-    """A session id that no other program uses."""
+    """New session id that no other program uses."""
     return f"rtbci-{secrets.token_hex(4)}"
 
 
 def session_id() -> str:
-    """The LSL session of this process; "default" is LSL's own."""
+    """LSL session of this process; "default" is LSL's default."""
     return _session or "default"
 
 
@@ -76,12 +77,12 @@ def stream_name(what: str) -> str:
 
 
 def source_id(what: str) -> str:
-    """The same after every restart: recovery finds a stream by it."""
+    """Source id of our stream of ``what``; the same after a restart, so that LSL recovers it."""
     return f"rtbci:{socket.gethostname()}:{session_id()}:{what}"
 
 
 def _own_file() -> configparser.ConfigParser:
-    """What the lab configured, or nothing."""
+    """The lab's own configuration; empty if it has none."""
     config = configparser.ConfigParser(interpolation=None)
     config.optionxform = str  # type: ignore[method-assign]  # liblsl's keys have capitals
     named = os.environ.get("LSLAPICFG")

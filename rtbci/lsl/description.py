@@ -1,4 +1,4 @@
-"""What a stream says of itself, read from its XML with distrust: labels, units, rate, origin."""
+"""Description of a stream, parsed from untrusted XML: labels, units, rate, origin."""
 
 import math
 from collections.abc import Mapping
@@ -12,21 +12,27 @@ from rtbci.formats.units import MICROVOLTS, named, type_of
 from rtbci.signal.liveness import StreamIdentity
 from rtbci.types import StreamInfo
 
-# Numbers under <desc> that lie beyond these are ignored, as if they had not been stated.
-FARTHEST_T0 = 1e10  # s from 0, which is further than the wall clock's seconds since 1970
-SPEEDS = (1e-6, 1e3)  # recording seconds per second
-RATE_OFF = 0.01  # share by which the rate under <desc> may differ from the nominal one
-HIGHEST_RESET = 2**53  # sample index
+# Limits of numbers under <desc>. A number beyond its limit is ignored, as if it were not stated.
+# Distance of t0 from 0, s; the wall clock's seconds since 1970 are within it.
+FARTHEST_T0 = 1e10
+# Recording seconds per second.
+SPEEDS = (1e-6, 1e3)
+# Share by which the rate under <desc> may differ from the nominal one.
+RATE_OFF = 0.01
+# Sample index of a reset.
+HIGHEST_RESET = 2**53
 
 
 @dataclass(frozen=True)
 class Description:
-    """A stream's header. ``channels``, ``types`` and ``units`` are empty in a short one, which is
-    all that discovery tells."""
+    """Header of a stream.
+
+    ``channels``, ``types`` and ``units`` are empty in the short header that discovery returns.
+    """
 
     name: str
     kind: str  # content type: "EEG", "Markers", ...
-    rate: float  # nominal, Hz; 0 where samples come irregularly
+    rate: float  # nominal, Hz; 0 for an irregular stream
     format: str  # e.g. float32, string
     count: int  # of channels
     source_id: str
@@ -35,8 +41,8 @@ class Description:
     host: str
     channels: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
-    units: tuple[str, ...] = ()  # as stated, "" where nothing is
-    fields: Mapping[str, str] = field(default_factory=dict)  # what stands directly under <desc>
+    units: tuple[str, ...] = ()  # as stated, "" if not stated
+    fields: Mapping[str, str] = field(default_factory=dict)  # elements directly under <desc>
     xml: str = ""
 
     @property
@@ -50,8 +56,7 @@ class Description:
         return self.format == "string" or (self.rate == 0 and self.count == 1)
 
     def number(self, key: str, low: float = -math.inf, high: float = math.inf) -> float | None:
-        """The finite number under ``key`` of the description, from ``low`` to ``high``; None for
-        anything else."""
+        """Number under ``key`` of the description, or None if not from ``low`` to ``high``."""
         try:
             value = float(self.fields[key])
         except (KeyError, ValueError):
@@ -60,7 +65,7 @@ class Description:
 
     @property
     def t0(self) -> float | None:
-        """The stamp of sample index 0, s."""
+        """Stamp of sample index 0, s, or None if it is not stated."""
         return self.number("t0", -FARTHEST_T0, FARTHEST_T0)
 
     @property
@@ -70,7 +75,7 @@ class Description:
 
     @property
     def sample_rate(self) -> float:
-        """Hz as the description states it in full, else the nominal rate."""
+        """Rate in Hz as the description states it in full precision, else the nominal rate."""
         low, high = self.rate * (1 - RATE_OFF), self.rate * (1 + RATE_OFF)
         return self.number("rate", low, high) or self.rate
 
@@ -90,7 +95,7 @@ class Description:
 
 
 def parse(xml: str) -> Description:
-    """The description in ``xml``; raises ``BadInput`` for what is malformed or absurd."""
+    """Description in ``xml``; raises ``BadInput`` if it is malformed or implausible."""
     root = parse_header(xml.encode("utf-8", "replace"))
     core = core_fields(root)
     desc = root.find("desc")
@@ -115,10 +120,10 @@ def parse(xml: str) -> Description:
 
 
 def signal(about: Description, unit: str | None = None) -> tuple[StreamInfo, float]:
-    """What the core wants to know of a signal stream, and the factor to microvolts.
+    """``StreamInfo`` of a signal stream, and the factor to microvolts.
 
-    ``unit`` replaces what the stream states. The unit is "unknown" where nothing is stated: the
-    core then refuses it. Raises ``BadInput`` for a stream that is no signal.
+    ``unit`` replaces the unit that the stream states. With neither, ``unit_from`` is "unknown" and
+    the pipeline refuses the stream. Raises ``BadInput`` for a stream that is not a signal.
     """
     if about.is_markers or about.rate <= 0:
         raise BadInput(
@@ -142,7 +147,7 @@ def signal(about: Description, unit: str | None = None) -> tuple[StreamInfo, flo
 def _channels(
     desc: ElementTree.Element | None, count: int
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """Labels (unique; made where there are none), types and units."""
+    """Labels (unique; generated for channels without one), types and units."""
     found = desc.findall("channels/channel") if desc is not None else []
     if len(found) != count:
         found = [ElementTree.Element("channel")] * count
@@ -156,5 +161,5 @@ def _channels(
 
 
 def _text(parent: ElementTree.Element | None, tag: str) -> str:
-    """The text of a child, without what a terminal would obey; "" where there is none."""
+    """Text of a child element without control characters; "" if there is none."""
     return clean(parent.findtext(tag) or "") if parent is not None else ""

@@ -1,9 +1,10 @@
-"""One stream, followed through silence, death and return, without ever trusting a newcomer.
+"""Reader of one stream across silence, loss and return, which checks every new sender first.
 
-LSL reconnects by itself, in about a second, in silence, and even to a stream of another rate; its
-``info()`` then still tells the old story. So after a silence nothing is read until discovery has
-answered who is there now: the same process (it was frozen), or another one, which is opened,
-described, and shown to the owner first. Discovery answers in about 0.3 s.
+LSL reconnects by itself within about a second, without notice, and even to a stream of another
+rate; its ``info()`` then still returns the old header. So after a silence nothing is read until
+discovery shows which process sends now. If it is the same one (it was frozen), reading goes on. If
+it is another one, it is opened, its description is read, and the owner decides. Discovery answers
+in about 0.3 s.
 """
 
 import time
@@ -25,15 +26,17 @@ from rtbci.signal.liveness import (
 )
 from rtbci.types import Array
 
-OPEN_S = 2.0  # a newcomer has so long to answer
-POLL_S = 0.02  # between two looks at what discovery found
+# Time limit for a new sender to answer, s.
+OPEN_S = 2.0
+# Interval at which the results of discovery are checked, s.
+POLL_S = 0.02
 
 
 class StreamFollower:
-    """Rows of one source. One thread owns it; ``inlet`` may be asked for offsets by another.
+    """Rows of one source. Owned by one thread; another may ask ``inlet`` for its clock offset.
 
-    A process that takes the place of the one before appears as ``newcomer``: nothing is pulled
-    until the owner calls ``accept`` or ``refuse``. ``twins`` are two or more at once.
+    A process that replaces the previous sender appears as ``newcomer``: nothing is pulled until
+    the owner calls ``accept`` or ``refuse``. ``twins`` are two or more such processes at once.
     """
 
     def __init__(
@@ -46,19 +49,18 @@ class StreamFollower:
         self.twins: tuple[DiscoveredStream, ...] = ()
         self.liveness = Liveness(now())
         self._refused: set[str] = set()
-        self._suspected = now()  # last
-        self._watch: StreamDiscovery | None = (
-            None  # only while nothing comes, or after it was suspected
-        )
+        self._suspected = now()  # time of the latest call of ``suspect``
+        # Set only during a silence, and after ``suspect``.
+        self._watch: StreamDiscovery | None = None
 
     @property
     def age(self) -> float:
-        """Seconds of silence: since rows arrived last, without this process's own sleep."""
+        """Seconds since rows last arrived, without the time in which this process was suspended."""
         return self.liveness.age(self._now())
 
     @property
     def arrived(self) -> float:
-        """When rows arrived last, s of the follower's clock."""
+        """Time at which rows last arrived, s of the follower's clock."""
         return self.liveness.arrived
 
     @property
@@ -68,16 +70,16 @@ class StreamFollower:
 
     @property
     def limit(self) -> float:
-        """Seconds without a sample that are normal, once the first is there."""
+        """Longest normal time between rows, s, after the first has arrived."""
         return self.liveness.limit
 
     @property
     def watch(self) -> StreamDiscovery | None:
-        """Discovery, while it is being asked what has become of the stream."""
+        """Discovery that is searching for the stream during a silence, else None."""
         return self._watch
 
     def pull(self, timeout: float, at_most: int | None = None) -> tuple[NDArray, Array]:
-        """As ``Inlet.pull``; no rows while it is not known whose rows they are."""
+        """Rows and stamps as from ``Inlet.pull``; no rows while their sender is not confirmed."""
         if self._watch is not None and not self._may_read(self._watch):
             if timeout:  # wait, but read nothing
                 time.sleep(min(timeout, POLL_S))
@@ -88,15 +90,17 @@ class StreamFollower:
             self.liveness, self._watch = self.liveness.after_rows(self._now()), None
             return values, stamps
         late = self._now() - asked - timeout
-        if late > OVERSLEPT_S:  # frozen or starved: what was sent meanwhile is on its way
+        if late > OVERSLEPT_S:
+            # This process was suspended or starved; rows sent meanwhile are still to come.
             self.liveness = self.liveness.excuse(late)
         if self.about.rate and self._watch is None and self.liveness.gap(self._now()) > self.limit:
-            self._watch = StreamDiscovery()  # whoever slept does not know who is there now
+            # Also after a suspension of this process: the sender may have changed meanwhile.
+            self._watch = StreamDiscovery()
         return values, stamps
 
     def accept(self) -> Description:
-        """Read the newcomer from now on."""
-        assert self.newcomer is not None, "nobody came"
+        """Switch to the newcomer and return its description."""
+        assert self.newcomer is not None, "there is no newcomer"
         self.inlet.close()
         self.inlet, self.newcomer = self.newcomer, None
         self.about = self.inlet.about
@@ -105,18 +109,18 @@ class StreamFollower:
         return self.about
 
     def refuse(self) -> None:
-        """Never look at this newcomer again."""
-        assert self.newcomer is not None, "nobody came"
+        """Close the newcomer and ignore its process from now on."""
+        assert self.newcomer is not None, "there is no newcomer"
         self._refused.add(self.newcomer.about.uid)
         self.newcomer.close()
         self.newcomer = None
 
     def suspect(self, watch: StreamDiscovery) -> None:
-        """Ask ``watch`` who is there: events come irregularly, their silence says nothing."""
+        """Check the sender with ``watch``; for events, whose silence has no meaning."""
         self._suspected, self._watch = self._now(), watch
 
     def trust(self) -> None:
-        """Stop asking once the doubt is over, if only the process that was read answers."""
+        """End the check after the period of doubt, if only the process that was read answers."""
         if self._watch is None or is_doubted(self._suspected, self._now()):
             return
         if self._claimants(self._listed(self._watch)).is_alone:
@@ -138,7 +142,10 @@ class StreamFollower:
         return claimants(self.about.identity, [each.about.identity for each in listed.values()])
 
     def _may_read(self, watch: StreamDiscovery) -> bool:
-        """Whether only the process that was read answers. An heir is opened, twins are kept."""
+        """Whether only the process that was read answers.
+
+        A single other process is opened as ``newcomer``; several are kept as ``twins``.
+        """
         listed = self._listed(watch)
         present = self._claimants(listed)
         self.twins = tuple(listed[each.uid] for each in present.twins)

@@ -1,4 +1,4 @@
-"""One stream being read: raw stamps, numbers in preallocated memory, never an endless wait."""
+"""Inlet of one stream: raw stamps, preallocated memory, and a time limit on every call."""
 
 import ctypes
 
@@ -29,8 +29,8 @@ clock = pylsl.local_clock  # LSL seconds of this machine
 class Inlet:
     """Rows and raw stamps of one stream. One thread pulls; ``offset`` may be called from another.
 
-    LSL reconnects in silence to a stream of the same source_id, even of another rate; ``Follower``
-    watches over that.
+    LSL reconnects without notice to a stream of the same source_id, even of another rate;
+    ``StreamFollower`` checks for that.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Inlet:
         self._rows = rows
 
     def open(self, timeout: float = 5.0) -> Description:
-        """Subscribe; from here on nothing is missed. Raises ``Missing`` where nobody answers."""
+        """Subscribe; no later sample is missed. Raises ``Missing`` if there is no answer."""
         try:
             self.about = parse(xml_of(self._inlet.info(timeout)))
             self._inlet.open_stream(timeout)
@@ -84,13 +84,13 @@ class Inlet:
             return self._texts(timeout)
         want = min(at_most or self._rows, self._rows)
         self._error.value = 0
-        # pylsl's pull_chunk makes arrays and types anew every time, which takes a live loop longer
-        # than liblsl takes for the samples
+        # pylsl's pull_chunk creates arrays and types in every call, which takes longer than liblsl
+        # takes for the samples.
         values = self._inlet.do_pull_chunk(
             self._inlet.obj, *self._memory, ctypes.c_size_t(want * self.about.count),
             ctypes.c_size_t(want), ctypes.c_double(timeout), ctypes.byref(self._error),
         )  # fmt: skip
-        if self._error.value:  # not recoverable: silence is all there is
+        if self._error.value:  # the stream is lost for good
             return self.nothing
         n = values // self.about.count
         return self._values[:n], self._stamps[:n]
@@ -114,11 +114,11 @@ class Inlet:
 
     @property
     def waiting(self) -> int:
-        """Rows that can be read at once."""
+        """Number of rows that can be read without waiting."""
         return self._inlet.samples_available()
 
     def offset(self, timeout: float = 2.0) -> float | None:
-        """Seconds to add to its stamps to get ``clock()`` of here; None where unknown.
+        """Seconds to add to its stamps for ``clock()`` of this computer; None if unknown.
 
         The first call takes 0.65 s.
         """
@@ -128,9 +128,9 @@ class Inlet:
             return None
 
     def was_reset(self) -> bool:
-        """Whether LSL went over to another outlet since the last call.
+        """Whether LSL switched to another outlet since the last call.
 
-        Told a little late, and only where ``offset`` had answered before.
+        Reported with a short delay, and only if ``offset`` has returned a value before.
         """
         return self._inlet.was_clock_reset()
 

@@ -1,4 +1,4 @@
-"""All marker streams that a decoder listens to, in the clock of the signal."""
+"""Marker streams of a decoder, and the clock offsets between hosts."""
 
 import threading
 from contextlib import suppress
@@ -10,35 +10,37 @@ from rtbci.lsl.resolve import DiscoveredStream, StreamDiscovery, matches
 from rtbci.messages import RESULTS
 from rtbci.types import Marker
 
-OFFSETS_S = 5.0  # between two readings of the clock offsets
+OFFSETS_S = 5.0  # interval at which clock offsets are measured
 
 
 def is_for_decoding(found: DiscoveredStream, wanted: tuple[str, ...]) -> bool:
-    """Whether a stream is one of ``wanted`` (name, source_id or uid); without these, any markers
-    but our own results."""
+    """Whether a stream is one of ``wanted`` (name, source_id or uid).
+
+    If ``wanted`` is empty: whether it is a marker stream other than our own results.
+    """
     if wanted:
         return any(matches(found, each) for each in wanted)
     return found.about.is_markers and found.about.name not in RESULTS
 
 
 class MarkerStreams:
-    """Markers of several streams. One thread, except ``offset_of``."""
+    """Markers of several streams. One thread."""
 
     def __init__(self) -> None:
         self._followers: dict[tuple[str, ...], StreamFollower] = {}  # by source, or uid without it
 
     @property
     def names(self) -> list[str]:
-        """Streams that are listened to."""
+        """Names of all streams that are read."""
         return sorted(each.about.name for each in self._followers.values())
 
     @property
     def followers(self) -> list[StreamFollower]:
-        """For the clock offsets."""
+        """Followers of all streams that are read."""
         return list(self._followers.values())
 
     def add(self, found: DiscoveredStream) -> None:
-        """Listen to one more; twice is fine. One that does not answer is left out."""
+        """Read one more stream. Idempotent. A stream that does not answer is left out."""
         about = found.about
         key = about.identity.source if about.source_id else (about.uid,)
         if key not in self._followers:
@@ -46,10 +48,10 @@ class MarkerStreams:
                 self._followers[key] = StreamFollower(found)
 
     def pull(self, doubt: StreamDiscovery | None) -> list[tuple[StreamFollower, float, Marker]]:
-        """Markers that came, each with its raw stamp; never waits.
+        """New markers, each with its follower and raw stamp; does not wait.
 
-        ``doubt`` is the discovery that is asked about the signal while that is silent: its
-        markers are likely to be gone as well, and back at the same time.
+        ``doubt`` is the discovery that searches for the signal during a silence. Its markers are
+        then likely to be lost as well, and to return at the same time.
         """
         out: list[tuple[StreamFollower, float, Marker]] = []
         for follower in self._followers.values():
@@ -69,15 +71,15 @@ class MarkerStreams:
         return out
 
     def close(self) -> None:
-        """Unsubscribe from all."""
+        """Unsubscribe from all streams."""
         for follower in self._followers.values():
             follower.close()
 
 
 class HostClockOffsets:
-    """Clock offsets of the hosts that send, asked for in a thread of its own: it may block.
+    """Clock offsets of the sending hosts, measured in a separate thread, since calls may block.
 
-    Streams of one host share one offset, so that its markers and its signal stay in step.
+    All streams of a host share one offset, so that its markers stay aligned with its signal.
     """
 
     def __init__(self) -> None:
@@ -87,18 +89,18 @@ class HostClockOffsets:
         self._thread = threading.Thread(target=self._run, name="offsets", daemon=True)
 
     def start(self, followers: list[StreamFollower]) -> None:
-        """Begin to ask one stream of each host."""
+        """Start to measure the offset of each host by one of its streams."""
         for follower in followers:
             self._ask.setdefault(follower.about.host, follower)
         if not self._thread.is_alive():
             self._thread.start()
 
     def of(self, host: str) -> float | None:
-        """Seconds from the clock of ``host`` to ours; None while unknown."""
+        """Seconds to add to the clock of ``host`` for ours; None while unknown."""
         return self._by_host.get(host)
 
     def close(self) -> None:
-        """Ask no more; waits for a question that is on its way."""
+        """Stop measuring; waits for the current measurement, 3 s at most."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(3.0)

@@ -1,4 +1,4 @@
-"""Streams of ours: full descriptions, identities that survive a restart, every sample stamped.
+"""Our own outlets: full descriptions, source ids that survive a restart, a stamp per sample.
 
     eeg = Outlet("rtbci-eeg", source_id("eeg"), kind="EEG", rate=250, channels=("C3", "C4"),
                  types=("EEG", "EEG"), unit="microvolts", fields={"t0": repr(t0)})
@@ -14,13 +14,18 @@ import psutil
 import pylsl
 from pylsl.info import XMLElement
 
+from rtbci.lsl import config
 from rtbci.lsl.header_text import xml_of
 from rtbci.signal.montage import position
 from rtbci.types import Array, Samples
 
-KEEP_S = 30  # of stream time for a reader that is frozen, then the oldest is lost
+# Stream time that is buffered for a reader that does not read, s; beyond it the oldest is lost.
+KEEP_S = 30
 MOST_KEEP_S = 360
-EVENTS_KEPT = 10_000  # for a reader of an irregular stream that is frozen
+# Events that are buffered for a reader of an irregular stream.
+EVENTS_KEPT = 10_000
+# Decisions that are buffered for a reader, in hundreds.
+DECISIONS_KEPT = 60
 _FORMATS = {"float32": pylsl.cf_float32, "double64": pylsl.cf_double64, "string": pylsl.cf_string}
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -28,10 +33,11 @@ clock = pylsl.local_clock  # LSL seconds of this machine
 
 
 class Outlet:
-    """One stream on the network, from here until ``close``. One thread pushes.
+    """One stream on the network, from construction until ``close``. One thread pushes.
 
-    ``rate`` in Hz, 0 for events; ``channels`` one label a column, ``types`` one word each; ``unit``
-    of all channels ("" says nothing); ``fields`` are texts that go directly under ``<desc>``.
+    ``rate`` is in Hz, 0 for events; ``channels`` has one label per column and ``types`` one word;
+    ``unit`` is that of all channels ("": not stated); ``fields`` are texts directly under
+    ``<desc>``.
     """
 
     def __init__(
@@ -64,27 +70,28 @@ class Outlet:
                 location = channel.append_child("location")
                 for axis, millimetres in zip("XYZ", place, strict=True):
                     _child(location, axis, str(millimetres))
-        # LSL counts seconds where there is a rate, hundreds of samples where there is none
+        # LSL takes seconds for a regular stream, and hundreds of samples for an irregular one.
         keep = min(round(KEEP_S * max(speed, 1.0)), MOST_KEEP_S) if rate else EVENTS_KEPT // 100
         self._outlet: pylsl.StreamOutlet | None = pylsl.StreamOutlet(info, 0, keep)
         self._ports = _ports(self._outlet)
         self._process = psutil.Process()
 
     def push(self, x: Samples, stamps: Array) -> None:
-        """Rows ``x`` (n, channels), each with its own stamp, LSL seconds, as one chunk."""
+        """Send rows ``x`` (n, channels) as one chunk; ``stamps`` (n,) are LSL seconds."""
         if self._outlet is not None and len(x):
             self._outlet.push_chunk(x, stamps.tolist())
 
     def say(self, text: str, stamp: float) -> None:
-        """One event of a stream of one string."""
+        """Send one event on a stream of one string."""
         if self._outlet is not None:
             self._outlet.push_sample([text], stamp)
 
     def readers(self) -> frozenset[tuple[object, ...]]:
-        """Who is subscribed now: one address for each inlet.
+        """Subscribers at present: one address per inlet.
 
-        liblsl tells only whether there is any. Each open inlet holds one connection to the data
-        port; a request for the description is there for a moment, so look twice.
+        liblsl reports only whether there are any. Each open inlet has one connection to the data
+        port. A request for the description has one for a moment too, so two calls are needed to
+        be sure.
         """
         return frozenset(
             tuple(each.raddr)
@@ -93,12 +100,38 @@ class Outlet:
         )
 
     def close(self) -> None:
-        """Leave the network. Twice is fine."""
+        """Remove the stream from the network. Idempotent."""
         self._outlet = None
 
 
+class Results:
+    """The streams ``rtbci-decisions`` (JSON text) and ``rtbci-probabilities`` (one per class)."""
+
+    def __init__(self, classes: tuple[str, ...]) -> None:
+        text = pylsl.StreamInfo(
+            config.stream_name("decisions"), "Decisions", 1, 0, pylsl.cf_string,
+            config.source_id("decisions"),
+        )  # fmt: skip
+        text.set_channel_labels(["decision"])
+        numbers = pylsl.StreamInfo(
+            config.stream_name("probabilities"), "Probabilities", len(classes), 0,
+            pylsl.cf_float32, config.source_id("probabilities"),
+        )  # fmt: skip
+        numbers.set_channel_labels(list(classes))
+        numbers.set_channel_types("Probability")
+        numbers.set_channel_units("1")
+        self._nothing = [float("nan")] * len(classes)
+        self._text = pylsl.StreamOutlet(text, max_buffered=DECISIONS_KEPT)
+        self._numbers = pylsl.StreamOutlet(numbers, max_buffered=DECISIONS_KEPT)
+
+    def push(self, probabilities: list[float] | None, text: str, stamp: float) -> None:
+        """Send one decision, stamped in the clock of the EEG; NaN if it has no probabilities."""
+        self._numbers.push_sample(probabilities or self._nothing, stamp)
+        self._text.push_sample([text], stamp)
+
+
 def events(name: str, source_id: str, fields: Mapping[str, str] | None = None) -> Outlet:
-    """A stream of markers: one string a sample, no rate."""
+    """Outlet for markers: one string per sample, irregular."""
     return Outlet(
         name, source_id, kind="Markers", rate=0.0, channels=("marker",), types=("MARKER",),
         format="string", fields=fields,
@@ -106,7 +139,7 @@ def events(name: str, source_id: str, fields: Mapping[str, str] | None = None) -
 
 
 def _child(parent: XMLElement, name: str, text: str) -> None:
-    """Text that XML cannot hold becomes spaces."""
+    """Append a child element; characters that XML cannot hold become spaces."""
     parent.append_child_value(name, _NOT_XML.sub(" ", text))
 
 

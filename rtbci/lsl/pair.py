@@ -1,4 +1,4 @@
-"""A signal and the markers that belong to it: found together, read in one clock."""
+"""A signal and its marker streams, found together and read in one clock."""
 
 import time
 from collections.abc import Callable
@@ -12,39 +12,45 @@ from rtbci.messages import RESULTS
 from rtbci.types import Marker
 
 POLL_S = 0.05
-LOOK_S = 1.0  # after the first answer, all that is there has answered
-REMIND_S = 5.0  # between two looks at what is waited for
-AHEAD_S, BEHIND_S = 3.0, 2.5  # no marker is sent so long before its row, or after it: the sender's
-# clock was set, and no row has come yet that is stamped with it
-HELD_S = 1.25  # of rows that such a marker waits for
-LATE_S = 5.0  # after which marker streams are looked for again, while there are none
+# Time after the first answer within which all other streams answer, s.
+LOOK_S = 1.0
+# Interval of the reminders while streams are missing, s.
+REMIND_S = 5.0
+# A marker is not sent earlier before its row, or later after it, s. If its stamp is beyond these,
+# the sender's clock was set, and no row with a stamp of the new clock has arrived yet.
+AHEAD_S, BEHIND_S = 3.0, 2.5
+# Such a marker is held until rows of this duration have arrived, s.
+HELD_S = 1.25
+# Time after which a new search for marker streams starts if there are none, s.
+LATE_S = 5.0
 
 
 class SignalWithMarkers:
     """One signal with its marker streams. One thread.
 
-    ``wanted`` names marker streams (name, source_id or uid); without them, all but our results.
+    ``wanted`` are marker streams (name, source_id or uid); by default all but our results.
     """
 
     def __init__(self, wanted: tuple[str, ...] = ()) -> None:
         self.wanted = wanted
         self.markers, self._offsets = MarkerStreams(), HostClockOffsets()
         self.signal: SignalStream
-        self._watch: StreamDiscovery | None = None  # for marker streams that come late
+        self._watch: StreamDiscovery | None = None  # search for marker streams that start late
         self._look_at = time.monotonic() + LATE_S
-        self._held: list[tuple[int, float, Marker]] = []  # until so many samples came
+        # Markers that are held: sample index until which, stamp, marker.
+        self._held: list[tuple[int, float, Marker]] = []
 
     def open(
         self, found: DiscoveredStream, accept: Callable[[Description], Layout]
     ) -> SignalStream:
-        """Read the signal ``found``; raises what ``accept`` raises."""
+        """Start to read the signal ``found``; exceptions of ``accept`` are passed on."""
         self.signal = SignalStream(found, accept)
         self._offsets.start([self.signal.follower, *self.markers.followers])
         self._look_at = time.monotonic() + LATE_S
         return self.signal
 
     def listen(self, found: list[DiscoveredStream]) -> list[DiscoveredStream]:
-        """Listen to the marker streams among ``found``, and return them."""
+        """Start to read the marker streams among ``found``, and return them."""
         fitting = [each for each in found if is_for_decoding(each, self.wanted)]
         for each in fitting:
             self.markers.add(each)
@@ -66,7 +72,7 @@ class SignalWithMarkers:
         return [each[1:] for each, is_due in zip(waiting, due, strict=True) if is_due]
 
     def _is_due(self, until: int, stamp: float) -> bool:
-        """Whether ``stamp`` tells a row, or nothing better will come of waiting."""
+        """Whether ``stamp`` can be assigned to a row, or the time to wait for that is over."""
         signal = self.signal
         index = signal.index_at(stamp)
         if index is None or signal.head >= until:
@@ -74,8 +80,10 @@ class SignalWithMarkers:
         return -BEHIND_S * signal.rate <= index - signal.head <= AHEAD_S * signal.rate
 
     def late_markers(self) -> bool | None:
-        """Looks for marker streams as long as there are none: False when it begins to, True when
-        one has come, else None. Call it often."""
+        """Search for marker streams while there are none; call often.
+
+        Returns False when a search starts, True when a stream was found, else None.
+        """
         if self._watch is None and self.markers.names:
             return None
         if time.monotonic() < self._look_at:
@@ -91,7 +99,7 @@ class SignalWithMarkers:
         return True
 
     def close(self) -> None:
-        """Read no more."""
+        """Unsubscribe from the signal and its markers."""
         self._offsets.close()
         self.signal.follower.close()
         self.markers.close()
@@ -106,11 +114,11 @@ def search(
     given_up: Callable[[], bool] = lambda: False,
     remind: Callable[[str], None] = lambda _: None,
 ) -> DiscoveredStream | None:
-    """The one signal to read; None once ``given_up``. Marker streams that are there already are
-    listened to first: an event must not come before its listener.
+    """The signal to read, or None after ``given_up``.
 
-    ``look`` (s) is how long twins and markers may take to answer. Raises ``BadInput`` where the
-    choice is not clear, ``Missing`` after ``timeout`` s.
+    Marker streams that are present are subscribed to first, so that no event is missed. ``look``
+    is the time for duplicates and markers to answer, s. Raises ``BadInput`` if the choice is
+    ambiguous, and ``Missing`` after ``timeout`` s.
     """
     watch = StreamDiscovery()
     began = reminded = time.monotonic()
@@ -136,7 +144,7 @@ def search(
 
 
 def is_wanted(found: DiscoveredStream, wanted: str | None) -> bool:
-    """Whether a stream may be the signal: the named one, or any EEG."""
+    """Whether a stream can be the signal: the named one, or any EEG if ``wanted`` is None."""
     about = found.about
     if wanted is not None:
         return matches(found, wanted)
@@ -144,7 +152,7 @@ def is_wanted(found: DiscoveredStream, wanted: str | None) -> bool:
 
 
 def the_one(signals: list[DiscoveredStream], wanted: str | None) -> DiscoveredStream:
-    """The only stream, or ``BadInput`` with the list to choose from."""
+    """The only stream in ``signals``; raises ``BadInput`` with the list if there are several."""
     if len(signals) == 1:
         return signals[0]
     same = len({each.about.source_id for each in signals}) == 1
@@ -160,7 +168,7 @@ def the_one(signals: list[DiscoveredStream], wanted: str | None) -> DiscoveredSt
 
 
 def any_layout(unit: str | None) -> Callable[[Description], Layout]:
-    """Accepts any signal at first, and later only one with the same rate and all its channels."""
+    """Acceptance of any first signal, then only of one with the same rate and all its channels."""
     first: list[Layout] = []
 
     def accept(about: Description) -> Layout:
@@ -188,7 +196,10 @@ def _nothing(
     refused: dict[str, str],
     since: str = " yet",
 ) -> str:
-    """What is waited for, and what is there instead: the same sentence while both are the same."""
+    """Message about the missing streams and those that are present instead.
+
+    It is the same sentence as long as both stay the same.
+    """
     wanted = f"stream {stream!r}" if stream else "EEG stream"
     others = [each.about for each in found if each.about.name not in RESULTS]
     there = ", ".join(f"{about.name} ({about.kind})" for about in others) or "no other stream"

@@ -1,6 +1,6 @@
-"""What the doctor asks of the lab streaming layer. Each function runs in a process of its own.
+"""Measurements of the lab streaming layer for the doctor, each in a separate process.
 
-They return plain values that fit into JSON: numbers in seconds, names, counts.
+The functions return values that JSON can hold: numbers in seconds, names, counts.
 """
 
 import socket
@@ -14,12 +14,12 @@ from rtbci.lsl.header_text import xml_of
 from rtbci.lsl.inlet import Inlet
 from rtbci.lsl.resolve import DiscoveredStream, look, twins
 
-PINGS = 500  # one sample each, there and back to this process
-BURST = 5000  # samples in chunks, counted
+PINGS = 500  # single samples, for the transit time
+BURST = 5000  # samples in chunks, for the loss
 CHUNK = 20
 CHANNELS = 8
 RATE = 1000.0  # Hz
-FEW_S = 5.0  # for one of our own streams to be found and opened
+FEW_S = 5.0  # time limit to find and open one of our own streams
 
 
 def library() -> dict[str, object]:
@@ -34,7 +34,7 @@ def library() -> dict[str, object]:
 
 
 def loopback() -> dict[str, object]:
-    """An outlet and an inlet of this process: found after, transit times, loss, clock offset."""
+    """Discovery time, transit times, loss and clock offset of an outlet of this process."""
     config.configure(config.new_session(), "machine")
     info = pylsl.StreamInfo("rtbci-doctor", "EEG", CHANNELS, RATE, pylsl.cf_float32, "rtbci-doctor")
     began = time.perf_counter()
@@ -67,14 +67,14 @@ def loopback() -> dict[str, object]:
 
 
 def look_of(info: pylsl.StreamInfo) -> DiscoveredStream:
-    """A stream that answered, as the inlet wants it."""
+    """A resolved stream as ``Inlet`` takes it."""
     from rtbci.lsl.description import parse
 
     return DiscoveredStream(parse(xml_of(info)), info)
 
 
 def _pings(outlet: pylsl.StreamOutlet, inlet: Inlet) -> tuple[list[float], int]:
-    """Seconds from push to pulled of single samples, and how many did not come."""
+    """Seconds from push to pull of single samples, and the number lost."""
     transits: list[float] = []
     lost = 0
     end = time.monotonic() + FEW_S
@@ -92,7 +92,7 @@ def _pings(outlet: pylsl.StreamOutlet, inlet: Inlet) -> tuple[list[float], int]:
 
 
 def _burst(outlet: pylsl.StreamOutlet, inlet: Inlet) -> int:
-    """How many of many samples sent at once did not come, by a counter in the first channel."""
+    """Number of samples lost of a burst, by a counter in the first channel."""
     for first in range(0, BURST, CHUNK):
         chunk = [[float(first + row)] * CHANNELS for row in range(CHUNK)]
         outlet.push_chunk(chunk)
@@ -107,7 +107,7 @@ def _burst(outlet: pylsl.StreamOutlet, inlet: Inlet) -> int:
 
 
 def ports(count: str) -> dict[str, object]:
-    """How many of ``count`` outlets of one process are found, and which TCP ports they took."""
+    """Number of outlets created and found, out of ``count`` in one process."""
     config.configure(config.new_session(), "machine")
     wanted = int(count)
     outlets = []
@@ -120,7 +120,7 @@ def ports(count: str) -> dict[str, object]:
             failed = str(error)
     began = time.perf_counter()
     seen = {each.about.source_id for each in look(1.0)}
-    if len(seen) < len(outlets):  # a busy machine answers late
+    if len(seen) < len(outlets):  # a busy computer answers late
         seen |= {each.about.source_id for each in look(2.0)}
     return {
         "made": len(outlets),
@@ -131,7 +131,7 @@ def ports(count: str) -> dict[str, object]:
 
 
 def lab(session: str, scope: str) -> dict[str, object]:
-    """The lab's own streams as a session would see them; "" for LSL's own session and scope."""
+    """The lab's streams as a session would find them; "" for LSL's default session or scope."""
     config.configure(session or None, scope or None)
     refused: dict[str, str] = {}
     began = time.perf_counter()

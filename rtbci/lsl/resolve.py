@@ -1,4 +1,4 @@
-"""Which streams there are. Names tell nothing for sure: a stream is known by its uid."""
+"""Discovery of streams. Names are not unique, so a stream is identified by its uid."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -11,23 +11,24 @@ from rtbci.lsl.description import Description, parse
 from rtbci.lsl.header_text import xml_of
 from rtbci.signal.liveness import LISTED_S
 
-# One multicast answer hides those of other outlets on the same machine; liblsl asks their ports one
-# by one after 0.5 s, so that shorter rounds see one of them (measured: 1 of 40, against 40 of 40).
+# One multicast answer hides those of other outlets on the same computer. liblsl queries their ports
+# one by one after 0.5 s, so shorter rounds find only one of them (measured: 1 of 40; with rounds
+# of 1 s, 40 of 40).
 ROUND_S = 1.0
 
 
 @dataclass(frozen=True)
 class DiscoveredStream:
-    """A stream on the network: what it says in short, and the handle to open it."""
+    """A stream on the network: its short description, and the handle to open it."""
 
     about: Description
     info: pylsl.StreamInfo
 
 
 def look(seconds: float = 1.0, refused: dict[str, str] | None = None) -> list[DiscoveredStream]:
-    """All streams that answer within ``seconds``, by name; malformed ones are left out.
+    """All streams that answer within ``seconds``, ordered by name.
 
-    ``refused`` collects why, by uid.
+    Malformed ones are left out; ``refused`` collects the reasons by uid.
     """
     found: dict[str, DiscoveredStream] = {}
     known = KnownHeaders()
@@ -38,19 +39,19 @@ def look(seconds: float = 1.0, refused: dict[str, str] | None = None) -> list[Di
 
 
 class StreamDiscovery:
-    """Streams that are there now, asked for in the background. ``found`` never blocks."""
+    """Continuous discovery in the background; ``found`` does not block."""
 
     def __init__(self, forget_after: float = LISTED_S) -> None:
         self._resolver = pylsl.ContinuousResolver(forget_after=forget_after)
         self._known = KnownHeaders()
 
     def found(self, refused: dict[str, str] | None = None) -> list[DiscoveredStream]:
-        """What answered during the last ``forget_after`` seconds, by name; ``refused`` as above."""
+        """Streams that answered in the last ``forget_after`` s; ``refused`` as in ``look``."""
         return in_order(self._known.read(self._resolver.results(), refused))
 
 
 def twins(found: Iterable[DiscoveredStream]) -> dict[str, list[DiscoveredStream]]:
-    """Streams that share a source_id: while they live together, LSL cannot recover any."""
+    """Streams that share a source_id, which keeps LSL from recovering any of them."""
     by_source: dict[str, list[DiscoveredStream]] = defaultdict(list)
     for each in found:
         if each.about.source_id:
@@ -64,7 +65,7 @@ def matches(found: DiscoveredStream, wanted: str) -> bool:
 
 
 def in_order(found: Iterable[DiscoveredStream]) -> list[DiscoveredStream]:
-    """By name, then source_id and uid: the order never depends on who answered first."""
+    """Streams sorted by name, source_id and uid, independent of the order of the answers."""
     return sorted(found, key=lambda f: (f.about.name, f.about.source_id, f.about.uid))
 
 

@@ -1,10 +1,10 @@
-"""A signal stream as chunks with absolute sample indices, through jitter, loss and return.
+"""Signal stream as chunks with absolute sample indices, across jitter, loss and return.
 
-    signal = Signal(found, accept)
+    signal = SignalStream(found, accept)
     for item in signal.pull(0.1): pipeline.push(item)
 
-Rows of a stream that came back are used only once their description was accepted: solved by name,
-or refused in a sentence.
+When a stream returns, its description is checked first: its channels are matched by name, or it is
+refused with a reason.
 """
 
 from collections import deque
@@ -22,30 +22,35 @@ from rtbci.signal.live_timebase import LiveTimeBase
 from rtbci.signal.sample_index import IndexedRows
 from rtbci.types import Array, Chunk, Gap, Samples, StreamInfo
 
-LEARNED = 12  # arrivals from which the sender's chunk is known
-PIECE_S = 0.005  # rows that come within so long belong to one chunk while it is being learned
-BEHIND = 8  # chunks waiting: take them all at once
+# Arrivals after which the size of the sender's chunks is known.
+LEARNED = 12
+# While the size is being estimated, rows within this time belong to one chunk, s.
+PIECE_S = 0.005
+# Number of waiting chunks from which all are read at once.
+BEHIND = 8
 RESET = "reset in the recording"
 
-Layout = tuple[StreamInfo, float]  # what the core wants to know, and the factor to microvolts
+# The stream as the pipeline needs it, and the factor to microvolts.
+Layout = tuple[StreamInfo, float]
 
 
 @dataclass
 class Counts:
-    """What came so far."""
+    """Totals of one signal stream so far."""
 
     samples: int = 0  # from sample index 0 on
     missing: int = 0  # in gaps, by the stamps
     gaps: int = 0
-    returns: int = 0  # how often another process took over
+    returns: int = 0  # times that another process took over
 
 
 class SignalStream:
     """One signal stream. One thread.
 
-    ``accept(description)`` gives its layout or raises ``RtbciError`` with the reason why it cannot
-    be used; it is asked at the start and after every return. ``ended`` is True after the pull that
-    gave the last of a recording, where the sender has begun another: indices then start again.
+    ``accept(description)`` returns its layout, or raises ``RtbciError`` with the reason why it
+    cannot be used; it is called at the start and after every return. ``ended`` is True after the
+    pull that returned the last rows of a recording, if the sender has started another one. Sample
+    indices then start again.
     """
 
     def __init__(
@@ -54,14 +59,14 @@ class SignalStream:
         self._accept = accept
         self.follower = StreamFollower(found, buffer_s)
         self.about = self.follower.about
-        self.info, self._factor = accept(self.about)  # layout of the chunks, from now on for good
+        self.info, self._factor = accept(self.about)  # the layout of all chunks
         self.counts = Counts()
-        self.refused: str | None = None  # why what came back is not read
+        self.refused: str | None = None  # why a stream that returned is not read
         self.ended = False
-        self.arrived = 0.0  # clock() at which the newest rows were in hand
-        self.late = 0.0  # s that a replay runs behind its due times, as it says itself
+        self.arrived = 0.0  # clock() at which the newest rows arrived
+        self.late = 0.0  # delay of a replay to its schedule, s, as its player reports
         self.offset = 0.0  # s, from the stream's clock to ours
-        self._columns: list[int] | None = None  # where the order is another one
+        self._columns: list[int] | None = None  # set if the order of channels differs
         self._begin()
 
     def _begin(self) -> None:
@@ -77,13 +82,13 @@ class SignalStream:
         self._held: deque[tuple[int, Samples]] = deque()  # first row, rows
         self._row = 0  # rows read so far
         self._sizes: list[int] = []
-        self.chunk: int | None = None  # rows the sender sends at once, once it is known
+        self.chunk: int | None = None  # rows in a chunk of the sender, when known
         self.newest = float("nan")  # raw stamp of the newest row
 
     def pull(self, timeout: float) -> list[Chunk | Gap]:
-        """What came within ``timeout`` s, in index order; rows before sample index 0 left out.
+        """Chunks and gaps that arrived within ``timeout`` s, in index order.
 
-        The samples are valid until the next pull.
+        Rows before sample index 0 are left out. The samples are valid until the next pull.
         """
         if self.ended:
             self.ended = False
@@ -101,17 +106,17 @@ class SignalStream:
             if late * self.speed * self.rate > BEHIND * self.chunk:
                 values, stamps = self._backlog(values, stamps)
         self.newest = float(stamps[-1])
-        if self._shift is None:  # the file's own stamps: its lead-in comes first
+        if self._shift is None:  # stamps of the file, whose lead-in comes first
             assert self.t0 is not None
             self._shift = round((float(stamps[0]) - self.t0) * self.rate)
         x, row = self._microvolts(values), self._row
         self._row += len(stamps)
         pieces = self.base.push(stamps)
         if not self._held and len(pieces) == 1:
-            only = pieces[0]  # as nearly always: what came is what is given out
+            only = pieces[0]  # the usual case: all rows that arrived, in one piece
             if isinstance(only, IndexedRows) and (only.first, only.stop) == (row, self._row):
                 return list(self._pieces(only.index + (self._shift or 0), x))
-        self._held.append((row, x.copy()))  # the next pull overwrites
+        self._held.append((row, x.copy()))  # the next pull overwrites x
         return self._items(pieces)
 
     @property
@@ -121,32 +126,32 @@ class SignalStream:
 
     @property
     def heard(self) -> bool:
-        """Whether a sample ever came."""
+        """Whether a sample ever arrived."""
         return self.follower.heard
 
     @property
     def limit(self) -> float:
-        """Seconds without a sample that are normal, once the first is there."""
+        """Longest normal time between samples, s, after the first has arrived."""
         return self.follower.limit
 
     @property
     def twins(self) -> tuple[str, ...]:
-        """Streams that claim to be this one while it is missing."""
+        """Streams with the identity of this one while it is missing, as host and uid."""
         return tuple(f"{each.about.host} {each.about.uid}" for each in self.follower.twins)
 
     @property
     def measured_rate(self) -> float | None:
-        """Rate at which rows come, by their stamps, Hz; None before it is known."""
+        """Rate of the rows by their stamps, Hz; None while unknown."""
         return self.base.effective_rate
 
     @property
     def returns(self) -> int:
-        """How often another process took over."""
+        """Number of times that another process took over."""
         return self.counts.returns
 
     @property
     def head(self) -> int:
-        """Sample index behind the newest row."""
+        """Sample index after the newest row."""
         return (self.base.head or 0) + (self._shift or 0)
 
     def index_at(self, stamp: float) -> int | None:
@@ -159,13 +164,13 @@ class SignalStream:
         return self.base.stamp_at(index - (self._shift or 0))
 
     def due(self, stamp: float) -> float:
-        """When a row with ``stamp`` should have been sent, on our clock."""
+        """Time at which a row with ``stamp`` was due, on our clock."""
         if self.t0 is None:
             return stamp + self.offset
         return self.t0 + (stamp - self.t0) / self.speed + self.late + self.offset
 
     def _learn(self, values: np.ndarray, stamps: Array) -> tuple[np.ndarray, Array]:
-        """The rest of what came together, and its size as a guess of the sender's chunk."""
+        """Rows extended by the rest of their chunk, whose size is used to estimate ``chunk``."""
         parts, times = [values.copy()], [stamps.copy()]
         until = clock() + PIECE_S / max(self.speed, 1.0)
         while True:
@@ -182,7 +187,7 @@ class SignalStream:
         return np.concatenate(parts), np.concatenate(times)
 
     def _backlog(self, values: np.ndarray, stamps: Array) -> tuple[np.ndarray, Array]:
-        """All that waits, where much does: we are behind."""
+        """Rows extended by all that are waiting, if at least ``BEHIND`` chunks are waiting."""
         assert self.chunk is not None
         if self.follower.inlet.waiting < BEHIND * self.chunk:
             return values, stamps
@@ -211,7 +216,7 @@ class SignalStream:
         return out
 
     def _rows(self, index: int, first: int, stop: int) -> Iterator[tuple[int, Samples]]:
-        """Held rows ``first`` to ``stop``, which are used up; skipped ones before are dropped."""
+        """Held rows ``first`` to ``stop``; these and all earlier ones are removed."""
         while self._held and first < stop:
             row, x = self._held[0]
             if row + len(x) <= first:
@@ -224,7 +229,7 @@ class SignalStream:
                 self._held.popleft()
 
     def _pieces(self, index: int, x: Samples) -> Iterator[Chunk | Gap]:
-        """A chunk without the lead-in, parted where the recording itself was reset."""
+        """A chunk without the lead-in, split at resets of the recording."""
         if index < 0:
             x, index = x[-index:], 0
         self.counts.samples += len(x)
@@ -240,7 +245,7 @@ class SignalStream:
             yield Chunk(index, x)
 
     def _came_back(self) -> list[Chunk | Gap]:
-        """Another process has taken the place of the one before."""
+        """Switch to the newcomer if it is accepted; returns the last items of the old sender."""
         newcomer = self.follower.newcomer
         assert newcomer is not None
         about = newcomer.about
@@ -264,7 +269,7 @@ class SignalStream:
         return items
 
     def _resolve(self, info: StreamInfo) -> list[int] | None:
-        """Columns of the newcomer in our order; a channel that nobody decodes may be missing."""
+        """Columns of the newcomer in our order; a channel that is not decoded may be missing."""
         if info.channels == self.info.channels:
             return None
         where = {name: column for column, name in enumerate(info.channels)}

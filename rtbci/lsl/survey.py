@@ -1,7 +1,7 @@
-"""A short look at every stream of the lab: what it says, what it really sends, what is odd.
+"""Survey of all streams of the lab: description, measured rate and age, and warnings.
 
-One thread a stream, every call with a timeout: a stream that does not answer costs a line, never
-a hang.
+Each stream has a thread and every call a timeout, so a stream that does not answer is reported and
+cannot block the survey.
 """
 
 import socket
@@ -21,23 +21,31 @@ from rtbci.lsl.inlet import Inlet, clock
 from rtbci.lsl.resolve import DiscoveredStream
 from rtbci.types import Array
 
-OPEN_S = 2.0  # for a stream to describe itself
-OFFSET_S = 1.5  # for its clock; liblsl needs 0.65 s for a first estimate
-GRACE_S = 2.0  # beyond all timeouts, before a stream counts as not answering
-OFF_RATE = 0.01  # share by which the measured rate may miss the nominal one
-INDEPENDENT_S = 0.1  # stamps this close share the error of one transmission
-FOREIGN_CLOCK_S = 60.0  # stamps further from now are of another clock
-FEWEST = 5  # samples for a rate
-MOST_AT_ONCE = 64  # streams opened; a lab has a dozen
+# Time limit for a stream's description, s.
+OPEN_S = 2.0
+# Time limit for its clock offset, s; liblsl needs 0.65 s for a first estimate.
+OFFSET_S = 1.5
+# Time in addition to all limits before a stream counts as not answering, s.
+GRACE_S = 2.0
+# Share by which the measured rate may differ from the nominal one.
+OFF_RATE = 0.01
+# Stamps closer than this share the error of one transmission, s.
+INDEPENDENT_S = 0.1
+# Stamps further from now than this are of another clock, s.
+FOREIGN_CLOCK_S = 60.0
+# Smallest number of samples for a rate.
+FEWEST = 5
+# Largest number of streams opened at once; a lab has about a dozen.
+MOST_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
 class SurveyedStream:
-    """One stream as it was found. ``flags`` are sentences about what looks wrong."""
+    """Result of the survey for one stream; ``flags`` are warnings as sentences."""
 
     about: Description
-    samples: int  # that came while we listened
-    rate: float | None  # Hz by its stamps; None where too few samples came, or none are due
+    samples: int  # received during the survey
+    rate: float | None  # Hz by its stamps; None with too few samples, or for an irregular stream
     rate_error: float | None  # Hz, standard error
     age: float | None  # s between its newest stamp and now, on its sender's clock
     answered: bool
@@ -45,13 +53,13 @@ class SurveyedStream:
 
     @property
     def labelled(self) -> bool:
-        """Whether its channels have names of their own."""
+        """Whether its channels have labels."""
         made = (f"channel {number}" for number in range(1, self.about.count + 1))
         return bool(self.about.channels) and self.about.channels != tuple(made)
 
 
 def survey(found: Sequence[DiscoveredStream], seconds: float = 2.0) -> list[SurveyedStream]:
-    """Listen to all streams side by side for ``seconds``; in the order given."""
+    """Results for all streams, in the order given; reads them in parallel for ``seconds``."""
     results: dict[int, SurveyedStream] = {}
     threads: list[threading.Thread] = []
     for place, each in enumerate(found[:MOST_AT_ONCE]):
@@ -59,7 +67,7 @@ def survey(found: Sequence[DiscoveredStream], seconds: float = 2.0) -> list[Surv
         def listen(place: int = place, each: DiscoveredStream = each) -> None:
             results[place] = _listen(each, seconds)
 
-        # daemon: a call of liblsl that never returns must not keep the program
+        # A daemon thread, because a call of liblsl that never returns must not block the exit.
         threads.append(threading.Thread(target=listen, name=f"survey-{place}", daemon=True))
         threads[-1].start()
     until = time.monotonic() + OPEN_S * 2 + OFFSET_S + seconds + GRACE_S
@@ -71,9 +79,10 @@ def survey(found: Sequence[DiscoveredStream], seconds: float = 2.0) -> list[Surv
 
 
 def rate_of(stamps: Array) -> tuple[float | None, float | None]:
-    """Rate in Hz by a line through ``stamps`` (n,), seconds, and its standard error.
+    """Rate in Hz by a line fitted to ``stamps`` (n,), seconds, and its standard error.
 
-    A line, because stamps come in steps of a chunk: first and last alone miss by a whole chunk.
+    A line is used because stamps advance in steps of a chunk, so that the first and last stamp
+    alone could be wrong by a whole chunk.
     """
     n = len(stamps)
     if n < FEWEST:
@@ -99,7 +108,7 @@ def _listen(found: DiscoveredStream, seconds: float) -> SurveyedStream:
     except RtbciError as error:
         return SurveyedStream(about, 0, None, None, None, answered=False, flags=(str(error),))
     offset = inlet.offset(OFFSET_S)
-    inlet.pull()  # what came while the clock was read is a burst, not a measure
+    inlet.pull()  # discard what queued up while the clock offset was measured
     parts: list[Array] = []
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
@@ -122,12 +131,12 @@ def _flagged(seen: SurveyedStream, everyone: Sequence[SurveyedStream]) -> Survey
 
 
 def _identity(seen: SurveyedStream, everyone: Sequence[SurveyedStream]) -> list[str]:
-    """What is wrong with whom the stream says it is."""
+    """Warnings about the identity of a stream: source_id, name, host."""
     about, flags = seen.about, list[str]()
     sources = Counter(each.about.source_id for each in everyone)
     names = Counter(each.about.name for each in everyone)
     if not about.source_id:
-        flags.append("no source_id: after a break nobody finds it again; set one in its sender")
+        flags.append("no source_id: it cannot be found again after a break; set one in its sender")
     elif sources[about.source_id] > 1:
         flags.append(
             f"{sources[about.source_id]} streams share its source_id: LSL recovers none of them; "
@@ -145,7 +154,7 @@ def _identity(seen: SurveyedStream, everyone: Sequence[SurveyedStream]) -> list[
 
 
 def _content(seen: SurveyedStream) -> list[str]:
-    """What a decoder would miss in the description; markers need none of it."""
+    """Warnings about missing labels and units, which a signal needs."""
     about = seen.about
     if not seen.answered or about.rate == 0 or about.format == "string":
         return []
@@ -172,7 +181,7 @@ def _timing(seen: SurveyedStream) -> list[str]:
                 f"it says {about.rate:g} Hz and stamps {seen.rate:.4g} Hz ({off:+.1%}); set the "
                 "rate in its sender"
             )
-    replayed = "speed" in about.fields  # its stamps run at the recording's pace
+    replayed = "speed" in about.fields  # its stamps follow the recording's time
     if seen.age is not None and abs(seen.age) > FOREIGN_CLOCK_S and not replayed:
         flags.append(
             f"its stamps are {abs(seen.age):.3g} s away from now; have its sender use the LSL clock"
@@ -181,5 +190,5 @@ def _timing(seen: SurveyedStream) -> list[str]:
 
 
 def is_encrypted() -> bool:
-    """Whether this liblsl can encrypt; the usual one cannot."""
+    """Whether this liblsl can encrypt; standard builds cannot."""
     return "security" in pylsl.library_info().lower()

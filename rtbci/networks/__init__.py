@@ -1,7 +1,7 @@
-"""Neural networks, one file each: windows of scaled EEG in, embeddings out.
+"""Neural networks, one per file, from windows of scaled EEG to embeddings.
 
-``NETWORKS`` names them with the input that each declares; ``build`` imports torch and makes one.
-Filters are causal and made by ``rtbci.signal.recipe.make_recipe`` from the bands below.
+``NETWORKS`` lists them with the input each needs; ``build`` imports torch and constructs one.
+Filters are causal; ``rtbci.signal.recipe.make_recipe`` designs them from the bands below.
 """
 
 from collections.abc import Mapping
@@ -16,18 +16,20 @@ from rtbci.networks.dims import Dims
 if TYPE_CHECKING:
     from rtbci.networks.model import Model
 
-WINDOW = (0.0, 0.5)  # s after the onset: all that the 122-channel dataset holds
-OTHERS = "braindecode:"  # and the name of one of its models
+# Window after the onset, s. The 122-channel dataset holds no more than this.
+WINDOW = (0.0, 0.5)
+# Prefix of a braindecode model's name.
+OTHERS = "braindecode:"
 
 
 @dataclass(frozen=True)
 class Network:
-    """What a network is fed with, and its dimensions where nobody asks for others."""
+    """Module and input requirements of one network, with its default dimensions."""
 
-    module: str  # holds ``Backbone``
+    module: str  # dotted name; the module defines ``Backbone``
     band: tuple[float, float]  # Hz
     line: float | None  # mains notch, Hz
-    embedding: int  # numbers that the heads see
+    embedding: int  # default size of the embedding
     options: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
     about: str = ""
 
@@ -58,7 +60,10 @@ NETWORKS: dict[str, Network] = {
 
 
 def network(name: str) -> Network:
-    """The entry of ``NETWORKS``, or of ``OTHERS`` and a model's name; ``BadInput`` for others."""
+    """Entry of ``NETWORKS``, or one made for ``braindecode:MODEL``.
+
+    Raises ``BadInput`` for any other name.
+    """
     if name.startswith(OTHERS):
         return Network("rtbci.networks.others", (0.3, 40.0), None, 64, about=f"{name}, as it is")
     if name not in NETWORKS:
@@ -67,7 +72,7 @@ def network(name: str) -> Network:
 
 
 def build(dims: Dims, seed: int = 0) -> "Model":
-    """The network with fresh weights; raises ``Missing`` where torch is not installed."""
+    """Untrained network of these dimensions; raises ``Missing`` if torch is not installed."""
     entry = network(dims.model)
     try:
         model = import_module("rtbci.networks.model")

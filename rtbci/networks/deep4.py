@@ -1,8 +1,9 @@
-"""Deep4 (Schirrmeister et al. 2017, doi 10.1002/hbm.23730) to 128 numbers, as in EEG-CLIP.
+"""Deep4 (Schirrmeister et al. 2017, doi 10.1002/hbm.23730) with a 128-dimensional output.
 
-Four blocks of convolution and maximum over 3 samples with 25, 50, 100 and 200 filters 10 samples
-long, the first in time and then in space. The paper's windows are seconds; half a second is
-shorter than the four blocks, so that the later ones keep the length (their ends padded).
+The output size is that of EEG-CLIP. Four blocks, each a convolution and max pooling over 3
+samples, have 25, 50, 100 and 200 filters of 10 samples; the first block filters in space and in
+time. The paper uses windows of several seconds. Half a second is too short for four unpadded
+blocks, so the convolutions of the later blocks are padded to keep the length.
 """
 
 from itertools import pairwise
@@ -21,13 +22,14 @@ LENGTH, POOL = 10, 3  # samples
 
 
 class Deep4(BackboneModule):
-    """See ``rtbci.networks.model.BackboneModule``."""
+    """Deep4 as a backbone; see ``rtbci.networks.model.BackboneModule``."""
 
     def __init__(self, dims: Dims) -> None:
         super().__init__()
         self.electrodes = FixedChannels(dims.channels)
         first = FILTERS[0]
-        # spatial before temporal: linear both, and an electrode's share is one number a filter
+        # The paper filters in time first. Both filters are linear, so the order does not change
+        # the result, and with the spatial one first each filter has one weight per electrode.
         self.spatial = nn.Conv1d(len(dims.channels), first, 1, bias=False)
         self.temporal = nn.Conv1d(first, first, LENGTH, bias=False)
         self.norms = nn.ModuleList(BatchNorm(count) for count in FILTERS)
@@ -50,4 +52,4 @@ class Deep4(BackboneModule):
         return self.project(z.flatten(1))
 
 
-Backbone = Deep4  # the name that ``rtbci.networks.build`` asks for
+Backbone = Deep4  # the name that ``rtbci.networks.build`` looks up

@@ -1,17 +1,18 @@
-"""Dimensions of a network: all that is needed to build it again before its weights are loaded."""
+"""Dimensions of a network: all that is needed to rebuild it before its weights are loaded."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 RATE = 250.0  # Hz, of every network's input
-TEXT = 384  # numbers in a caption's embedding (MiniLM)
+# Dimensions of a caption's embedding (MiniLM).
+TEXT = 384
 
 
 @dataclass(frozen=True)
 class Dims:
-    """Inputs, outputs and sizes of one network."""
+    """Name, electrodes, classes, subjects and sizes of a network."""
 
-    model: str  # key of ``NETWORKS``
+    model: str  # key of ``rtbci.networks.NETWORKS``
     channels: tuple[str, ...]  # electrodes, in the order of the input
     classes: tuple[str, ...]
     subjects: tuple[str, ...]

@@ -1,8 +1,9 @@
-"""EEGNet-8,2 (Lawhern et al. 2018, doi 10.1088/1741-2552/aace8c): 48 numbers of half a second.
+"""EEGNet-8,2 (Lawhern et al. 2018, doi 10.1088/1741-2552/aace8c) with a 48-dimensional output.
 
-Eight temporal filters half a second long, two spatial filters for each, then a separable
-convolution. The paper's temporal filters come first; as both are linear, the spatial ones may, at
-an eighth of the work. The normalisation between them has nothing left to do.
+Eight temporal filters of half a second, two spatial filters for each, then a separable
+convolution. The paper applies the temporal filters first. Both are linear, so the spatial ones
+are applied first here, which takes an eighth of the work; the batch normalisation between them
+then has no effect and is left out.
 """
 
 import torch
@@ -15,15 +16,19 @@ from rtbci.networks.layers import BatchNorm, TrialDropout
 from rtbci.networks.model import BackboneModule
 from rtbci.networks.recordings import RecordingContext
 
-TEMPORAL, SPATIAL = 8, 2  # F1, D
-LONG = round(RATE / 2)  # samples of a temporal filter: half the rate
-SHORT = 16  # of the separable convolution
+# Temporal filters (F1 in the paper), and spatial filters for each of them (D).
+TEMPORAL, SPATIAL = 8, 2
+# Length of a temporal filter, samples: half a second.
+LONG = round(RATE / 2)
+# Length of a filter of the separable convolution, samples.
+SHORT = 16
 POOLS = 4, 8
-LARGEST_NORM = 1.0  # of a spatial filter
+# Limit of a spatial filter's norm.
+LARGEST_NORM = 1.0
 
 
 class EEGNet(BackboneModule):
-    """See ``rtbci.networks.model.BackboneModule``."""
+    """EEGNet as a backbone; see ``rtbci.networks.model.BackboneModule``."""
 
     def __init__(self, dims: Dims) -> None:
         super().__init__()
@@ -55,4 +60,4 @@ class EEGNet(BackboneModule):
         return self.drop_out(z.flatten(1))
 
 
-Backbone = EEGNet  # the name that ``rtbci.networks.build`` asks for
+Backbone = EEGNet  # the name that ``rtbci.networks.build`` looks up

@@ -1,7 +1,7 @@
-"""Where electrodes lie, as numbers that a network can read: unit sphere, Fourier features.
+"""Electrode positions as input features: directions on a unit sphere and Fourier features.
 
-An electrode whose name is in the 10-05 table gets features of its place; one that is not gets a
-learned row of its own name.
+An electrode whose name is in the 10-05 table gets features of its position; any other gets a
+learned row for its name (``ElectrodeFeatures``).
 """
 
 from itertools import product
@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from rtbci.signal.montage import position
 from rtbci.types import Array
 
-CENTRE = (0.0, -19.0, 0.0)  # mm; middle of the template's sphere: halfway between Fpz and Oz
-LARGEST_NORM = 4  # of the integer wave vectors, squared: 16 of them
+# Centre of the template's sphere, mm: halfway between Fpz and Oz.
+CENTRE = (0.0, -19.0, 0.0)
+# Largest squared norm of the integer wave vectors; 16 vectors lie within it.
+LARGEST_NORM = 4
 
 
 def _waves() -> Array:
@@ -28,7 +30,7 @@ FEATURES = 1 + 3 + 2 * WAVES.shape[1]  # 36
 
 
 def sphere(names: tuple[str, ...]) -> tuple[Array, NDArray[np.bool_]]:
-    """Directions ``(channels, 3)`` on the unit sphere, and which of the names have a place."""
+    """Directions ``(channels, 3)`` on the unit sphere, and which names have a known position."""
     places = [position(name) for name in names]
     known = np.array([place is not None for place in places], bool)
     xyz = np.array([(0, 0, 0) if place is None else place for place in places], np.float64)
@@ -39,7 +41,7 @@ def sphere(names: tuple[str, ...]) -> tuple[Array, NDArray[np.bool_]]:
 def fourier(directions: Array) -> Array:
     """Features ``(channels, FEATURES)`` of unit vectors: 1, xyz, sine and cosine of the waves.
 
-    Rows have about unit length, and near electrodes similar rows.
+    Rows have about unit length, and neighbouring electrodes have similar rows.
     """
     phase = np.pi / 2 * directions @ WAVES
     ones = np.ones((len(directions), 1))
@@ -48,8 +50,8 @@ def fourier(directions: Array) -> Array:
 
 
 def spread(count: int) -> Array:
-    """``count`` directions (count, 3) spread evenly over the upper sphere, as a cap sits."""
-    lowest = -0.35  # of the z axis: the lowest row of a cap
+    """Directions ``(count, 3)`` spread evenly over the part of the sphere that a cap covers."""
+    lowest = -0.35  # z of the lowest row of a cap
     z = 1 - (1 - lowest) * (np.arange(count) + 0.5) / count
     turn = np.pi * (3 - np.sqrt(5)) * np.arange(count)  # the golden angle
     radius = np.sqrt(1 - z * z)

@@ -1,13 +1,14 @@
-"""A transformer over electrodes.
+"""Transformer over electrodes.
 
-One small convolutional network, the same for all electrodes, turns each into 64 numbers (mean over
-time); a shared transformer mixes them; to the mean over electrodes every subject adds its own way
-of reading them out: one linear layer, one more transformer layer, or an LSTM over the electrodes.
-Somebody who comes later begins with the mean alone.
+A small convolutional network, shared by all electrodes, turns the signal of each into a token of
+64 numbers (mean over time), and a transformer shared by all subjects mixes the tokens. The output
+is the mean over electrodes plus a readout of the subject's own: a linear layer, one more
+transformer layer, or an LSTM over the electrodes. A subject added after training starts with the
+mean alone.
 
 The design is that of the guided project of the course CMU 11-685: a one-dimensional convolutional
-network per electrode, averaged over time to 64 numbers an electrode (122 x 64), a transformer that
-all subjects share, and one head for each subject.
+network per electrode, averaged over time to 64 numbers per electrode (122 x 64), a transformer
+shared by all subjects, and one head per subject.
 """
 
 import zlib
@@ -24,38 +25,41 @@ from rtbci.networks.layers import TrialDropout
 from rtbci.networks.model import BackboneModule
 from rtbci.networks.recordings import RecordingContext
 
-WIDTH = 64  # numbers an electrode
+WIDTH = 64  # size of an electrode's token
 LAYERS, ATTENTION_HEADS, FORWARD = 2, 4, 128
 KERNEL, STEPS, FILTERS = 9, (4, 2), 16
 
 
 class Reader(nn.Module):
-    """What a subject adds to the mean over the electrodes."""
+    """A subject's own readout, added to the mean over the electrodes."""
 
     def forward(self, tokens: Tensor, absent: Tensor) -> Tensor:
-        """``(B, WIDTH)`` of tokens (B, C, WIDTH), absent (B, C) bool."""
+        """Readout ``(B, WIDTH)`` of tokens (B, C, WIDTH); ``absent`` is (B, C) bool."""
         raise NotImplementedError
 
     def silence(self) -> None:
-        """Let it add nothing until it has learnt, without cutting off its gradient."""
+        """Set the output to zero while leaving a gradient, so that it can still be trained."""
         raise NotImplementedError
 
 
 def layer() -> nn.TransformerEncoderLayer:
-    """One layer; its own dropout would depend on how a batch is shared out."""
+    """One transformer layer.
+
+    Its built-in dropout is off: it would depend on how a batch is spread over processes.
+    """
     return nn.TransformerEncoderLayer(
         WIDTH, ATTENTION_HEADS, FORWARD, dropout=0.0, batch_first=True, norm_first=True
     )
 
 
 def mean(tokens: Tensor, absent: Tensor) -> Tensor:
-    """The mean over the electrodes that are there."""
+    """Mean over the electrodes that are present."""
     there = (~absent).to(tokens.dtype)[:, :, None]
     return (tokens * there).sum(1) / there.sum(1)
 
 
 class TransformerReader(Reader):
-    """One more layer: how far it moves the mean."""
+    """One more transformer layer; the readout is the change that it makes to the mean."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,7 +77,7 @@ class TransformerReader(Reader):
 
 
 class LstmReader(Reader):
-    """The last state of an LSTM that runs over the electrodes in their order."""
+    """Last state of an LSTM that runs over the electrodes in order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -84,14 +88,14 @@ class LstmReader(Reader):
         return self.lstm(tokens.masked_fill(absent[:, :, None], 0))[1][0][0]
 
     def silence(self) -> None:
-        """See ``Reader``: what the cell takes in is the third quarter of each parameter."""
+        """See ``Reader``. The third quarter of each parameter holds the cell's input."""
         with torch.no_grad():
             for each in self.lstm.parameters():
                 each[2 * WIDTH : 3 * WIDTH] = 0
 
 
 class LinearReader(Reader):
-    """The mean through one layer."""
+    """One linear layer on the mean."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -115,7 +119,7 @@ READERS: dict[str, type[Reader]] = {
 
 
 class ElectrodeTransformer(BackboneModule):
-    """See ``rtbci.networks.model.BackboneModule``."""
+    """Electrode transformer as a backbone; see ``rtbci.networks.model.BackboneModule``."""
 
     def __init__(self, dims: Dims) -> None:
         super().__init__()
@@ -136,7 +140,7 @@ class ElectrodeTransformer(BackboneModule):
             self.readers[subject] = self.kind()
 
     def add_subject(self, subject: str) -> None:
-        """A way of reading out for ``subject``, silent at first and the same in every run."""
+        """Add a readout for ``subject``: zero at first, and the same in every run."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(zlib.crc32(subject.encode()))
             reader = self.kind()
@@ -150,7 +154,7 @@ class ElectrodeTransformer(BackboneModule):
         for each in self.layers:
             tokens = each(tokens, src_key_padding_mask=absent)
         tokens = self.norm(tokens)
-        out = mean(tokens, absent)  # all that there is for a subject who is not known
+        out = mean(tokens, absent)  # an unknown subject gets this alone
         for subject in dict.fromkeys(sites.subjects):
             if subject in self.readers:
                 rows = [row for row, each in enumerate(sites.subjects) if each == subject]
@@ -161,10 +165,10 @@ class ElectrodeTransformer(BackboneModule):
         return out
 
     def tokens(self, x: Tensor) -> Tensor:
-        """``(B, C, WIDTH)``: the same convolutions over every electrode, mean over time."""
+        """Tokens ``(B, C, WIDTH)``: the same convolutions for every electrode, mean over time."""
         z = x.reshape(-1, 1, x.shape[2])  # (B C, 1, T)
         z = functional.gelu(self.second(functional.gelu(self.first(z))))
         return z.mean(2).view(x.shape[0], x.shape[1], WIDTH)
 
 
-Backbone = ElectrodeTransformer  # the name that ``rtbci.networks.build`` asks for
+Backbone = ElectrodeTransformer  # the name that ``rtbci.networks.build`` looks up

@@ -1,4 +1,4 @@
-"""What networks know of their electrodes: features of places and names, or fixed columns."""
+"""Input electrodes of a network: features by position and name, or fixed columns."""
 
 import math
 import zlib
@@ -13,15 +13,15 @@ from rtbci.networks.electrode_positions import FEATURES, fourier, sphere
 
 
 class Electrodes(nn.Module):
-    """What a network knows of the electrodes of its input."""
+    """Mapping from the electrodes of the input to those of the network."""
 
     def mount(self, channels: Sequence[str]) -> None:
-        """Take ``channels`` as the input's, in their order."""
+        """Set the electrodes of the input, in their order."""
         raise NotImplementedError
 
 
 class ElectrodeFeatures(Electrodes):
-    """``(C, FEATURES)`` of the mounted electrodes: by place, else a learned row by name."""
+    """Features ``(C, FEATURES)`` of the input electrodes: by position, or a learned row by name."""
 
     features: Tensor
     known: Tensor
@@ -29,12 +29,12 @@ class ElectrodeFeatures(Electrodes):
 
     def __init__(self, channels: Sequence[str]) -> None:
         super().__init__()
-        self.names: tuple[str, ...] = ()  # electrodes without a place that have a learned row
+        self.names: tuple[str, ...] = ()  # electrodes of unknown position, with a learned row
         self.named = nn.Parameter(torch.zeros(0, FEATURES))
         self.mount(channels)
 
     def mount(self, channels: Sequence[str]) -> None:
-        """Take ``channels`` as the electrodes of the input; unknown names get new rows."""
+        """Set the electrodes of the input; names of unknown position get new rows."""
         directions, known = sphere(tuple(channels))
         new = [n for n, k in zip(channels, known, strict=True) if not k and n not in self.names]
         self.names += tuple(new)
@@ -51,16 +51,16 @@ class ElectrodeFeatures(Electrodes):
             self.register_buffer(name, value, persistent=False)
 
     def forward(self) -> Tensor:
-        """The features; gradients flow into the rows of names."""
+        """Features ``(C, FEATURES)``; gradients reach the rows by name."""
         if bool(self.known.all()):
             return self.features
         return torch.where(self.known[:, None], self.features, self.named[self.rows])
 
 
 class FixedChannels(Electrodes):
-    """The electrodes of pretraining in their order, out of whatever is mounted; absent ones are 0.
+    """Selection of the electrodes of pretraining, in their order, with zeros for absent ones.
 
-    For networks with one weight an electrode.
+    For networks with one weight per electrode.
     """
 
     columns: Tensor
@@ -72,7 +72,7 @@ class FixedChannels(Electrodes):
         self.mount(channels)
 
     def mount(self, channels: Sequence[str]) -> None:
-        """Take ``channels`` as the input's; raises ``BadInput`` where none was trained with."""
+        """Set the electrodes of the input; raises ``BadInput`` if pretraining had none of them."""
         where = {name.lower(): number for number, name in enumerate(channels)}
         found = [where.get(name.lower(), -1) for name in self.channels]
         if max(found) < 0:
@@ -84,12 +84,12 @@ class FixedChannels(Electrodes):
         self.register_buffer("there", torch.tensor(found) >= 0, persistent=False)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """``x`` (B, C, T) and ``mask`` (B, C) to (B, trained channels, T)."""
+        """``x`` (B, C, T) and ``mask`` (B, C) to (B, electrodes of pretraining, T)."""
         kept = (mask[:, self.columns] & self.there)[:, :, None]
         return torch.where(kept, x[:, self.columns], 0.0)
 
 
 def _start_of(name: str) -> np.ndarray:
-    """Where the learned row of an electrode's name begins: the same in every run."""
+    """Initial value of the learned row for an electrode's name, the same in every run."""
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     return rng.standard_normal(FEATURES) / math.sqrt(FEATURES)

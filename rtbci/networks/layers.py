@@ -1,7 +1,7 @@
 """Layers whose result does not depend on how a batch is spread over processes.
 
-Dropout draws each trial's mask from a key of that trial; batch normalisation counts over all
-processes. With them two processes give the loss of one.
+Dropout derives each trial's mask from a key of that trial, and batch normalisation computes its
+statistics over all processes. With both, two processes give the same loss as one.
 """
 
 import torch
@@ -12,9 +12,9 @@ _MIX = (-7046029254386353131, -4417276706812531889, 2862933555777941757)  # odd 
 
 
 class TrialDropout(nn.Module):
-    """Dropout whose mask follows from ``keys`` (trials,) int64, which the training loop sets.
+    """Dropout with a mask derived from ``keys`` (trials,) int64, set by the training loop.
 
-    Without keys it does nothing, as in evaluation.
+    Without keys it is the identity, as in evaluation.
     """
 
     def __init__(self, share: float) -> None:
@@ -24,11 +24,11 @@ class TrialDropout(nn.Module):
         self.keys: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        """``x`` (trials, ...), the share zeroed and the rest scaled up."""
+        """``x`` (trials, ...) with the share set to zero and the rest scaled up."""
         if not self.training or self.keys is None or self.share <= 0:
             return x
         size = x[0].numel()
-        # numbers of a counter, scrambled twice (Steele et al. 2014, doi 10.1145/2660193.2660195)
+        # A counter, mixed twice (Steele et al. 2014, doi 10.1145/2660193.2660195).
         places = torch.arange(size, dtype=torch.int64) * _MIX[0]
         places = places + torch.tensor(self.salt) * _MIX[1]
         mixed = self.keys[:, None] * _MIX[2] + places
@@ -39,20 +39,20 @@ class TrialDropout(nn.Module):
 
 
 def number_dropouts(module: nn.Module) -> None:
-    """Give every dropout of ``module`` its own salt, in the order of the modules."""
+    """Assign every dropout of ``module`` its own salt, in the order of the modules."""
     for number, each in enumerate(m for m in module.modules() if isinstance(m, TrialDropout)):
         each.salt = number + 1
 
 
 def set_keys(module: nn.Module, keys: Tensor | None) -> None:
-    """Hand the trials' keys to every dropout of ``module``."""
+    """Set the trials' keys in every dropout of ``module``."""
     for each in module.modules():
         if isinstance(each, TrialDropout):
             each.keys = keys
 
 
 class BatchNorm(nn.Module):
-    """Batch normalisation over trials and all axes behind the second, over all processes.
+    """Batch normalisation over trials and all axes after the second, over all processes.
 
     ``features`` is the length of the second axis.
     """
@@ -69,7 +69,7 @@ class BatchNorm(nn.Module):
         self.register_buffer("variance", torch.ones(features))
 
     def forward(self, x: Tensor) -> Tensor:
-        """``x`` (trials, features, ...), each feature about 0 with variance 1, then scaled."""
+        """``x`` (trials, features, ...), standardised by feature, then scaled and shifted."""
         mean, variance = self.mean, self.variance
         if self.training:
             axes = [axis for axis in range(x.dim()) if axis != 1]
@@ -88,7 +88,7 @@ class BatchNorm(nn.Module):
 
 
 def over_processes(sums: Tensor) -> Tensor:
-    """``sums`` added up over all processes, where there are several; gradients flow back."""
+    """``sums`` added over all processes, if there are several; differentiable."""
     if not (is_available() and is_initialized()):
         return sums
     from torch.distributed.nn.functional import all_reduce

@@ -1,9 +1,10 @@
-"""One backbone for everybody, heads for each: from windows to classes and to the text space.
+"""Model with a shared backbone, a shared head and one head per subject.
 
     output = model(x, sites, group)     embedding (B, d), logits (B, K), text (B, 384)
 
-A head that all share carries what is common to people; each subject's own head, zero at first,
-adds what is not. A subject that is not in a batch has no gradient, so that nothing of it moves.
+The heads map an embedding to the classes and to the text space. The shared head learns what
+subjects have in common; each subject's own head starts at zero and adds the difference. A subject
+that is not in a batch gets no gradient, so its parameters do not change.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,32 +20,32 @@ from rtbci.networks.recordings import RecordingContext
 
 
 class BackboneModule(nn.Module):
-    """What the file of a network defines as ``Backbone``, made from ``Dims``."""
+    """Base class of the backbones; each network's module names its own ``Backbone``."""
 
-    electrodes: Electrodes  # what it knows of its input's electrodes
+    electrodes: Electrodes
 
     def forward(self, x: Tensor, sites: RecordingContext, group: Tensor) -> Tensor:
         """Embeddings ``(B, d)`` of scaled windows ``x`` (B, C, T).
 
-        ``group`` (B,) int64 says which row of ``sites`` each trial comes from.
+        ``group`` (B,) int64 is the row of ``sites`` that each trial comes from.
         """
         raise NotImplementedError
 
     def mount(self, channels: Sequence[str]) -> None:
-        """Take ``channels`` as the electrodes of the input; ``BadInput`` where it cannot."""
+        """Set the electrodes of the input; raises ``BadInput`` if the network cannot use them."""
         self.electrodes.mount(channels)
 
     def add_subject(self, subject: str) -> None:
-        """Parts of ``subject`` alone, where there are any: at first they change nothing."""
+        """Add the parameters of ``subject``, if any; at first they do not change the output."""
 
 
 @dataclass(frozen=True)
 class Output:
-    """What a model says of a batch."""
+    """Output of a model for a batch of trials."""
 
     embedding: Tensor  # (B, d)
     logits: Tensor  # (B, K)
-    text: Tensor | None  # (B, text), not of unit length
+    text: Tensor | None  # (B, text), not normalised
 
 
 class SubjectHead(nn.Module):
@@ -55,7 +56,8 @@ class SubjectHead(nn.Module):
         self.classes = nn.Linear(embedding, classes)
         self.text = nn.Linear(embedding, text) if text else None
         nn.init.zeros_(self.classes.bias)
-        if not own:  # begins nearly undecided: what is sure at random is only unlearnt
+        if not own:
+            # Small weights, so that no class is favoured at random and has to be unlearned.
             nn.init.normal_(self.classes.weight, std=0.01)
         else:
             nn.init.zeros_(self.classes.weight)
@@ -65,7 +67,7 @@ class SubjectHead(nn.Module):
 
 
 class Model(nn.Module):
-    """A backbone, a shared head, and a head a subject."""
+    """Backbone, shared head and one head per subject."""
 
     backbone: BackboneModule
 
@@ -81,7 +83,7 @@ class Model(nn.Module):
         number_dropouts(self)
 
     def add_subject(self, subject: str) -> None:
-        """Parts for one more subject: an alignment at the identity, heads at zero."""
+        """Add the parameters of one more subject: alignment at the identity, head at zero."""
         self.backbone.add_subject(subject)
         self._add_head(subject)
 
@@ -90,16 +92,17 @@ class Model(nn.Module):
         self.heads[subject] = SubjectHead(dims.embedding, len(dims.classes), dims.text, own=True)
 
     def forward(self, x: Tensor, sites: RecordingContext, group: Tensor) -> Output:
-        """``x`` (B, C, T) scaled windows, ``group`` (B,) int64 row of ``sites``."""
+        """Output for scaled windows ``x`` (B, C, T); ``group`` (B,) int64: rows of ``sites``."""
         used, group = torch.unique(group, return_inverse=True)
-        sites = sites.take(used)  # what is not in the batch must not even have a gradient of 0
+        # Rows that are not in the batch must get no gradient at all, not one of zero.
+        sites = sites.take(used)
         embedding = self.backbone(x, sites, group)
         return self.read(self.drop(embedding), sites.subjects, group, embedding)
 
     def read(
         self, dropped: Tensor, subjects: Sequence[str], group: Tensor, embedding: Tensor
     ) -> Output:
-        """The heads' answers: the shared one's plus, for known subjects, their own."""
+        """Output of the heads: the shared head plus, for known subjects, their own."""
         logits = self.shared.classes(dropped)
         text = None if self.shared.text is None else self.shared.text(dropped)
         for subject in dict.fromkeys(subjects):
@@ -117,7 +120,7 @@ class Model(nn.Module):
         return Output(embedding, logits, text)
 
     def own(self, subject: str | None) -> SubjectHead | None:
-        """The head of ``subject``; None for one that is not known."""
+        """Head of ``subject``, or None if the subject is unknown."""
         if subject is None or subject not in self.heads:
             return None
         head = self.heads[subject]
@@ -125,12 +128,12 @@ class Model(nn.Module):
         return head
 
     def of_subject(self, subject: str) -> list[nn.Parameter]:
-        """The parameters that belong to ``subject`` alone."""
+        """Parameters that belong to ``subject`` alone."""
         return [p for n, p in self.named_parameters() if subject in n.split(".")]
 
 
 def assemble(kind: Callable[[Dims], BackboneModule], dims: Dims, seed: int) -> Model:
-    """A model with weights that follow from ``seed``, whatever was drawn before."""
+    """Model with initial weights drawn from ``seed``, independent of the global generator."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return Model(kind(dims), dims)

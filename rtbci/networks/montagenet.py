@@ -1,19 +1,19 @@
-"""MontageNet: electrode positions to virtual channels, a linear path and a small trunk.
+"""MontageNet: electrode positions to virtual channels, then a linear path and a small trunk.
 
-1. Position mixer. Every electrode has features of its place (or of its name); 32 learned queries
-   look at the present, good electrodes through a softmax, times a signed gain: 32 virtual
+1. Position mixer. Every electrode has features of its position (or of its name). 32 learned
+   queries attend to the good electrodes through a softmax, times a signed gain: 32 virtual
    channels, for any number and order of electrodes.
 2. Whitening of the virtual channels with the session's mean covariance (label-free; Euclidean
    alignment, He and Wu 2020, doi 10.1109/TBME.2019.2913914), then a 32 x 32 alignment per
-   subject that starts at the identity. All of this is one matrix (32, channels) per session.
-3. Two paths to the embedding: a linear one over the first cosine coefficients in time (a response
-   on 1/f noise is mostly linear in its slow course), and a convolutional one beside it.
+   subject that starts at the identity. Together these are one matrix (32, channels) per session.
+3. Two parallel paths to the embedding: a linear one over the first cosine coefficients in time
+   (a response on 1/f noise is mostly linear in its slow course), and a convolutional one.
 
-Measured on 13 simulated people, 200 trials each, 20 classes, the next session (loss; chance 2.996):
-all 2.821, without the convolutions 2.838, without the linear path 2.899, without whitening 2.973,
-without captions 2.866, shrinkage 0.01 / 0.05 / 0.2 of the whitening 2.822 / 2.829 / 2.850;
-whitening the cosine coefficients as well made it worse (2.852). More noise and weight decay in
-training then gave 2.802.
+Loss measured on the next session of 13 simulated people, 200 trials each, 20 classes (chance
+2.996): complete 2.821, without the convolutions 2.838, without the linear path 2.899, without
+whitening 2.973, without captions 2.866; shrinkage of 0.01 / 0.05 / 0.2 in the whitening 2.822 /
+2.829 / 2.850. Whitening the cosine coefficients as well made it worse (2.852). More noise and
+weight decay in training then gave 2.802.
 
 ``rtbci/decoding/decoders/montagenet.py`` repeats the forward pass in numpy for the live path.
 """
@@ -35,14 +35,17 @@ from rtbci.networks.recordings import RecordingContext
 
 VIRTUAL = 32  # virtual channels
 KEYS = 64
-SHARPNESS = 12.0  # of the first attention: a virtual channel begins about 3 cm wide
-COSINES = 24  # coefficients in time: up to 24 Hz in half a second
+# Sharpness of the initial attention; a virtual channel then covers about 3 cm.
+SHARPNESS = 12.0
+# Cosine coefficients in time: up to 24 Hz in half a second.
+COSINES = 24
 FILTERS = 32
-WIDE, NARROW = 15, 5  # samples
+# Lengths of the temporal filters, samples.
+WIDE, NARROW = 15, 5
 
 
 class PositionMixer(nn.Module):
-    """Attention of virtual channels to electrodes by place; no electrode's signal is looked at."""
+    """Attention of virtual channels to electrodes by position, without regard to the signal."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,7 +66,7 @@ class PositionMixer(nn.Module):
 
 
 class MontageNetBackbone(BackboneModule):
-    """``forward(x, sites, group)``: embeddings of trials; see ``rtbci.networks.model``."""
+    """MontageNet as a backbone; see ``rtbci.networks.model.BackboneModule``."""
 
     basis: Tensor
 
@@ -85,7 +88,7 @@ class MontageNetBackbone(BackboneModule):
             self.add_subject(subject)
 
     def add_subject(self, subject: str) -> None:
-        """An alignment for ``subject``, at the identity."""
+        """Add an alignment for ``subject``, at the identity."""
         self.align[subject] = nn.Parameter(torch.zeros(VIRTUAL, VIRTUAL))
 
     def forward(self, x: Tensor, sites: RecordingContext, group: Tensor) -> Tensor:
@@ -95,7 +98,7 @@ class MontageNetBackbone(BackboneModule):
         return self.linear(self.drop_linear(slow)) + self.trunk(y)
 
     def filters(self, sites: RecordingContext) -> Tensor:
-        """One spatial filter ``(sites, V, C)``: mixing, whitening and alignment as one matrix."""
+        """Spatial filters ``(sites, V, C)``: mixing, whitening and alignment as one matrix."""
         weights = self.mixer(self.electrodes(), sites.mask)
         if sites.covariance is not None:
             weights = whitening(weights.detach(), sites.covariance) @ weights
@@ -103,12 +106,12 @@ class MontageNetBackbone(BackboneModule):
         return own @ weights
 
     def alignment(self, subject: str) -> Tensor:
-        """``(V, V)`` of a subject; the identity for one that is not known."""
+        """Alignment ``(V, V)`` of a subject; the identity if the subject is unknown."""
         identity = torch.eye(VIRTUAL)
         return identity + self.align[subject] if subject in self.align else identity
 
     def trunk(self, y: Tensor) -> Tensor:
-        """The convolutional path from virtual channels (B, V, T) to (B, embedding)."""
+        """Convolutional path from virtual channels (B, V, T) to (B, embedding)."""
         z = functional.elu(self.norm(self.wide(self.enter(y))))  # (B, F, T)
         z = functional.avg_pool1d(z, POOL)  # (B, F, T / POOL)
         z = functional.elu(self.leave(self.narrow(self.drop(z))))  # (B, F / 2, T / POOL)
@@ -118,7 +121,7 @@ class MontageNetBackbone(BackboneModule):
 def whitening(weights: Tensor, covariance: Tensor) -> Tensor:
     """Inverse root ``(sites, V, V)`` of the shrunk covariance of the virtual channels.
 
-    In float64, and without a gradient: it follows the mixer from step to step.
+    Computed in float64 and without a gradient; it is recomputed from the mixer at every step.
     """
     with torch.no_grad():
         wide = weights.double()
@@ -130,14 +133,14 @@ def whitening(weights: Tensor, covariance: Tensor) -> Tensor:
 
 
 def cosines(times: int) -> np.ndarray:
-    """The first ``COSINES`` of the orthonormal cosine transform (type 2), (times, COSINES).
+    """First ``COSINES`` vectors of the orthonormal cosine transform (type 2), (times, COSINES).
 
     Each is scaled up with its frequency: the spectrum of background EEG falls about as 1/f, so
-    that coefficients come out with like variances.
+    the scaled coefficients have similar variances.
     """
     t, k = np.arange(times)[:, None] + 0.5, np.arange(COSINES)[None, :]
     basis = np.cos(np.pi * t * k / times) * np.sqrt(2 / times)
     return basis * np.sqrt(np.maximum(k, 1) / COSINES) * np.where(k == 0, np.sqrt(0.5), 1.0)
 
 
-Backbone = MontageNetBackbone  # the name that ``rtbci.networks.build`` asks for
+Backbone = MontageNetBackbone  # the name that ``rtbci.networks.build`` looks up

@@ -1,4 +1,4 @@
-"""From a trained MontageNet in torch to the arrays of the numpy decoder."""
+"""Conversion of a trained MontageNet in torch to the arrays of the numpy decoder."""
 
 import numpy as np
 import torch
@@ -18,10 +18,11 @@ def arrays(
     stream: int = 0,
     grid: Array | None = None,
 ) -> dict[str, Array]:
-    """All that ``rtbci.decoding.decoders.montagenet.MontageNet`` needs beside the class names.
+    """Arrays of ``rtbci.decoding.decoders.montagenet.MontageNet``: all but the class names.
 
-    ``subject`` chooses alignment and own heads (None, or one not known: the shared ones alone);
-    ``grid`` is ``onto_grid``'s where windows do not have the network's rate.
+    ``subject`` selects the alignment and the subject's own head; with None or an unknown subject
+    only the shared head is used. ``grid`` is the matrix of ``onto_grid``, for windows that do not
+    have the network's rate.
     """
     net = model.backbone
     assert isinstance(net, MontageNetBackbone)

@@ -1,16 +1,16 @@
-"""Networks of others: any model of braindecode by its name, as a backbone beside our own.
+"""Models of braindecode, by name, as backbones.
 
-    --model braindecode:EEGConformer        as pretrain takes it
+    --model braindecode:EEGConformer        an option of pretrain
     build_braindecode("EEGNet", channels, outputs=64, times=125)
 
 braindecode imports torchaudio for a few filters, and torchaudio's compiled library on Linux was
-linked against one build of torch with CUDA (libtorch_cuda, libc10_cuda, libcudart.so.13): beside a
-torch for processors, or for another CUDA, ``import braindecode`` fails. torchaudio itself works
-without that library and says so with one flag of its module ``torchaudio._extension``; we set the
-flag before it looks for the library. The filters then run as torch operations, with the same
-result.
+linked against one build of torch with CUDA (libtorch_cuda, libc10_cuda, libcudart.so.13). With a
+CPU build of torch, or one for another CUDA, ``import braindecode`` fails. torchaudio itself works
+without that library and has a flag for it in its module ``torchaudio._extension``; we set the
+flag before torchaudio looks for the library. The filters then run as torch operations, with the
+same result.
 
-Nothing is ever fetched: a model that asks the network for weights or positions is refused. Dropout
+Nothing is downloaded: a model that needs the network for weights or positions is refused. Dropout
 and batch normalisation are braindecode's own, so unlike with our networks two processes of
 ``torchrun`` do not give exactly the loss of one.
 """
@@ -48,19 +48,20 @@ from rtbci.networks.recordings import RecordingContext
 from rtbci.signal.montage import position
 
 INSTALL = "pip install 'rtbci[braindecode]' brings versions that fit each other"
-# Would fetch a table of electrode positions from a hub when they are made (braindecode 1.8.1).
+# Models that download a table of electrode positions when constructed (braindecode 1.8.1).
 FETCHES = ("REVE",)
-# What build_braindecode says itself; other arguments of a model may come as options.
+# Arguments that build_braindecode sets itself; a model's other arguments can be given as options.
 OURS = ("n_chans", "n_outputs", "n_times", "sfreq", "chs_info", "input_window_seconds")
-LEAST_LOADED = 0.5  # of a model's numbers have to come from a weights file
-# FIFF constants of mne.io.constants: an EEG channel, an EEG coil, volts, head coordinates
+# Smallest share of a model's parameters that a weights file has to provide.
+LEAST_LOADED = 0.5
+# FIFF constants of mne.io.constants: an EEG channel, an EEG coil, volts, head coordinates.
 _CHANNEL = {"kind": 2, "coil_type": 1, "unit": 107, "unit_mul": 0, "coord_frame": 4}
 
 
 class BraindecodeBackbone(BackboneModule):
     """A braindecode model whose outputs are the embedding; see ``rtbci.networks.model``.
 
-    It was made for the electrodes of ``dims``, and finds them by name in other montages.
+    The model is built for the electrodes of ``dims`` and finds them by name in other montages.
     """
 
     def __init__(self, dims: Dims) -> None:
@@ -74,7 +75,8 @@ class BraindecodeBackbone(BackboneModule):
             rate=RATE,
             options=dims.options,
         )
-        self.trials = TrialDropout(0.0)  # drops nothing; the training loop hands it trials' keys
+        # Drops nothing; it receives the trials' keys from the training loop.
+        self.trials = TrialDropout(0.0)
 
     def forward(self, x: Tensor, sites: RecordingContext, group: Tensor) -> Tensor:
         """``x`` (B, C, T), ``group`` (B,) row of ``sites``; returns (B, embedding)."""
@@ -82,7 +84,7 @@ class BraindecodeBackbone(BackboneModule):
         keys = self.trials.keys
         if not self.training or keys is None:
             return self.net(own).flatten(1)
-        # the same trials drop the same units whatever was drawn before: a resumed run goes on so
+        # The seed depends on the trials alone, so that a resumed run drops the same units.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(keys.sum()) & (2**63 - 1))
             return self.net(own).flatten(1)
@@ -97,12 +99,12 @@ def build_braindecode(
     rate: float = RATE,
     options: Mapping[str, object] | None = None,
 ) -> nn.Module:
-    """The model ``name`` from windows (B, channels, times) at ``rate`` Hz to (B, outputs).
+    """Model ``name`` from windows (B, channels, times) at ``rate`` Hz to (B, outputs).
 
-    ``options`` are arguments of that model alone (``{"F1": 16}``). Raises ``Missing`` where
-    braindecode is not installed or does not load, ``BadInput`` for an unknown name and for a model
-    that cannot be used so: it fetches something, wants longer windows or other electrodes, or
-    gives no single embedding.
+    ``options`` are further arguments of that model (``{"F1": 16}``). Raises ``Missing`` if
+    braindecode is not installed or does not load, and ``BadInput`` for an unknown name or for a
+    model that cannot be used here because it downloads something, needs longer windows or other
+    electrodes, or does not return a single embedding.
     """
     options = dict(options or {})
     kind = kind_of(name)
@@ -116,7 +118,7 @@ def build_braindecode(
             )  # fmt: skip
             shape, finite = _tried(net, len(channels), times)
         except Exception as error:
-            # whatever a model of others raises while it is made is about its arguments
+            # Any exception that a third-party model raises here concerns its arguments.
             raise BadInput(
                 f"braindecode's {name} does not take {where}: {_said(error)}; "
                 f"take another model{_unknown_places(channels)}"
@@ -124,23 +126,23 @@ def build_braindecode(
     if shape is None or math.prod(shape[1:]) != outputs or not finite:
         found = "numbers that are not finite" if not finite else f"an output of shape {shape}"
         raise BadInput(
-            f"braindecode's {name} gives {found} for {where}, where one embedding of {outputs} "
-            f"numbers a trial is needed; take another model{_unknown_places(channels)}"
+            f"braindecode's {name} gives {found} for {where}; one embedding of {outputs} numbers "
+            f"per trial is needed; take another model{_unknown_places(channels)}"
         )
     return net
 
 
 def names() -> tuple[str, ...]:
-    """The models that braindecode has; raises ``Missing`` without braindecode."""
+    """Names of all braindecode models; raises ``Missing`` without braindecode."""
     return tuple(_kinds(_braindecode()))
 
 
 def load_weights(net: nn.Module, path: Path) -> str:
-    """Weights of ``path`` (safetensors) into a model of braindecode; returns what was loaded.
+    """Load the weights in ``path`` (safetensors) into a braindecode model; returns a summary.
 
-    Arrays that are in both under one name and of one shape are taken; the rest, as the last layer
-    for other classes, begins fresh. Raises ``BadInput`` for a file that is none, holds numbers
-    that are not finite, or has less than half of the model.
+    Arrays that agree in name and shape are loaded; the others, such as a last layer for other
+    classes, keep their initial values. Raises ``BadInput`` if the file is not safetensors, holds
+    numbers that are not finite, or provides less than half of the model.
     """
     regular(path)
     net = net.net if isinstance(net, BraindecodeBackbone) else net
@@ -157,7 +159,7 @@ def load_weights(net: nn.Module, path: Path) -> str:
                 taken[key] = file.get_tensor(old).to(wanted.dtype)
     except (SafetensorError, OSError, ValueError) as error:
         raise BadInput(
-            f"{path} is no safetensors file that can be read ({clean(str(error))}); "
+            f"{path} is not a readable safetensors file ({clean(str(error))}); "
             "pickled weights (.pt, .bin) are not read, save them with safetensors"
         ) from None
     wrong = [key for key, value in taken.items() if not bool(value.isfinite().all())]
@@ -182,7 +184,7 @@ def _numbers(arrays: Any) -> int:
 
 
 def _braindecode() -> ModuleType:
-    """``braindecode.models``; raises ``Missing`` where it is not there or does not load."""
+    """Module ``braindecode.models``; raises ``Missing`` if it is absent or does not load."""
     if find_spec("braindecode") is None:
         raise Missing(f"models of braindecode need braindecode, which is not installed; {INSTALL}")
     with _alone():
@@ -190,12 +192,12 @@ def _braindecode() -> ModuleType:
             without_compiled_audio()
             return import_module("braindecode.models")
         except Exception as error:
-            # torchaudio raises OSError, RuntimeError or ImportError as its version pleases
+            # torchaudio raises OSError, RuntimeError or ImportError, depending on its version.
             raise Missing(f"braindecode does not load ({_said(error)}); {INSTALL}") from error
 
 
 def without_compiled_audio() -> None:
-    """Let torchaudio work without its compiled library; does nothing where it is loaded already."""
+    """Make torchaudio work without its compiled library; no-op if it is loaded already."""
     name = "torchaudio._extension"
     if "torchaudio" in sys.modules or name in sys.modules:
         return
@@ -209,7 +211,7 @@ def without_compiled_audio() -> None:
 
 
 def _unusable(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Marks a function of torchaudio that the compiled library alone can do (no model's)."""
+    """Decorator of a torchaudio function that needs the compiled library (no model uses one)."""
 
     def refuse(*_: object, **__: object) -> NoReturn:
         raise RuntimeError(f"{function.__name__} needs torchaudio's compiled library")
@@ -219,7 +221,7 @@ def _unusable(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
-    """No network, no chatter on stdout, no warnings of others' code about itself."""
+    """Context without network access, third-party log output or third-party warnings."""
     chatter = logging.getLogger("mne")
     level, resolve, offline = chatter.level, socket.getaddrinfo, os.environ.get("HF_HUB_OFFLINE")
     chatter.setLevel(logging.ERROR)
@@ -239,18 +241,18 @@ def _alone() -> Iterator[None]:
 
 
 def _no_network(*_: object, **__: object) -> NoReturn:
-    raise OSError("it asked for the network, which networks are never given")
+    raise OSError("it asked for the network, which is not allowed here")
 
 
 def _kinds(models: ModuleType) -> dict[str, type[nn.Module]]:
-    """Name to class of every model, those that interpolate onto their own montage included."""
+    """Class of every model by name, including those that interpolate onto their own montage."""
     base = import_module("braindecode.models.base").EEGModuleMixin
     found: dict[str, Any] = dict(inspect.getmembers(models, inspect.isclass))
     return {n: kind for n, kind in found.items() if issubclass(kind, base) and kind is not base}
 
 
 def kind_of(name: str) -> type[nn.Module]:
-    """The class ``name`` of braindecode; ``BadInput`` with the nearest names where it has none."""
+    """Class of the braindecode model ``name``; ``BadInput`` with similar names if unknown."""
     kinds = _kinds(_braindecode())
     if name in FETCHES:
         raise BadInput(f"braindecode's {name} fetches a file when it is made; take another model")
@@ -273,7 +275,7 @@ def _check_options(name: str, kind: type[nn.Module], options: Mapping[str, objec
 
 
 def _places(channels: Sequence[str]) -> list[dict[str, Any]] | None:
-    """Electrodes as MNE describes them, in metres; None where one has no place that is known."""
+    """Electrodes as MNE describes them, in metres, or None if a position is unknown."""
     described = []
     for name in channels:
         place = position(name)
@@ -286,15 +288,15 @@ def _places(channels: Sequence[str]) -> list[dict[str, Any]] | None:
 
 
 def _unknown_places(channels: Sequence[str]) -> str:
-    """What to add to a refusal where places could not be told."""
+    """Addition to an error message that names electrodes of unknown position, or ''."""
     unknown = [name for name in channels if position(name) is None]
     if not unknown:
         return ""
-    return f" (no place is known of {', '.join(unknown[:5])}: rename with --rename)"
+    return f" (the position of {', '.join(unknown[:5])} is unknown: rename with --rename)"
 
 
 def _tried(net: nn.Module, channels: int, times: int) -> tuple[tuple[int, ...] | None, bool]:
-    """Shape of the output for two trials of noise, and whether it is finite; nothing is learned."""
+    """Shape of the output for two trials of noise, and whether it is finite; no side effects."""
     training = net.training
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(0)
@@ -306,8 +308,8 @@ def _tried(net: nn.Module, channels: int, times: int) -> tuple[tuple[int, ...] |
 
 
 def _said(error: Exception) -> str:
-    """The first words of somebody else's error."""
+    """Beginning of a third-party error message."""
     return clean(str(error))[:200].rstrip(".;: ") or type(error).__name__
 
 
-Backbone = BraindecodeBackbone  # the name that ``rtbci.networks.build`` asks for
+Backbone = BraindecodeBackbone  # the name that ``rtbci.networks.build`` looks up

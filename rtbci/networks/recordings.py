@@ -1,4 +1,4 @@
-"""What a network is told about the sessions that the trials of a batch come from."""
+"""Per-session context of a batch: subject, good electrodes and covariance."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,14 +12,17 @@ from rtbci.decoding.decoders.scaling import Preparation
 
 @dataclass(frozen=True)
 class RecordingContext:
-    """One row a session; ``group`` (B,) beside a batch says each trial's row."""
+    """Context of the sessions in a batch, one row ("site") each.
+
+    A network gets it together with ``group`` (B,), the row of each trial.
+    """
 
     subjects: tuple[str, ...]
-    mask: Tensor  # (sites, C) bool, electrodes that are there and good
+    mask: Tensor  # (sites, C) bool, electrodes that are present and good
     covariance: Tensor | None = None  # (sites, C, C) of prepared windows, for whitening
 
     def take(self, rows: Tensor) -> "RecordingContext":
-        """Only the sites of these rows."""
+        """Context of these rows only."""
         return RecordingContext(
             tuple(self.subjects[row] for row in rows.tolist()),
             self.mask[rows],
@@ -28,7 +31,7 @@ class RecordingContext:
 
 
 def sites_of(subjects: Sequence[str], prepared: Sequence[Preparation]) -> RecordingContext:
-    """The rows for sessions that were prepared so."""
+    """Context of sessions with these subjects and preparations."""
     return RecordingContext(
         tuple(subjects),
         torch.tensor(np.stack([each.good for each in prepared])),

@@ -1,9 +1,9 @@
-"""A residual network on spectrograms of 40 ms windows (Ferrante et al., arXiv 2312.07705).
+"""Residual network on spectrograms of 40 ms windows (Ferrante et al., arXiv 2312.07705).
 
-The recipe takes out 49-51 Hz and passes 14-70 Hz; every sample is standardised across channels;
-Hann windows of 40 ms become log power between 14 and 70 Hz, one image plane an electrode. Residual
-blocks with growing filters, global mean, one layer to 128 numbers. It is trained with a teacher's
-soft targets beside the classes.
+The recipe removes 49-51 Hz and passes 14-70 Hz. Every sample is standardised across channels.
+Hann windows of 40 ms give the log power between 14 and 70 Hz, one image plane per electrode.
+Residual blocks with an increasing number of filters, a global mean and one linear layer give 128
+numbers. It is trained with a teacher's soft targets in addition to the classes.
 """
 
 import numpy as np
@@ -19,13 +19,13 @@ from rtbci.networks.recordings import RecordingContext
 
 WINDOW = round(0.040 * RATE)  # samples
 STEP = 4  # samples, 16 ms
-POINTS = 32  # of the padded transform: bins 7.8 Hz apart
+POINTS = 32  # length of the padded transform; bins are 7.8 Hz apart
 LOW, HIGH = 14.0, 70.0  # Hz
-GROWING = (32, 64, 128)  # filters of the blocks
+GROWING = (32, 64, 128)  # filters of each block
 
 
 class Block(nn.Module):
-    """Two convolutions beside a shortcut; the second and later blocks halve the image."""
+    """Two convolutions with a shortcut; from the second block on they halve the image."""
 
     def __init__(self, before: int, after: int, stride: int) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class Block(nn.Module):
 
 
 class SpectrogramCNN(BackboneModule):
-    """See ``rtbci.networks.model.BackboneModule``."""
+    """Spectrogram network as a backbone; see ``rtbci.networks.model.BackboneModule``."""
 
     transform: Tensor
 
@@ -75,7 +75,7 @@ class SpectrogramCNN(BackboneModule):
 
 
 def _transform() -> np.ndarray:
-    """``(WINDOW, 2 bins)``: Hann window and the bins of the Fourier transform from LOW to HIGH."""
+    """Hann-windowed Fourier transform ``(WINDOW, 2 bins)``, bins from LOW to HIGH."""
     hertz = np.fft.rfftfreq(POINTS, 1 / RATE)
     kept = np.flatnonzero((hertz >= LOW) & (hertz <= HIGH))
     phase = 2 * np.pi * np.arange(WINDOW)[:, None] * kept / POINTS
@@ -83,4 +83,4 @@ def _transform() -> np.ndarray:
     return np.concatenate([hann * np.cos(phase), -hann * np.sin(phase)], axis=1) / np.sqrt(WINDOW)
 
 
-Backbone = SpectrogramCNN  # the name that ``rtbci.networks.build`` asks for
+Backbone = SpectrogramCNN  # the name that ``rtbci.networks.build`` looks up

@@ -1,7 +1,7 @@
-"""Any network of ``rtbci.networks`` as a member of a stacked decoder; torch is loaded at first use.
+"""Decoder that runs a network of ``rtbci.networks`` in torch, as a member of a stacked decoder.
 
-MontageNet has a forward pass in numpy of its own; this is for the others. Everything is stored as
-arrays, the description of the network as the bytes of a JSON text.
+torch is loaded at first use. MontageNet has its own forward pass in numpy and does not need this.
+Everything is stored as arrays; the description of the network is a JSON text in bytes.
 """
 
 import json
@@ -19,7 +19,7 @@ from rtbci.types import Answer, Array, Samples
 if TYPE_CHECKING:
     from rtbci.networks.model import Model
 
-WEIGHTS = "weight:"  # before the names of the network's own arrays
+WEIGHTS = "weight:"  # prefix of the names of the network's own arrays
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class TorchDecoder:
     """A network with one person's head; ``x`` is (channels, times) or (streams, ...), uV."""
 
     classes: tuple[str, ...]
-    about: NDArray[np.uint8]  # (bytes,) JSON: dims, and the electrodes that are mounted
+    about: NDArray[np.uint8]  # (bytes,) JSON: dims, and the electrodes of the input
     stream: Array  # (1,) which stream of the window is the network's
-    grid: Array  # (times of the window, times of the network); no rows where they are the same
+    grid: Array  # (times of the window, times of the network); no rows if they are the same
     scale: Array  # (channels,) uV
     covariance: Array  # (channels, channels) of scaled windows
     good: NDArray[np.floating]  # (channels,) 0 or 1
@@ -47,7 +47,7 @@ class TorchDecoder:
             raise ValueError(f"scales are not those of {len(self.mounted())} electrodes")
 
     def dims(self) -> Dims:
-        """What the network was built with; raises ``ValueError`` for anything else."""
+        """Dimensions the network was built with; raises ``ValueError`` if they are not valid."""
         found = self._document()["dims"]
         for name in ("channels", "classes", "subjects"):
             found[name] = tuple(found[name])
@@ -60,12 +60,12 @@ class TorchDecoder:
     def _document(self) -> dict[str, Any]:
         found = json.loads(np.asarray(self.about, np.uint8).tobytes().decode("utf-8"))
         if not isinstance(found, dict):
-            raise TypeError("the description of the network is no object")
+            raise TypeError("the description of the network is not a JSON object")
         return found
 
     @property
     def dimensions(self) -> int:
-        """0: only MontageNet has a text head that runs live."""
+        """Size of the text embedding: 0, because only MontageNet has a text head that runs live."""
         return 0
 
     def answer(self, x: Samples | Array) -> Answer:
@@ -73,11 +73,11 @@ class TorchDecoder:
         return Answer(self.logits(x))
 
     def logits(self, x: Samples | Array) -> Array:
-        """Log-odds ``(classes,)``."""
+        """Log-odds ``(classes,)`` of one window."""
         return (self.class_head @ self.backbone_output(x) + self.class_bias).astype(np.float64)
 
     def backbone_output(self, x: Samples | Array) -> Samples:
-        """The ``(d,)`` numbers that the head sees."""
+        """Embedding ``(d,)``, the input of the head."""
         from rtbci.networks import member
 
         if x.ndim == 3:
@@ -89,14 +89,14 @@ class TorchDecoder:
         return member.embedding(self._loaded[0], seen, prepared)
 
     def arrays(self) -> dict[str, Array]:
-        """Everything but the class names, for ``weights.safetensors``."""
+        """All fields except the class names, for ``weights.safetensors``."""
         kept = [each.name for each in fields(self) if each.init]
         own = {n: getattr(self, n) for n in kept if n not in ("classes", "weights")}
         return own | {f"{WEIGHTS}{name}": array for name, array in self.weights.items()}
 
     @classmethod
     def from_arrays(cls, classes: tuple[str, ...], arrays: dict[str, Any]) -> "TorchDecoder":
-        """The member that ``arrays`` came from; ``KeyError`` or ``TypeError`` for others."""
+        """Decoder from its ``arrays``; raises ``KeyError`` or ``TypeError`` for other arrays."""
         own = {n: array for n, array in arrays.items() if not n.startswith(WEIGHTS)}
         weights = {
             n.removeprefix(WEIGHTS): array for n, array in arrays.items() if n.startswith(WEIGHTS)
@@ -105,6 +105,6 @@ class TorchDecoder:
 
 
 def about(dims: Dims, mounted: tuple[str, ...]) -> NDArray[np.uint8]:
-    """The description of a network as bytes in an array."""
+    """Description of a network as bytes in an array."""
     document = {"dims": asdict(dims) | {"options": dict(dims.options)}, "mounted": list(mounted)}
     return np.frombuffer(json.dumps(document).encode("utf-8"), np.uint8).copy()

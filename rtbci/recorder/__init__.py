@@ -1,1 +1,1 @@
-"""The record process: every stream of the lab into XDF files that survive a crash."""
+"""The record process: streams of the lab into XDF files that survive a crash."""

@@ -1,9 +1,9 @@
-"""The recorder's way to the disk: what was received is written in order, whatever the disk does.
+"""Queue between the recorder and the disk: chunks are written in order, however slow the disk.
 
-Whoever receives must never wait for a disk, so two threads stand between: one writes chunk by
-chunk, one makes the disk keep what it has (fsync). A full disk is tried again twice a second while
-everything waits in memory; where a second folder was named, a further part of the recording is
-begun there. A part is a whole file at every moment.
+The receiving loop must never wait for a disk, so two threads do the work: one writes chunk by
+chunk, one syncs (fsync). If the disk is full, writing is retried twice a second while all chunks
+are kept in memory; if a second folder was given, the recording continues there in a further part.
+Every part is a valid file at all times.
 """
 
 import os
@@ -22,32 +22,37 @@ from rtbci.process import Reporter
 from rtbci.recorder import xdf_pack
 from rtbci.recorder.xdf_file import XdfFile
 
-SYNC_S = 1.0  # a power cut costs at most this
-RETRY_S = 0.5  # a disk that refused is asked again
-ELSEWHERE_S = 5.0  # a disk that goes on refusing is given up for the second folder
-SLOW_S = 2.0  # a disk that has not taken a chunk for so long is said to be slow
-MOST_WAITING = 2**30  # bytes in memory: 36 minutes of 122 channels at 1 kHz
+# Interval of syncs, s; a power cut loses at most this.
+SYNC_S = 1.0
+# Pause before a failed write is retried, s.
+RETRY_S = 0.5
+# Time of failing writes after which the recording moves to the second folder, s.
+ELSEWHERE_S = 5.0
+# Age of an unwritten chunk from which the disk is reported as slow, s.
+SLOW_S = 2.0
+# Largest size of the queue, bytes: 36 minutes of 122 channels at 1 kHz.
+MOST_WAITING = 2**30
 
 
 @dataclass(frozen=True)
 class PendingChunk:
-    """A whole chunk on its way to the disk."""
+    """A whole chunk to be written."""
 
     data: bytes
-    at: float  # when it was received, s of the spool's clock
-    stream: int = 0  # with the count of its samples, and the stamps of the first and last, s
-    count: int = 0
-    first: float = 0.0
-    last: float = 0.0
-    is_header: bool = False  # of a stream: every part needs it
+    at: float  # time of arrival, s of the spool's clock
+    stream: int = 0
+    count: int = 0  # samples
+    first: float = 0.0  # stamp of the first sample, s
+    last: float = 0.0  # stamp of the last sample, s
+    is_header: bool = False  # header of a stream, which every part needs
 
 
 class Spool:
-    """Writes a recording to ``path`` and, where it must, to further parts.
+    """Writer of a recording to ``path`` and, if necessary, to further parts.
 
-    ``header`` begins every part; ``footer`` gives fields for the footers. ``go_on``: where the
-    file exists its next free part is written. Any thread may ``put``. Raises ``BadInput`` where
-    nothing can be written.
+    ``header`` begins every part; ``footer`` returns fields for the footers. With ``go_on``, the
+    next free part is written if the file exists. Any thread may call ``put``. Raises ``BadInput``
+    if nothing can be written.
     """
 
     def __init__(
@@ -68,16 +73,16 @@ class Spool:
         self._path, self._folders = path, (path.parent, fallback)
         self._file = _first_free(parts(path), header) if go_on else XdfFile(path, header)
         self.parts = [self._file.path]
-        self._headers = list[bytes]()  # of all streams that were written
-        self._tallies = dict[int, xdf_pack.StreamFooter]()  # of this part
+        self._headers = list[bytes]()  # of all streams so far
+        self._tallies = dict[int, xdf_pack.StreamFooter]()  # of this part, by stream
         self.written = len(header)  # bytes, in all parts
         self._waiting, self._bytes = deque[PendingChunk](), 0
         self._change = threading.Condition()
         self._ending, self._stopped = False, threading.Event()
-        self.error: Exception | None = None  # what ended the writer before its time
-        self._failing: float | None = None  # since when the disk refuses
-        self._syncing: float | None = None  # since when it has been asked to keep what it has
-        self._file_lock = threading.Lock()  # held while the file is synced or exchanged
+        self.error: Exception | None = None  # exception that ended the writer
+        self._failing: float | None = None  # time of the first of the failing writes
+        self._syncing: float | None = None  # time at which the running sync began
+        self._file_lock = threading.Lock()  # held while the file is synced or replaced
         self._writer = threading.Thread(target=self._write_all, name="writer", daemon=True)
         self._syncer = threading.Thread(target=self._sync_all, name="fsync", daemon=True)
         self._writer.start()
@@ -85,26 +90,26 @@ class Spool:
 
     @property
     def path(self) -> Path:
-        """The part that is being written."""
+        """File of the part that is being written."""
         return self._file.path
 
     @property
     def waiting(self) -> int:
-        """Bytes that the disk has not taken yet."""
+        """Bytes that are not yet written."""
         return self._bytes
 
     @property
     def is_full(self) -> bool:
-        """Whether memory holds as much as it may: leave the rest where it is."""
+        """Whether the queue has reached its limit; further data should stay in LSL."""
         return self._bytes > MOST_WAITING
 
     @property
     def failing(self) -> bool:
-        """Whether the disk refuses what it is given."""
+        """Whether writes are failing."""
         return self._failing is not None
 
     def put(self, piece: PendingChunk) -> None:
-        """Hand over; never waits. What comes behind ``finish`` is too late."""
+        """Queue a chunk; does not wait. After ``finish`` it has no effect."""
         with self._change:
             if self._ending:
                 return
@@ -113,40 +118,40 @@ class Spool:
             self._change.notify()
 
     def age(self) -> float:
-        """For how long the oldest chunk has been waiting, or the disk been keeping us, s."""
+        """Age of the oldest unwritten chunk or of the running sync, whichever is greater, s."""
         now, since = self._clock(), self._syncing
         with self._change:
             oldest = self._waiting[0].at if self._waiting else now
         return max(now - min(oldest, since if since is not None else now), 0.0)
 
     def watch(self) -> None:
-        """Say so where the disk is slow; call it now and then."""
+        """Raise or clear the alarm about a slow disk; call regularly."""
         age = self.age()
         if self.failing:
             return
         if age >= SLOW_S:
-            told = SLOW_S * 2 ** int(max(age / SLOW_S, 1)).bit_length() / 2  # 2, 4, 8, ... s
+            shown = SLOW_S * 2 ** int(max(age / SLOW_S, 1)).bit_length() / 2  # 2, 4, 8, ... s
             self._reporter.alarm(
                 "amber", "disk-slow",
-                f"the disk has taken nothing for {told:.0f} s; everything waits in memory and "
+                f"the disk has taken nothing for {shown:.0f} s; everything waits in memory and "
                 f"nothing is lost yet; what else is writing to {self.path.parent}?",
             )  # fmt: skip
         else:
             self._reporter.clear("disk-slow", "the disk keeps up again; nothing was lost")
 
     def finish(self) -> None:
-        """Nothing more will come: write what waits, the footers, and close. Does not wait."""
+        """Start to write the rest of the queue and the footers, and close. Does not wait."""
         with self._change:
             self._ending = True
             self._change.notify()
 
     def wait(self, timeout: float) -> bool:
-        """Whether everything is written and closed, after ``timeout`` s at most."""
+        """Whether everything is written and closed; waits up to ``timeout`` s."""
         self._writer.join(timeout)
         return not self._writer.is_alive()
 
     def give_up(self) -> None:
-        """Lose what a refusing disk has not taken."""
+        """Stop writing; chunks that are not written are lost."""
         self._stopped.set()
 
     def _write_all(self) -> None:
@@ -159,7 +164,7 @@ class Spool:
                     self._waiting.popleft()
                     self._bytes -= len(piece.data)
             self._close_part()
-        except Exception as error:  # noqa: BLE001 the recorder raises it where it is seen
+        except Exception as error:  # noqa: BLE001 the recorder raises it in its own thread
             self.error = error
         finally:
             self._stopped.set()
@@ -169,7 +174,7 @@ class Spool:
             self._file.release()
 
     def _next(self) -> PendingChunk | None:
-        """The oldest chunk, which stays in the queue until it is written; None at the end."""
+        """Oldest chunk, which stays in the queue until it is written; None at the end."""
         with self._change:
             while not self._waiting:
                 if self._ending:
@@ -178,7 +183,7 @@ class Spool:
             return self._waiting[0]
 
     def _place(self, piece: PendingChunk) -> bool:
-        """Write ``piece`` here or elsewhere; False where no disk takes it now."""
+        """Write ``piece`` to this part or a new one; returns False if both fail."""
         try:
             self._file.append(xdf_pack.placed(self._file.size, piece.data))
         except BadInput as error:
@@ -196,7 +201,7 @@ class Spool:
         return True
 
     def _refused(self, error: BadInput, piece: PendingChunk) -> bool:
-        """Say so; whether the second folder took the chunk."""
+        """Report a failed write; returns whether the second folder took the chunk."""
         now = self._clock()
         self._failing = self._failing if self._failing is not None else now
         self._reporter.alarm(
@@ -211,7 +216,7 @@ class Spool:
             self._reporter.clear("disk-full", "the disk takes data again; nothing was lost")
 
     def _move(self, piece: PendingChunk) -> bool:
-        """Begin a part in the other folder with ``piece``; False where that is no better."""
+        """Begin a part with ``piece`` in the other folder; returns False if that fails too."""
         here = self._file.path.parent
         other = next((each for each in self._folders if each not in (None, here)), None)
         if other is None:
@@ -241,7 +246,7 @@ class Spool:
         return True
 
     def _close_part(self) -> None:
-        """Footers: a courtesy, where there is room."""
+        """Write footers if there is space; the file is valid without them."""
         about = self._footer()
         with suppress(BadInput):
             for stream, tally in self._tallies.items():
@@ -266,7 +271,7 @@ class Spool:
 
 
 def prepare(folder: Path) -> None:
-    """Make ``folder``; raises ``BadInput`` where files cannot be made in it."""
+    """Create ``folder``; raises ``BadInput`` if files cannot be created in it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
@@ -284,7 +289,7 @@ def prepare(folder: Path) -> None:
 
 
 def parts(path: Path) -> Iterator[Path]:
-    """``X.xdf``, ``X_part-02.xdf``, ``X_part-03.xdf`` and so on."""
+    """Names of the parts: ``X.xdf``, ``X_part-02.xdf``, ``X_part-03.xdf`` and so on."""
     yield path
     stem = re.sub(r"_part-\d+$", "", path.stem)
     for number in range(2, 10_000):
@@ -292,6 +297,6 @@ def parts(path: Path) -> Iterator[Path]:
 
 
 def _first_free(paths: Iterator[Path], header: bytes) -> XdfFile:
-    """A new file under the first of ``paths`` that does not exist."""
+    """New file at the first of ``paths`` that does not exist."""
     path = next(path for path in paths if not os.path.lexists(path))
     return XdfFile(path, header)

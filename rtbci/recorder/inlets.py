@@ -1,4 +1,4 @@
-"""What an inlet needs time for, in threads beside the recorder's loop: opening, clocks, closing."""
+"""Slow operations on inlets, in threads outside the recorder's loop: open, clock offset, close."""
 
 import threading
 import time
@@ -12,25 +12,29 @@ from rtbci.lsl.inlet import BUFFER_BYTES, Inlet, clock
 from rtbci.lsl.resolve import DiscoveredStream
 from rtbci.recorder.track import RecordedStream
 
-OPEN_S = 5.0  # an outlet may take to answer
-AGAIN_S = 1.0  # until one that did not answer is asked again
-OFFSET_S = 5.0  # between two looks at a stream's clock
+# Time limit for an outlet to answer, s.
+OPEN_S = 5.0
+# Pause before an outlet that did not answer is tried again, s.
+AGAIN_S = 1.0
+# Interval of clock offset measurements of a stream, s.
+OFFSET_S = 5.0
+# Time limit of one measurement, s.
 OFFSET_WAIT_S = 1.0
 
 
 @dataclass(frozen=True)
 class OpenedInlet:
-    """An outlet that answered, or why it will not be recorded."""
+    """An outlet that answered, with its inlet or the reason why it is not recorded."""
 
     found: DiscoveredStream
     inlet: Inlet | None
     about: Description
     trouble: str | None = None
-    at: float = 0.0  # when we learnt of it, s of the recorder's clock
+    at: float = 0.0  # time at which it was collected, s of the recorder's clock
 
 
 class InletOpener:
-    """Opens inlets in the background: one that does not answer must not delay the others."""
+    """Opens inlets in the background, so that one that does not answer cannot delay others."""
 
     def __init__(self) -> None:
         self._busy = set[str]()  # uids
@@ -47,14 +51,14 @@ class InletOpener:
         threading.Thread(target=self._open, args=args, name="opener", daemon=True).start()
 
     def opened(self, now: float) -> list[OpenedInlet]:
-        """What came of it since the last call."""
+        """Outlets that answered since the last call."""
         found = list[OpenedInlet]()
         while not self._done.empty():
             item = self._done.get()
             if isinstance(item, OpenedInlet):
                 self._busy.discard(item.found.about.uid)
                 found.append(replace(item, at=now))
-            else:  # nobody answered
+            else:  # there was no answer
                 self._busy.discard(item)
                 self._again[item] = now + AGAIN_S
         return found
@@ -66,12 +70,12 @@ class InletOpener:
             about = inlet.open(OPEN_S)
         except Missing:
             self._done.put(uid)
-        except (BadInput, ValueError) as error:  # UnicodeDecodeError too: not all senders know XML
+        except (BadInput, ValueError) as error:  # also UnicodeDecodeError, from an invalid header
             self._done.put(OpenedInlet(found, None, found.about, trouble=str(error)))
-        except Exception as error:  # noqa: BLE001 whatever liblsl thinks of it
-            self._done.put(OpenedInlet(found, None, found.about, trouble=f"liblsl says: {error}"))
+        except Exception as error:  # noqa: BLE001 liblsl may raise anything
+            self._done.put(OpenedInlet(found, None, found.about, trouble=f"liblsl: {error}"))
         else:
-            if about.uid != uid:  # it died just now, and LSL took us to its successor
+            if about.uid != uid:  # it has just ended, and LSL connected to its successor
                 inlet.close()
                 self._done.put(uid)
             else:
@@ -79,9 +83,9 @@ class InletOpener:
 
 
 class ClockOffsetReader:
-    """Reads every stream's clock now and then; ``tell(track, at, offset)`` gets what came of it.
+    """Measures every stream's clock offset regularly and calls ``tell(track, at, offset)``.
 
-    ``at`` is the time of the reading by the stream's own clock, as XDF readers expect.
+    ``at`` is the time of the measurement by the stream's own clock, as XDF readers expect.
     """
 
     def __init__(self, tell: Callable[[RecordedStream, float, float], None]) -> None:
@@ -93,12 +97,12 @@ class ClockOffsetReader:
         self._thread.start()
 
     def watch(self, track: RecordedStream) -> None:
-        """Read the clock of ``track`` from now on, at once for the first time."""
+        """Measure the clock offset of ``track`` from now on, immediately for the first time."""
         self._due[track.number] = 0.0
         self._tracks[track.number] = track
 
     def close(self) -> None:
-        """No more readings."""
+        """Stop measuring."""
         self._stop.set()
 
     def _run(self) -> None:
@@ -115,7 +119,7 @@ class ClockOffsetReader:
 
 
 class InletCloser:
-    """Destroys inlets in the background: it takes up to half a second each."""
+    """Destroys inlets in the background, since each takes up to half a second."""
 
     def __init__(self) -> None:
         self._queue: SimpleQueue[Inlet | None] = SimpleQueue()
@@ -123,11 +127,11 @@ class InletCloser:
         self._thread.start()
 
     def close(self, inlet: Inlet) -> None:
-        """Destroy ``inlet``; nobody may use it any more."""
+        """Destroy ``inlet``, which must not be used any more."""
         self._queue.put(inlet)
 
     def finish(self, timeout: float) -> None:
-        """Wait until all are gone, ``timeout`` s at most."""
+        """Wait up to ``timeout`` s until all are destroyed."""
         self._queue.put(None)
         self._thread.join(timeout)
 

@@ -1,8 +1,8 @@
-"""The recorder: every chosen stream of the lab into one XDF, whatever happens around it.
+"""The recorder: selected streams of the lab into one XDF file, across losses and full disks.
 
-One loop takes what arrived, forty times a second, packs it and hands it to the threads that write
-(``rtbci/recorder/disk.py``). Stamps stay raw; every stream's clock is read beside them. Nothing is
-asked of a stream or a disk in this loop that could make it wait.
+One loop takes the samples that arrived, forty times a second, packs them and queues them for the
+threads that write (``rtbci/recorder/disk.py``). Stamps are stored raw, together with the clock
+offsets of every stream. No call in this loop waits for a stream or a disk.
 """
 
 import datetime
@@ -29,28 +29,36 @@ from rtbci.recorder.streams import Streams
 from rtbci.recorder.track import RecordedStream
 from rtbci.signal.liveness import SILENT_RED_S, silence_code, silence_level
 
-POLL_S = 0.025  # what a kill can cost, beside the sender's own chunk
-LOOK_S = 0.25  # between two looks at the list of streams
+# Interval of the loop, s: a kill loses at most this, and the sender's own chunk.
+POLL_S = 0.025
+# Interval at which the list of streams is checked, s.
+LOOK_S = 0.25
 STATUS_S = 1.0
 BOUNDARY_S = 10.0
-REMIND_S, REMIND_MOST_S = 5.0, 60.0  # between reminders of streams that are waited for
-HELD_UP_S = 0.5  # a longer round means that the computer did not let us run
-LEAST_DRAIN_S, MOST_DRAIN_S = 0.1, 1.0  # at the end
-CONFIRM_DRAIN_S = 0.6  # at the end, for rows whose sender discovery has still to confirm
-CLOSE_S = 1.0  # to leave all outlets
-AT_END_S = 60.0  # a full disk is asked for so long after the end
+# First and longest interval of the reminders of missing streams, s.
+REMIND_S, REMIND_MOST_S = 5.0, 60.0
+# A longer round of the loop means that the computer suspended this process, s.
+HELD_UP_S = 0.5
+# Shortest and longest time for which samples are still read at the end, s.
+LEAST_DRAIN_S, MOST_DRAIN_S = 0.1, 1.0
+# The same for rows whose sender is not yet confirmed by discovery, s.
+CONFIRM_DRAIN_S = 0.6
+# Time limit to close all inlets, s.
+CLOSE_S = 1.0
+# Time after the end for which a full disk is retried, s.
+AT_END_S = 60.0
 
 
 @dataclass(frozen=True)
 class RecordingSettings:
-    """What to record."""
+    """Streams, file and end condition of a recording."""
 
     out: Path
-    streams: tuple[str, ...] = ()  # name, source_id or uid; none: all of the session
+    streams: tuple[str, ...] = ()  # name, source_id or uid; empty: all of the session
     duration: float | None = None  # s from the first sample
-    go_on: bool = False  # beside a file that exists
-    idle: float | None = None  # s of silence that end it; None: 60, but wait for a first stream
-    fallback: Path | None = None  # folder
+    go_on: bool = False  # write a further part if the file exists
+    idle: float | None = None  # silence that ends it, s; None: 60, without limit for a first stream
+    fallback: Path | None = None  # second folder
 
     @property
     def idle_s(self) -> float:
@@ -59,7 +67,7 @@ class RecordingSettings:
 
 
 class Recorder:
-    """Records until told to stop. ``stop`` may be called from a signal handler."""
+    """Records until an order to stop. ``stop`` may be called from a signal handler."""
 
     def __init__(self, plan: RecordingSettings, reporter: Reporter, control: ControlInput) -> None:
         self._plan, self._reporter, self._control = plan, reporter, control
@@ -74,17 +82,17 @@ class Recorder:
         self._space = DiskSpace(reporter, plan.duration)
         self._streams = Streams(plan.streams, reporter, self._spool.put)
         self._began = self._now = time.monotonic()
-        self._first: float | None = None  # when the first sample came
-        self._remind = REMIND_S  # when who is waited for is told again, s since the beginning
+        self._first: float | None = None  # time of the first sample
+        self._remind = REMIND_S  # time of the next reminder, s since the start
         self._stops = 0
         self._finishing = False
 
     def stop(self) -> None:
-        """Close the file properly; a second time: lose what a full disk does not take."""
+        """Close the file properly; when called twice, give up data that a full disk refuses."""
         self._stops += 1
 
     def run(self) -> None:
-        """Record until the end. Raises ``Missing`` where there never was a stream."""
+        """Record until the end. Raises ``Missing`` if no stream was ever found."""
         spool = self._spool
         where = str(spool.path)
         self._reporter.event(RecorderReady(where, session_id()), f"recording to {where}")
@@ -106,7 +114,7 @@ class Recorder:
         self._close()
 
     def _rest(self) -> None:
-        """Sleep until the next round, and notice where that took too long."""
+        """Sleep until the next round, and check whether this process was suspended."""
         began = self._now
         time.sleep(max(POLL_S - (time.monotonic() - began), 0.001))
         self._now = time.monotonic()
@@ -116,13 +124,13 @@ class Recorder:
                 f"this computer held the recorder up for {self._now - began:.1f} s; LSL keeps "
                 f"{BUFFER_S} s, so nothing is lost",
             )  # fmt: skip
-            for track in self._streams.tracks:  # silence begins anew
+            for track in self._streams.tracks:  # the suspension does not count as silence
                 track.excuse(self._now - began)
         else:
             self._reporter.clear("held-up", "the recorder runs freely again")
 
     def _pull(self) -> int:
-        """Take what arrived; how many samples."""
+        """Read and queue the samples that arrived; returns their number."""
         known = len(self._streams.tracks)
         self._streams.adopt(self._now)
         if len(self._streams.tracks) > known:
@@ -133,11 +141,11 @@ class Recorder:
         return count
 
     def _rate(self) -> float:
-        """Bytes a second that all streams need."""
+        """Bytes per second of all streams."""
         return sum(track.bytes_a_second for track in self._streams.tracks)
 
     def _look_after(self) -> None:
-        """Alarms: silence, memory, disk."""
+        """Raise and clear alarms about silence, memory and disk."""
         spool = self._spool
         if spool.error is not None:
             raise spool.error
@@ -169,12 +177,12 @@ class Recorder:
             self._reporter.clear("memory", "memory is free again")
 
     def _tell(self) -> None:
-        """The status, and who is waited for."""
+        """Report the status, and remind of missing streams."""
         self._space.check(self._spool.path.parent, self._spool.written, self._rate())
         self._reporter.event(RecorderStatus(**vars(self._counters())))
         absent, since = self._streams.absent(), self._now - self._began
         if absent and since > self._remind:
-            # 5, 10, 20, 40 s, then every minute
+            # After 5, 10, 20, 40 s, then every minute.
             self._remind += min(self._remind, REMIND_MOST_S)
             self._reporter.alarm(
                 "amber", "waiting",
@@ -207,7 +215,7 @@ class Recorder:
             patient = plan.idle is None and plan.duration is None and not self._control.parent_gone
             return not patient and now - self._began > plan.idle_s
         if self._control.has_parent and not self._control.parent_gone:
-            return self._is_due()  # who started it says when it ends: an amplifier may come back
+            return self._is_due()  # the parent decides about the end: an amplifier may return
         return self._is_due() or all(self._is_silent(track) for track in self._streams.tracks)
 
     def _is_due(self) -> bool:
@@ -216,7 +224,7 @@ class Recorder:
         return duration is not None and first is not None and self._now - first >= duration
 
     def _is_silent(self, track: RecordedStream) -> bool:
-        """Whether nothing came for so long that it has ended; markers end with their outlet."""
+        """Whether a stream counts as ended: silent for ``idle_s`` and, if irregular, not listed."""
         age = track.age(self._now)
         since = self._now - self._began if age is None else age
         return since > self._plan.idle_s and (
@@ -224,7 +232,7 @@ class Recorder:
         )
 
     def _drain(self) -> None:
-        """Take what is under way: until two looks in a row bring nothing."""
+        """Read the samples that are still in transit, until two reads in a row are empty."""
         now, empty = time.monotonic(), 0
         least, confirm, most = (
             now + seconds for seconds in (LEAST_DRAIN_S, CONFIRM_DRAIN_S, MOST_DRAIN_S)
@@ -240,7 +248,7 @@ class Recorder:
         self._pull()
 
     def _close(self) -> None:
-        """Close the file, tell what is in it, and let all outlets go."""
+        """Close the file, report its content, and close all inlets."""
         spool, began, stops = self._spool, time.monotonic(), self._stops
         spool.finish()
         while not spool.wait(0.05):
@@ -275,6 +283,6 @@ class Recorder:
 
 
 def clocks() -> dict[str, str]:
-    """The time by LSL's clock and by the wall's, taken together."""
+    """LSL clock and wall clock at the same moment."""
     lsl, wall = clock(), datetime.datetime.now(datetime.UTC)
     return {"lsl_clock": f"{lsl:.6f}", "datetime": wall.isoformat(timespec="microseconds")}

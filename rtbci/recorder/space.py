@@ -1,4 +1,4 @@
-"""How long the disk will last: told before it matters."""
+"""Alarms about free disk space, ahead of time."""
 
 import shutil
 import time
@@ -7,19 +7,23 @@ from pathlib import Path
 
 from rtbci.process import Reporter
 
-EVERY_S = 2.0  # the disk is asked
-MEASURED_S = 5.0  # the rate of writing is taken over at least so long
-AMBER_S, RED_S = 600.0, 180.0  # time left
-UNPLANNED_S = 3600.0  # a recording without a stated duration
+# Interval of the checks, s.
+EVERY_S = 2.0
+# Shortest time over which the rate of writing is measured, s.
+MEASURED_S = 5.0
+# Time left until the disk is full from which there is an alarm, s.
+AMBER_S, RED_S = 600.0, 180.0
+# Assumed duration of a recording without a stated one, s.
+UNPLANNED_S = 3600.0
 
 
 def free_bytes(folder: Path) -> int:
-    """What this user may still write there."""
+    """Free space of the folder's disk for this user, bytes."""
     return shutil.disk_usage(folder).free
 
 
 class DiskSpace:
-    """Watches the free space; ``free`` and ``clock`` are there to be replaced."""
+    """Monitor of the free space; ``free`` and ``clock`` can be replaced for tests."""
 
     def __init__(
         self,
@@ -32,11 +36,11 @@ class DiskSpace:
         self._reporter, self._duration = reporter, duration
         self._free, self._clock = free, clock
         self._asked = float("-inf")
-        self._began: tuple[float, int] | None = None  # when, and what was written by then
-        self.left_s: float | None = None  # None while nothing is written
+        self._began: tuple[float, int] | None = None  # start of the measurement, bytes by then
+        self.left_s: float | None = None  # time until the disk is full; None before a first rate
 
     def plan(self, folder: Path, rate: float) -> None:
-        """Streams of ``rate`` bytes a second are to be written: is there twice the room?"""
+        """Alarm if there is less than twice the space for streams of ``rate`` bytes per second."""
         seconds = self._duration or UNPLANNED_S
         try:
             free = self._free(folder)
@@ -50,7 +54,7 @@ class DiskSpace:
             )  # fmt: skip
 
     def check(self, folder: Path, written: int, rate: float) -> None:
-        """Alarm by the time left; ``rate`` is the planned one, until there is a measured one."""
+        """Alarm by the time left; ``rate`` (bytes per second) is used until one is measured."""
         now = self._clock()
         if now - self._asked < EVERY_S:
             return

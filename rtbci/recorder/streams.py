@@ -1,8 +1,8 @@
-"""Which outlet of the lab belongs to which stream of the file.
+"""Assignment of outlets to the streams of a file.
 
-LSL reconnects in silence to whatever carries the same source_id, even with another rate or other
-electrodes. The recorder decides that itself: every outlet gets an inlet of its own, and continues
-a stream of the file only where its description fits and the outlet before it is gone.
+LSL reconnects without notice to any outlet with the same source_id, even with another rate or
+other electrodes. The recorder decides itself: every outlet gets its own inlet, and continues a
+stream of the file only if its description fits and the previous outlet is gone.
 """
 
 import time
@@ -30,9 +30,9 @@ BUDGET_SHARE = 0.25  # of what is left of it, for the next stream
 
 
 class Streams:
-    """The streams of the file, and the outlets that may become some.
+    """Streams of the file, and outlets that are not assigned yet.
 
-    ``wanted``: names, source_ids or uids; none for all. ``put`` hands chunks to the disk.
+    ``wanted`` are names, source_ids or uids; empty for all. ``put`` queues chunks for the disk.
     """
 
     def __init__(
@@ -42,16 +42,16 @@ class Streams:
         self.tracks = list[RecordedStream]()
         self._watch, self._opener, self._closer = StreamDiscovery(), InletOpener(), InletCloser()
         self._offsets = ClockOffsetReader(self._write_offset)
-        self._pending = list[OpenedInlet]()  # open, but of which stream of the file?
-        self._seen = dict[str, DiscoveredStream]()  # what LSL lists now, by uid
-        self._known = set[str]()  # uids that are recorded, or never will be
-        self._gone = dict[str, float]()  # uids that LSL may still list, and when they were left
-        self._doubts = dict[
-            int, StreamDiscovery
-        ]()  # by track: LSL asked anew, since data wait unread
+        self._pending = list[OpenedInlet]()  # open, but not yet assigned to a stream
+        self._seen = dict[str, DiscoveredStream]()  # listed by LSL now, by uid
+        self._known = set[str]()  # uids that are recorded or refused
+        # Uids that were closed but may still be listed by LSL, with the time of closing.
+        self._gone = dict[str, float]()
+        # A new discovery for each stream with unread data of an unconfirmed sender, by number.
+        self._doubts = dict[int, StreamDiscovery]()
 
     def look(self, now: float) -> None:
-        """Look for outlets that are not recorded yet."""
+        """Search for outlets that are not recorded yet."""
         refused = dict[str, str]()
         found = self._watch.found(refused)
         self._seen = {each.about.uid: each for each in found}
@@ -70,7 +70,7 @@ class Streams:
             self._refuse(uid, f"a stream is NOT recorded: {why}")
 
     def adopt(self, now: float) -> None:
-        """Give outlets that answered their place in the file."""
+        """Assign outlets that answered to streams of the file."""
         for opened in self._opener.opened(now):
             about = opened.about
             self._known.add(about.uid)
@@ -82,14 +82,14 @@ class Streams:
         self._pending = [each for each in self._pending if not self._place(each, now)]
 
     def adopt_all(self, now: float) -> None:
-        """At the end: what is still in doubt gets a stream of its own."""
+        """Give every unassigned outlet a stream of its own; called at the end."""
         self._offsets.close()
         for opened in self._pending:
             self._begin(opened, (), now)
         self._pending = []
 
     def pull(self, now: float, is_full: Callable[[], bool]) -> int:
-        """Take what arrived, as long as there is room for it; how many samples."""
+        """Read and queue samples until ``is_full``; returns their number."""
         count = 0
         for track in self.tracks:
             if track.inlet is not None and not self._is_held(track, track.inlet, now):
@@ -98,21 +98,21 @@ class Streams:
 
     @property
     def is_holding(self) -> bool:
-        """Whether rows wait unread until discovery has confirmed who sent them."""
+        """Whether rows are waiting until discovery has confirmed their sender."""
         return any(track.held is not None for track in self.tracks)
 
     def is_listed(self, track: RecordedStream) -> bool:
-        """Whether LSL sees what the stream comes from."""
+        """Whether LSL lists the outlet of a stream."""
         return track.about.uid in self._seen
 
     def close(self, timeout: float) -> None:
-        """Leave all outlets, within ``timeout`` s."""
+        """Close all inlets, within ``timeout`` s."""
         for track in self.tracks:
             self._let_go(track, 0.0)
         self._closer.finish(timeout)
 
     def absent(self) -> str:
-        """The streams that were asked for and never came, in words; "" where all are there."""
+        """Text that lists the requested streams that were never found; "" if there are none."""
         if not self._wanted:
             return "" if self.tracks else "a first stream"
         names = [
@@ -123,7 +123,7 @@ class Streams:
         return f"stream{'s' if len(names) > 1 else ''} {', '.join(names)}" if names else ""
 
     def listing(self) -> str:
-        """What LSL sees, in words."""
+        """Text that lists the streams that LSL finds now."""
         names = [repr(found.about.name) for found in self._seen.values()]
         if not names:
             return f"is none in the LSL session {session_id()!r} (rtbci doctor looks into it)"
@@ -131,7 +131,7 @@ class Streams:
         return f"{'are' if len(names) > 1 else 'is'} {', '.join(names[:8])}{more}"
 
     def _place(self, opened: OpenedInlet, now: float) -> bool:
-        """Continue a stream of the file or begin one; False while that is in doubt."""
+        """Continue a stream of the file or begin one; returns False while this is undecided."""
         mine = opened.about.identity
         rivals = [t for t in self.tracks if mine.is_source_of(t.about.identity)]
         for track in rivals:
@@ -143,7 +143,7 @@ class Streams:
             return False
         self._begin(opened, rivals, now)
         for track in rivals:
-            if track not in here:  # LSL must not take its inlet over to this one
+            if track not in here:  # or LSL could reconnect its inlet to this outlet
                 self._let_go(track, now)
         if here:
             self._twins([*here, self.tracks[-1]])
@@ -155,7 +155,7 @@ class Streams:
         return max(BUDGET_BYTES - sum(inlet.buffer_bytes for inlet in inlets), 0.0)
 
     def _is_away(self, track: RecordedStream, now: float) -> bool:
-        """Whether what the stream came from is gone."""
+        """Whether the outlet of a stream is gone."""
         return (
             track.inlet is None or track.moved or not self.is_listed(track) or track.is_silent(now)
         )
@@ -193,7 +193,7 @@ class Streams:
 
     def _continue(self, track: RecordedStream, opened: OpenedInlet, now: float) -> None:
         self._let_go(track, now)
-        # the file has one header a stream; which outlet it comes from now is only ours to know
+        # The header in the file stays that of the first outlet.
         track.about = replace(track.about, uid=opened.about.uid, host=opened.about.host)
         track.inlet, track.doubles, track.moved, track.held = opened.inlet, True, False, None
         self._offsets.watch(track)
@@ -221,11 +221,11 @@ class Streams:
         self._known.discard(track.about.uid)
 
     def _is_held(self, track: RecordedStream, inlet: Inlet, now: float) -> bool:
-        """Whether it is open whose data these are: LSL may have gone over to another outlet."""
+        """Whether data must wait because LSL may have switched the inlet to another outlet."""
         if inlet.was_reset():
             rivals = (t for t in self.tracks if t is not track and t.inlet is not None)
             if any(track.about.identity.is_source_of(t.about.identity) for t in rivals):
-                self._let_go(track, now)  # its twin, which is recorded already
+                self._let_go(track, now)  # it now reads its twin, which is recorded already
                 return True
             track.moved = True
         if not track.is_regular or track.liveness is None:
@@ -241,7 +241,7 @@ class Streams:
     def _take(
         self, track: RecordedStream, inlet: Inlet, now: float, is_full: Callable[[], bool]
     ) -> int:
-        """Pack and hand over what ``inlet`` has; how many samples."""
+        """Pack and queue the samples of ``inlet``; returns their number."""
         about, count = track.about, 0
         track.held = None
         self._doubts.pop(track.number, None)
@@ -254,7 +254,7 @@ class Streams:
             if track.doubles:
                 track.doubles = False
                 again = np.flatnonzero(stamps == track.last)
-                if len(again):  # the inlet before this one had gone over by itself
+                if len(again):  # the previous inlet had switched to this outlet by itself
                     values, stamps = values[again[-1] + 1 :], stamps[again[-1] + 1 :]
                     if not len(stamps):
                         continue

@@ -1,4 +1,4 @@
-"""One stream of a recording: what came of it, when, and what its stamps say is missing."""
+"""State of one recorded stream: counts, arrival times, and losses according to its stamps."""
 
 from dataclasses import dataclass
 
@@ -14,36 +14,36 @@ EVENED_OUT_S = 10.0  # stamps that ran ahead may come back within this; later a 
 
 @dataclass
 class RecordedStream:
-    """One stream of the file, whichever outlet it comes from now."""
+    """One stream of the file, which may come from several outlets in turn."""
 
     number: int
     about: Description
-    label: str  # its name, or name and number where two share one
-    inlet: Inlet | None  # None while its outlet is away
+    label: str  # its name, or name and number if two streams share a name
+    inlet: Inlet | None  # None while its outlet is gone
     samples: int = 0
-    last: float = 0.0  # stamp, s
+    last: float = 0.0  # stamp of the newest sample, s
     liveness: Liveness | None = None  # by the recorder's clock; None before the first data
-    silent_for: float = 0.0  # s, the last time
-    held: float | None = None  # since when data wait behind a silence, unread
-    doubles: bool = False  # its next rows may have been read already, through another inlet
-    moved: bool = False  # LSL took its inlet to another outlet
+    silent_for: float = 0.0  # length of the latest silence, s
+    held: float | None = None  # time since which data after a silence wait to be read
+    doubles: bool = False  # whether its next rows may have been read by another inlet already
+    moved: bool = False  # whether LSL switched its inlet to another outlet
     _missing: float = 0.0
     _ahead: float = 0.0  # part of ``_missing`` that stamps which come back would still even out
     _ahead_at: int = 0  # count of samples at the last jump ahead
 
     @property
     def is_regular(self) -> bool:
-        """Whether silence is a fault: markers come when they come."""
+        """Whether it has a rate; silence of an irregular stream is not a fault."""
         return self.about.rate > 0
 
     @property
     def missing(self) -> int | None:
-        """Samples that the stamps say never came; None where no rate is stated."""
+        """Samples lost according to the stamps; None for an irregular stream."""
         return max(round(self._missing), 0) if self.is_regular else None
 
     @property
     def bytes_a_second(self) -> float:
-        """What it needs on disk; 0 where that cannot be foreseen."""
+        """Bytes per second on disk; 0 for an irregular stream."""
         width = {"double64": 8, "int64": 8, "int16": 2, "int8": 1}.get(self.about.format, 4)
         return self.about.rate * (9 + width * self.about.count)
 
@@ -73,7 +73,7 @@ class RecordedStream:
             self._missing, self._ahead = self._missing - back, self._ahead - back
 
     def age(self, now: float) -> float | None:
-        """Seconds of silence, without the recorder's own sleep; None before the first data."""
+        """Seconds of silence, without suspensions of the recorder; None before the first data."""
         return None if self.liveness is None else self.liveness.age(now)
 
     def is_silent(self, now: float) -> bool:
@@ -81,13 +81,13 @@ class RecordedStream:
         return self.is_regular and self.liveness is not None and self.liveness.is_silent(now)
 
     def excuse(self, seconds: float) -> None:
-        """Do not count ``seconds`` of silence in which the recorder itself did not look."""
+        """Exclude ``seconds`` from the silence, in which the recorder itself did not read."""
         if self.liveness is not None:
             self.liveness = self.liveness.excuse(seconds)
 
 
 def difference(old: Description, new: Description) -> str:
-    """In which way ``new`` cannot continue ``old``, for a sentence."""
+    """First difference between two descriptions, as text: why ``new`` cannot continue ``old``."""
     if new.count != old.count:
         return f"{new.count} instead of {old.count} channels"
     if new.rate != old.rate:

@@ -1,7 +1,7 @@
-"""What lies in a recording, byte by byte: streams, gaps, torn tails, damage, and whether it ends.
+"""Verification of XDF recordings: streams, gaps, torn ends, damage, and missing footers.
 
-Nothing is trusted: what the file says of itself is checked chunk by chunk. A gap is information;
-a torn or damaged file is wrong, though everything that is whole in it can be read.
+The file is read chunk by chunk, and its own statements are checked. A gap is reported, but is not
+a fault. A torn or damaged file is faulty, although every whole chunk in it can be read.
 """
 
 import re
@@ -20,28 +20,28 @@ from rtbci.recorder.xdf_file import XdfFile
 from rtbci.signal.timebase import from_stamps
 
 PART = re.compile(r"_part-(\d+)$")
-COPY_BYTES = 2**20  # at once
+COPY_BYTES = 2**20  # size of one write of a copy
 
 
 @dataclass(frozen=True)
 class StreamReport:
-    """One stream of a file. Stamps as they were sent, in seconds of the sender's clock."""
+    """One stream of a file. Stamps are raw, in seconds of the sender's clock."""
 
     number: int
     name: str
     type: str
     channels: int
     format: str
-    rate: float  # nominal, Hz; 0 where samples come irregularly
+    rate: float  # nominal, Hz; 0 for an irregular stream
     source_id: str
     samples: int
     first: float | None
     last: float | None
     effective_rate: float | None
-    gaps: tuple[tuple[float, int], ...]  # (stamp behind the gap, samples missing); 0: clock set
+    gaps: tuple[tuple[float, int], ...]  # (stamp after the gap, samples missing); 0: clock set
     back_steps: int
-    offsets: int  # readings of its clock
-    footer: int | None  # samples that the footer states; None without a footer
+    offsets: int  # measurements of its clock offset
+    footer: int | None  # samples according to the footer; None without a footer
 
     @property
     def missing(self) -> int:
@@ -50,18 +50,18 @@ class StreamReport:
 
     @property
     def duration(self) -> float:
-        """From the first sample to the last, s."""
+        """Time from the first sample to the last, s."""
         return 0.0 if self.first is None or self.last is None else self.last - self.first
 
 
 @dataclass(frozen=True)
 class FileReport:
-    """One file."""
+    """Content and faults of one file."""
 
     path: Path
     size: int  # bytes
-    torn: int  # bytes at the end that are no whole chunk
-    damaged: tuple[Damage, ...]  # with whole chunks behind it
+    torn: int  # bytes at the end that do not form a whole chunk
+    damaged: tuple[Damage, ...]  # damage that is followed by whole chunks
     cut: str | None  # why the end is torn
     boundaries: int
     about: dict[str, str]  # fields of the header
@@ -70,12 +70,12 @@ class FileReport:
 
     @property
     def footers(self) -> bool:
-        """Whether the recording was ended properly."""
+        """Whether all streams have footers, that is, the recording was ended properly."""
         return all(stream.footer is not None for stream in self.streams)
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What is wrong, in sentences."""
+        """Faults as sentences."""
         found = list[str]()
         if self.torn:
             found.append(f"the last {self.torn} of {self.size} bytes are torn ({self.cut})")
@@ -94,16 +94,16 @@ class FileReport:
 
 @dataclass(frozen=True)
 class PartGap:
-    """What is missing between two parts of one recording."""
+    """Gap of one stream between two parts of a recording."""
 
     name: str  # of the stream
-    after: Path
+    after: Path  # part before the gap
     seconds: float
-    missing: int | None  # samples; None where no rate is stated
+    missing: int | None  # samples; None for an irregular stream
 
 
 def look(path: Path) -> FileReport:
-    """What is in ``path``; raises ``BadInput`` where nothing of it can be read."""
+    """Report on the file ``path``; raises ``BadInput`` if nothing in it can be read."""
     found = xdf_salvage.salvage(path)
     return FileReport(
         path=path,
@@ -119,9 +119,9 @@ def look(path: Path) -> FileReport:
 
 
 def recordings(path: Path) -> list[list[Path]]:
-    """The XDF files of ``path``, the parts of one recording together, in order.
+    """XDF files of ``path``, grouped by recording, with the parts in order.
 
-    A file brings its later parts along. Raises ``BadInput`` where there is none.
+    The first part of a recording stands for all its parts. Raises ``BadInput`` if there is no file.
     """
     if not path.is_dir():
         first = PART.search(path.stem) is None
@@ -141,7 +141,7 @@ def recordings(path: Path) -> list[list[Path]]:
 
 
 def holes(reports: Sequence[FileReport]) -> list[PartGap]:
-    """What is missing between the parts of a recording, stream by stream."""
+    """Gaps between the parts of a recording, for each stream."""
     found = list[PartGap]()
     ends = dict[tuple[str, str, str], tuple[StreamReport, Path]]()
     for report in reports:
@@ -159,10 +159,10 @@ def holes(reports: Sequence[FileReport]) -> list[PartGap]:
 
 
 def recover(path: Path, out: Path | None = None) -> tuple[Path | None, Salvage]:
-    """Write a copy of ``path`` with every whole chunk and new footers; where it is, and what was
-    found. No copy (None) of a file that is whole and has its footers.
+    """Write a copy of ``path`` with every whole chunk and new footers.
 
-    Raises ``BadInput`` where nothing can be read or written, or the copy exists.
+    Returns the path of the copy and the chunks found. A file that is whole and has its footers is
+    not copied (None). Raises ``BadInput`` if nothing can be read or written, or the copy exists.
     """
     report, found = look(path), xdf_salvage.salvage(path)
     if not report.problems and report.footers and out is None:
@@ -196,7 +196,7 @@ def _stream(found: Salvage, number: int) -> StreamReport:
     if declared.rate and len(stamps) > 1:
         try:
             base = from_stamps(stamps, declared.rate)
-        except BadInput:  # no numbers, or standing still: no rate can be told
+        except BadInput:  # stamps that are not numbers or do not advance have no rate
             pass
         else:
             rate, back_steps = base.rate, base.back_steps

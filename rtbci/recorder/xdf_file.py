@@ -1,4 +1,4 @@
-"""One XDF file on the disk: a chunk is written whole or not at all, and nothing is overwritten."""
+"""XDF file on the disk: a chunk is written whole or not at all, and nothing is overwritten."""
 
 import os
 from contextlib import suppress
@@ -18,11 +18,11 @@ class XdfFile:
     def __init__(self, path: str | Path, header: bytes) -> None:
         self.path = Path(path)
         self._whole = 0  # bytes up to the end of the last whole chunk
-        self._torn = False  # whether there may be bytes behind them
+        self._torn = False  # whether there may be bytes after them
         self._closed = False
         self._is_named = False  # whether the folder's entry is on the disk, too
         try:
-            # nobody else's business: recordings are personal data
+            # Only the owner may read: recordings are personal data.
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
             self._file = os.open(self.path, flags, 0o600)
         except FileExistsError:
@@ -39,7 +39,7 @@ class XdfFile:
 
     @property
     def size(self) -> int:
-        """Bytes of whole chunks."""
+        """Size of all whole chunks, bytes."""
         return self._whole
 
     def append(self, chunk: bytes) -> None:
@@ -50,7 +50,7 @@ class XdfFile:
             if self._torn:
                 self._trim()
             self._torn = True
-            while left:  # a full disk shows as a short write first
+            while left:  # a full disk causes a partial write first
                 left = left[os.write(self._file, left) :]
         except OSError as error:
             with suppress(OSError):
@@ -60,7 +60,7 @@ class XdfFile:
         self._whole += len(chunk)
 
     def sync(self) -> None:
-        """Wait until the disk has everything."""
+        """Wait until everything is on the disk."""
         try:
             os.fsync(self._file)
         except OSError as error:
@@ -70,13 +70,13 @@ class XdfFile:
             self._is_named = True
 
     def release(self) -> None:
-        """Close without a word more. Twice is fine."""
+        """Close without writing anything more. Idempotent."""
         if not self._closed:
             self._closed = True
             os.close(self._file)
 
     def discard(self) -> None:
-        """Close and remove a file that holds nothing of worth."""
+        """Close and remove the file."""
         self.release()
         with suppress(OSError):
             self.path.unlink()
@@ -95,7 +95,10 @@ class XdfFile:
 
 
 def _sync_folder(folder: Path) -> None:
-    """The new file's name must survive a power cut too; not every system lets a folder sync."""
+    """Sync the folder's entries, so that the name of a new file survives a power cut too.
+
+    Errors are ignored: not every system can sync a folder.
+    """
     with suppress(OSError):
         opened = os.open(folder, os.O_RDONLY)
         try:

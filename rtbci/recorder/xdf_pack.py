@@ -1,7 +1,7 @@
-"""The bytes of each kind of XDF chunk; https://github.com/sccn/xdf/wiki/Specifications says why.
+"""Encoding of each kind of XDF chunk (https://github.com/sccn/xdf/wiki/Specifications).
 
-A chunk is its length, its tag and its content. A file of whole chunks is a whole file: footers
-are a courtesy.
+A chunk is its length, its tag and its content. Every sequence of whole chunks is a valid file;
+footers are optional.
 """
 
 import re
@@ -17,17 +17,18 @@ from rtbci.types import Array
 
 BOUNDARY = bytes.fromhex("43A546DCCBF5410FB30ED5467383CBE4")
 FILE_HEADER, STREAM_HEADER, SAMPLES, CLOCK_OFFSET, BOUNDARY_TAG, STREAM_FOOTER = 1, 2, 3, 4, 5, 6
-FORMATS = {  # channel_format -> bytes as they lie in the file
+FORMATS = {  # channel_format -> numpy type in the file
     "float32": "<f4", "double64": "<f8", "string": None,
     "int8": "<i1", "int16": "<i2", "int32": "<i4", "int64": "<i8",
 }  # fmt: skip
-SECTOR = 512  # a torn write ends at a multiple of this, counted from the start of the file
+# A torn write ends at a multiple of this, bytes from the start of the file.
+SECTOR = 512
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass
 class StreamFooter:
-    """How much of a stream lies in a file: what its footer says."""
+    """Content of a stream's footer: number of samples, first and last stamp."""
 
     count: int = 0
     first: float = 0.0  # stamp, s
@@ -41,21 +42,21 @@ class StreamFooter:
 
 
 def file_header(about: Mapping[str, str]) -> bytes:
-    """What every file starts with; ``about`` adds fields."""
+    """Start of every file: magic bytes and file header; ``about`` adds fields."""
     root = ElementTree.Element("info")
     add_fields(root, {"version": "1.0", **about})
     return b"XDF:" + _chunk(FILE_HEADER, xml(root))
 
 
 def stream_header(stream: int, header: bytes) -> bytes:
-    """The description of ``stream``, in XML."""
+    """Chunk with the header of ``stream``, in XML."""
     return _chunk(STREAM_HEADER, struct.pack("<I", stream) + header)
 
 
 def samples(
     stream: int, format: str, channels: int, stamps: ArrayLike, values: ArrayLike | Sequence[str]
 ) -> bytes:
-    """``stamps`` (n,) seconds, raw; ``values`` (n, channels), or (n,) for one channel."""
+    """Chunk of samples: raw ``stamps`` (n,) s; ``values`` (n, channels), or (n,) for 1 channel."""
     times = np.asarray(stamps, np.float64)
     n, code = len(times), FORMATS[format]
     rows = np.asarray(values, object if code is None else None)
@@ -71,20 +72,21 @@ def samples(
 
 
 def clock_offset(stream: int, at: float, offset: float) -> bytes:
-    """``offset`` s, measured at ``at`` s of the stream's clock, leads to the recorder's clock."""
+    """Chunk with ``offset`` (s) to the recorder's clock, measured at ``at`` s of the stream's."""
     return _chunk(CLOCK_OFFSET, struct.pack("<Idd", stream, at, offset))
 
 
 def boundary() -> bytes:
-    """A mark from which a reader can go on behind damage."""
+    """Boundary chunk, from which a reader can resume after damage."""
     return _chunk(BOUNDARY_TAG, BOUNDARY)
 
 
 def placed(at: int, chunk: bytes) -> bytes:
-    """``chunk`` as it is best written at byte ``at`` of a file: behind a boundary where needed.
+    """``chunk`` for writing at byte ``at`` of a file, with boundaries in front of it if needed.
 
-    pyxdf (1.17) reads every file that is cut, but for a cut right before or inside a chunk's tag,
-    or inside a clock offset. Torn writes end where a sector ends; no such place may lie there.
+    pyxdf (1.17) reads truncated files, except if they end directly before or inside a chunk's tag,
+    or inside a clock offset. Torn writes end where a sector ends, so boundaries move such places
+    away from the ends of sectors.
     """
     before = b""
     while _is_delicate(at + len(before), chunk) and len(before) < SECTOR:
@@ -94,7 +96,7 @@ def placed(at: int, chunk: bytes) -> bytes:
 
 
 def _is_delicate(at: int, chunk: bytes) -> bool:
-    """Whether a sector ends where pyxdf cannot bear it, if ``chunk`` lies at ``at``."""
+    """Whether a sector would end in such a place of ``chunk`` if it were written at ``at``."""
     tag = 1 + chunk[0]
     if -(at + tag) % SECTOR < 2:
         return True
@@ -105,7 +107,7 @@ def _is_delicate(at: int, chunk: bytes) -> bool:
 def stream_footer(
     stream: int, tally: StreamFooter, about: Mapping[str, str] | None = None
 ) -> bytes:
-    """How much of ``stream`` there was; ``about`` adds fields."""
+    """Chunk with the footer of ``stream``; ``about`` adds fields."""
     root = ElementTree.Element("info")
     add_fields(root, {"first_timestamp": repr(tally.first), "last_timestamp": repr(tally.last),
                       "sample_count": str(tally.count), **(about or {})})  # fmt: skip
@@ -113,18 +115,18 @@ def stream_footer(
 
 
 def add_fields(parent: ElementTree.Element, fields: Mapping[str, str]) -> None:
-    """One child a field; characters that XML cannot hold become spaces."""
+    """Append one child per field; characters that XML cannot hold become spaces."""
     for tag, text in fields.items():
         ElementTree.SubElement(parent, tag).text = _NOT_XML.sub(" ", text)
 
 
 def xml(root: ElementTree.Element) -> bytes:
-    """``root`` as a document."""
+    """XML document with the root element ``root``."""
     return b'<?xml version="1.0"?>' + ElementTree.tostring(root, "utf-8")
 
 
 def _chunk(tag: int, content: bytes) -> bytes:
-    """Length, tag and content; the length counts the tag."""
+    """Chunk of length, tag and content; the length includes the tag."""
     length = len(content) + 2
     if length < 2**32:
         return struct.pack("<BIH", 4, length, tag) + content

@@ -1,11 +1,11 @@
-"""XDF 1.0 written so that a crash costs nothing: every chunk is one write, no footer is needed.
+"""Crash-safe writer of XDF 1.0: every chunk is one write, and no footer is needed.
 
     with XdfWriter(path) as writer:
         eeg = writer.add_stream(info)
         writer.samples(eeg, stamps, values)
 
-A killed process loses no chunk that ``samples`` has returned from, a power cut at most the last
-second (``SYNC_S``). Streams may come late. The format: https://github.com/sccn/xdf/wiki.
+A killed process loses no chunk for which ``samples`` has returned; a power cut loses at most the
+last second (``SYNC_S``). Streams can be added at any time. Format: https://github.com/sccn/xdf/wiki.
 """
 
 import time
@@ -28,17 +28,20 @@ from rtbci.recorder.xdf_file import XdfFile
 from rtbci.signal.recording import Recording
 from rtbci.types import Chunk, Marker, StreamInfo
 
-SYNC_S = 1.0  # at most so often, and at most so much is lost in a power cut
-CHUNK_S = 1.0  # of a whole recording
-BOUNDARY_S = 10.0  # readers look for the next boundary behind damage
+# Shortest interval of syncs, s; a power cut loses at most this.
+SYNC_S = 1.0
+# Length of a chunk of ``write_recording``, s.
+CHUNK_S = 1.0
+# Interval of boundaries, s; after damage a reader resumes at the next one.
+BOUNDARY_S = 10.0
 
 
 class XdfWriter(XdfFile):
-    """Writes one new XDF file, chunk by chunk. One thread; ``sync`` may run in another.
+    """Writer of one new XDF file, chunk by chunk. One thread; ``sync`` may run in another.
 
     ``clock`` (s, monotonic) decides when to sync. ``about`` adds fields to the file's header. An
-    existing file is never overwritten. Everything the system refuses comes out as ``BadInput``; the
-    file then ends behind its last whole chunk, and writing may go on once there is room.
+    existing file is never overwritten. Errors of the system are raised as ``BadInput``; the file
+    then ends after its last whole chunk, and writing can go on once there is space.
     """
 
     def __init__(
@@ -49,7 +52,7 @@ class XdfWriter(XdfFile):
         about: Mapping[str, str] | None = None,
     ) -> None:
         self._clock, self._synced = clock, clock()
-        self._streams = list[tuple[int, str, xdf_pack.StreamFooter]]()  # channels, format, how much
+        self._streams = list[tuple[int, str, xdf_pack.StreamFooter]]()  # channels, format, footer
         super().__init__(path, xdf_pack.file_header(about or {}))
 
     def add_stream(
@@ -61,12 +64,12 @@ class XdfWriter(XdfFile):
         about: Mapping[str, str] | None = None,
         desc: Mapping[str, str] | None = None,
     ) -> int:
-        """The number of a new stream, which may start at any time.
+        """Add a stream and return its number; possible at any time.
 
         ``kind`` is the content type ("EEG", "Markers", ...), ``format`` one of
-        ``xdf_pack.FORMATS``; ``about`` adds fields beside name and type (source_id, hostname,
-        session_id, ...), ``desc`` fields to the description, beside the channels. Strings carry no
-        unit; a rate of 0 is none.
+        ``xdf_pack.FORMATS``; ``about`` adds fields to the header (source_id, hostname,
+        session_id, ...), and ``desc`` to its description. Streams of strings have no unit; a rate
+        of 0 means irregular.
         """
         root = ElementTree.Element("info")
         fields = {
@@ -89,7 +92,7 @@ class XdfWriter(XdfFile):
         return self.add_header(xdf_pack.xml(root), len(info.channels), format)
 
     def add_header(self, xml: bytes, channels: int, format: str) -> int:
-        """The number of a new stream with the header ``xml``, as a live stream gives it."""
+        """Add a stream with the header ``xml`` of a live stream and return its number."""
         known = xdf_pack.FORMATS
         assert format in known, f"no format {format!r} in XDF; there are {', '.join(known)}"
         number = len(self._streams) + 1
@@ -98,7 +101,7 @@ class XdfWriter(XdfFile):
         return number
 
     def samples(self, stream: int, stamps: ArrayLike, values: ArrayLike | Sequence[str]) -> None:
-        """``stamps`` (n,) seconds, raw; ``values`` (n, channels), or (n,) for one channel."""
+        """Write samples: raw ``stamps`` (n,) s; ``values`` (n, channels), or (n,) for 1 channel."""
         channels, format, tally = self._streams[stream - 1]
         times = np.asarray(stamps, np.float64)
         if len(times):
@@ -106,15 +109,15 @@ class XdfWriter(XdfFile):
             tally.add(len(times), float(times[0]), float(times[-1]))
 
     def clock_offset(self, stream: int, at: float, offset: float) -> None:
-        """``offset`` s, measured at ``at`` s, leads from the stream's clock to the recorder's."""
+        """Write ``offset`` (s) to the recorder's clock, measured at ``at`` s of the stream's."""
         self.append(xdf_pack.clock_offset(stream, at, offset))
 
     def boundary(self) -> None:
-        """A mark from which a reader can go on behind damage; every ten seconds is usual."""
+        """Write a boundary, from which a reader can resume after damage; usually every 10 s."""
         self.append(xdf_pack.boundary())
 
     def append(self, chunk: bytes) -> None:
-        """Write ``chunk`` whole, or leave the file as it was; sync once a second."""
+        """Write ``chunk`` whole, or leave the file as it was; syncs once a second."""
         super().append(chunk)
         now = self._clock()
         if now - self._synced >= SYNC_S:
@@ -122,7 +125,7 @@ class XdfWriter(XdfFile):
             self.sync()
 
     def close(self, *, footers: bool = True) -> None:
-        """Sync and close; ``footers`` say how much there was. Twice is fine."""
+        """Write ``footers`` unless False, sync and close. Idempotent."""
         if self._closed:
             return
         try:
@@ -144,17 +147,17 @@ class XdfWriter(XdfFile):
         if error is None:
             self.close()
             return
-        with suppress(BadInput):  # it would hide why we are here
+        with suppress(BadInput):  # it would hide the first exception
             self.close(footers=False)
 
 
 def write_recording(path: str | Path, recording: Recording) -> None:
-    """``recording`` as one LSL session: its signal, float32 microvolts, and a stream of markers.
+    """Write ``recording`` to XDF: its signal (float32, microvolts) and a stream of markers.
 
-    Stamps are ``t0 + index / rate``: a gap shows in them as it does live, one without missing
-    samples leaves no trace. Raises ``BadInput`` where the file exists or cannot be written.
+    Stamps are ``t0 + index / rate``, so that a gap appears in them as in a live stream; a gap of 0
+    samples cannot be seen. Raises ``BadInput`` if the file exists or cannot be written.
     """
-    info = replace(recording.info, unit="uV")  # whatever it was recorded in
+    info = replace(recording.info, unit="uV")  # the signal is in uV, whatever the file had
     start, rate = recording.t0 or 0.0, recording.effective_rate or info.rate
     markers = StreamInfo(f"{info.name}-markers", 0.0, ("marker",), ("MARKER",), unit="")
     about = {"version": "1.1", "created_at": f"{start:.6f}", "session_id": "default"}
@@ -179,7 +182,10 @@ def write_recording(path: str | Path, recording: Recording) -> None:
 
 
 def marker_text(marker: Marker) -> str:
-    """Its label; one JSON object where there are fields or a reader would change the label."""
+    """Text of a marker: its label, or a JSON object.
+
+    JSON is used if the marker has fields, or if a reader would change the plain label.
+    """
     if not marker.fields and from_value(0, marker.label) == Marker(0, marker.label):
         return marker.label
     return messages.line({"label": marker.label, **marker.fields})

@@ -68,6 +68,6 @@ def said_p(p: float) -> str:
 
 
 def permutation_p(p: float, permutations: int) -> str:
-    """The p of a permutation test in a sentence, never smaller than so many can tell."""
+    """The p of a permutation test in a sentence, never smaller than their number allows."""
     least = 1 / (1 + permutations)
     return f"p < {2 * least:.1g}" if p < 1.5 * least else f"p = {p:.2g}"

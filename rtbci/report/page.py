@@ -1,6 +1,6 @@
 """Reports as one HTML file: no script, nothing loaded from elsewhere, fit to be printed.
 
-Templates lie in ``templates/``. Whatever they are handed is untrusted text and is escaped; a
+Templates lie in ``templates/``. All values are untrusted text and are escaped; a
 Content-Security-Policy forbids everything but the page's own style sheet. Drawings
 (``rtbci/report/plots.py``) escape their own text.
 """

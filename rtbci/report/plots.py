@@ -1,7 +1,7 @@
 """Plots as SVG text, drawn by hand so that one drawing serves the light and the dark page.
 
-Colours are classes of ``style.py``, never values. No state is told by colour alone: what is above
-chance is filled, what is not is hollow. Every mark carries its numbers as a tooltip. Lengths are
+Colours are classes of ``style.py``, never values. No state is shown by colour alone: marks above
+chance are filled, others are hollow. Every mark carries its numbers as a tooltip. Lengths are
 CSS pixels.
 """
 
@@ -44,7 +44,7 @@ class Dot:
     figure: Figure
     filled: bool  # above chance
     mean: bool = False  # a mean over the others: a diamond, set off
-    trials: int | None = None  # behind a mean over people, whose own n counts people
+    trials: int | None = None  # of a mean over people, whose own n counts people
 
 
 def dots(rows: Sequence[Dot], chance: float, label: str) -> str:
@@ -106,7 +106,7 @@ def _dot(row: Dot, y: float, scale: "Scale") -> str:
 
 
 def confusion(table: Array, classes: Sequence[str]) -> str:
-    """What was shown (rows) against what was named (columns), as shares of a row."""
+    """Confusion matrix: true classes (rows) against decoded ones (columns), as shares of a row."""
     k = len(classes)
     cell = 64 if k <= 5 else 46 if k <= 10 else max(12, min(28, 560 // k))
     counts = table.sum(axis=1, keepdims=True)
@@ -236,7 +236,7 @@ class Scale:
         return cls(low, high, step, start, stop)
 
     def at(self, value: float) -> float:
-        """Pixel of a share; what lies outside is drawn at the end."""
+        """Pixel of a share; values outside are drawn at the end."""
         part = min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
         return self.start + part * (self.stop - self.start)
 

@@ -1,4 +1,4 @@
-"""A recording for people and for programs: what it holds, and what looks wrong with it."""
+"""Summary of a recording and of doubts about it, for people and for programs."""
 
 from collections import Counter
 from pathlib import Path
@@ -20,7 +20,7 @@ def recording_json(recording: Recording, same_as: str | None = None) -> dict[str
     unit_from, channels (name, type, median, p2p in microvolts), epoch_rows, bridged (whether
     this is a recorded replay of epochs, with bridges between them), runs (epochs of each), t0,
     lead_in (rows of a recorded replay before index 0, left out), back_steps, gaps (index, seconds,
-    missing, reason), markers (label -> count), notes (what looks wrong).
+    missing, reason), markers (label -> count), notes (doubts).
     """
     info, provenance = recording.info, recording.provenance
     return {

@@ -25,7 +25,7 @@ SIZE, DPI = (12.8, 8.0), 100  # inches; 1280 x 800 pixels
 INK, GREY, BAR, PALE, PAPER = "#1a1a1a", "#5a6068", "#c3c9d0", "#eceff2", "#ffffff"
 RIGHT, WRONG, UNSAID = "#0072b2", "#d55e00", "#7a5195"  # blue, vermilion, purple
 WARNING = "#b34700"  # vermilion dark enough to carry white text: 5.5 to 1
-FEW = 8  # up to so many classes there is room for height and for words
+FEW = 8  # with at most this many classes there is room for height and for words
 STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600)  # between marks of time
 DASHED = (0, (4, 3))
 
@@ -35,12 +35,12 @@ class DecisionArrays:
     """Decisions as arrays, in the order in which they came; class indices, -1 for none."""
 
     names: list[str]  # of the classes, fit to be drawn
-    times: Array  # (n,) s since the start, recordings one behind the other
+    times: Array  # (n,) s since the start, recordings one after the other
     starts: list[float]  # of the second and later recordings, s
     true: NDArray[np.int64]  # (n,)
     said: NDArray[np.int64]  # (n,)
-    probabilities: Array  # (n, classes), NaN where nothing was decoded
-    why: list[str]  # (n,) why nothing was decoded, where it was not
+    probabilities: Array  # (n, classes), NaN if nothing was decoded
+    why: list[str]  # (n,) reason if nothing was decoded
     large: int  # decisions beyond the amplitude limit
 
     @cached_property
@@ -50,12 +50,12 @@ class DecisionArrays:
 
     @cached_property
     def right(self) -> NDArray[np.bool_]:
-        """(n,) decoded as what was shown."""
+        """(n,) whether the true class was decoded."""
         return self.scored & (self.true == self.said)
 
 
 def timeline(axes: "Axes", session: DecisionArrays) -> None:
-    """One lane a class; a narrow one below for what was not decoded."""
+    """One lane a class; a narrow one below for events that were not decoded."""
     k, n = len(session.names), len(session.said)
     rejected = session.said < 0
     floor = -0.13 * k if rejected.any() else 0.0
@@ -136,7 +136,7 @@ def _clock(axes: "Axes", session: DecisionArrays) -> None:
 
 
 def separation(axes: "Axes", session: DecisionArrays, scores: Scores | None) -> None:
-    """The ROC curve of two classes; of more, the probability of what was shown."""
+    """The ROC curve of two classes; of more, the probability of the true class."""
     if len(session.names) == 2:
         _roc(axes, session, scores)
     else:
@@ -174,7 +174,7 @@ def _roc(axes: "Axes", session: DecisionArrays, scores: Scores | None) -> None:
 
 
 def _probabilities(axes: "Axes", session: DecisionArrays) -> None:
-    """What the decoder gave to the class that was shown, one row a class."""
+    """Probability of the true class, one row a class."""
     k = len(session.names)
     axes.set_title("Probability of what was shown")
     axes.set_ylim(k - 0.4, -0.6)
@@ -205,7 +205,7 @@ def _probabilities(axes: "Axes", session: DecisionArrays) -> None:
 
 
 def confusion(figure: "Figure", place: tuple[float, float, float], session: DecisionArrays) -> None:
-    """Counts: rows what was shown, columns what was decoded; darker is a larger share of a row.
+    """Confusion matrix of counts: true classes as rows; darker is a larger share of a row.
 
     ``place`` is left, width and top; long names below need more height.
     """
@@ -241,7 +241,7 @@ def confusion(figure: "Figure", place: tuple[float, float, float], session: Deci
 
 
 def figures(axes: "Axes", session: DecisionArrays, scores: Scores | None) -> None:
-    """Each figure with its 95 % interval beside its chance level."""
+    """Each figure with its 95 % interval and its chance level."""
     axes.set_title("How good, with 95 % intervals")
     axes.set_xlim(0, 1)
     axes.set_ylim(2.8, -0.45)

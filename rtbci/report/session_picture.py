@@ -1,8 +1,8 @@
 """One PNG of a session that people would rather look at than read a table.
 
-Above: every event in time, what was shown (grey bar) and what was decoded (a dot where it was
-right, a cross where it was wrong). Below: how well the classes come apart, what was taken for what,
-and the figures with their intervals beside chance. Names are untrusted text and are drawn as they
+Above: every event in time, its true class (grey bar) and the decoded one (a dot if right, a cross
+if wrong). Below: how well the classes separate, the confusion matrix, and the figures with their
+intervals and chance. Names are untrusted text and are drawn as they
 are. The panels are in ``rtbci.report.session_panels``.
 """
 
@@ -66,10 +66,10 @@ def session_picture(
 ) -> None:
     """Write the picture of ``decisions`` to ``path`` (PNG, 1280 x 800, overwritten).
 
-    ``classes`` in the decoder's order; ``scores`` None where nothing could be scored. Recordings
-    whose onsets start anew are drawn one behind the other. Raises ``BadInput`` where the file
-    cannot be written. ``verdict`` matters where it was refused: figures of trials that the
-    decoder has learnt from are no test.
+    ``classes`` in the decoder's order; ``scores`` None if nothing could be scored. Recordings
+    whose onsets start again are drawn one after the other. Raises ``BadInput`` if the file
+    cannot be written. ``verdict`` matters if it was refused: figures of trials that the decoder
+    was trained on are no test.
     """
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -106,7 +106,7 @@ def session_picture(
 def headline(
     decisions: Sequence[Decision], scores: Scores | None, verdict: Verdict | None = None
 ) -> tuple[str, str]:
-    """What the session showed, in a few words, and why."""
+    """The result of the session in a few words, and the reason."""
     n, decided = len(decisions), sum(each.label is not None for each in decisions)
     if n == 0:
         return "No events", "nothing here was to be decoded; check the markers and --labels"

@@ -1,4 +1,4 @@
-"""The looks of the report: one style sheet, light and dark by what the reader prefers.
+"""Style sheet of the reports, light or dark as the reader prefers.
 
 Colours are those of the operator's window (a test holds them together). On paper it is always
 light, and nothing is torn apart between two pages.

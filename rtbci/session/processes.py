@@ -9,7 +9,7 @@ from rtbci.session.supervised import ProcessSpec
 
 SUPERVISED = ("--control", "stdin", "--json")  # options of every process
 IDLE_VARIABLE = "RTBCI_RECORDER_IDLE"  # s of silence that end an orphaned recorder, for tests
-HANG = 15.0  # s of silence after which the decoder is killed and started anew
+HANG = 15.0  # s of silence after which the decoder is killed and restarted
 RECORDER_KILL_TIMEOUT = 10.0  # s between SIGTERM and SIGKILL
 ALONE_LOOK = 0.2  # s that a decoder looks for twins of its stream on a private bus
 

@@ -37,9 +37,9 @@ class SessionConfig(BaseModel):
     decoding: tuple[str, ...] = ()  # options of ``rtbci decode``
     files: tuple[str, ...] = ()  # of a replay: names of the recordings
     speed: float | None = None  # of a replay: seconds of the recording per second
-    stream: str | None = None  # of a live session: the EEG stream, where one was named
-    markers: tuple[str, ...] = ()  # of a live session: marker streams, where some were named
-    unit: str | None = None  # of a live session: where the stream does not say
+    stream: str | None = None  # of a live session: the EEG stream, if one was named
+    markers: tuple[str, ...] = ()  # of a live session: marker streams, if some were named
+    unit: str | None = None  # of a live session, if the stream states none
 
     @model_validator(mode="before")
     @classmethod

@@ -1,8 +1,8 @@
-"""Rows of any amplifier, as they come: counted, with a causal fit that tells a loss from jitter.
+"""Sample clock of a live stream that counts rows: a causal fit separates losses from jitter.
 
-The live form of ``rtbci.signal.timebase``. A row has the index behind the row before it, unless its
-stamp lies ahead of what the fit expects by more than the stream's own jitter. Then rows are held
-until they tell: enough of them come back to where they were (a late burst that caught up: they are
+The live form of ``rtbci.signal.timebase``. A row gets the index after that of the row before it,
+unless its stamp is ahead of the fit by more than the stream's own jitter. Then rows are held until
+the cause is clear: enough of them return to the fit (a late burst that caught up: they are
 let go as they were counted), the stamps run on at their usual pace (a loss: a ``Gap``), or they
 sink towards where they were (a long stall that is catching up: let go, and not learnt from).
 Nothing but stamps and row numbers decides, so neither arrival times nor the cut into pushes matter.
@@ -18,19 +18,19 @@ from rtbci.signal.timebase import BEHIND_S, EDGE_S, FARTHEST_S, FLOOR_S
 from rtbci.types import Array
 
 SIDE_S = 2.0  # seconds of rows that level and jitter are taken from
-BLOCK_S = 0.25  # the fit is renewed every so many seconds of rows, at fixed row numbers
+BLOCK_S = 0.25  # the fit is renewed at fixed row numbers, this many seconds of rows apart
 SLOPE_BLOCKS = 240  # blocks (a minute) that the effective rate is taken from
-HOLD_S = 0.5  # rows held to tell a loss from lateness; several packets must fit
+HOLD_S = 0.5  # time for which rows are held to separate a loss from lateness: several packets
 BACK = 0.05  # share of held rows that must not lie where they would without a loss
 SPAN_BLOCKS = 40  # each slope is taken over ten seconds: a small step of the clock spoils few
 RATE_OFF = 0.05  # no nominal rate is further off
-RATE_PRIOR = 0.004  # how far a nominal rate is usually off; jitter must not tell more at first
-FAR = 1e15  # a larger stamp, s, is none
-START_S = 0.5  # of rows; before, only jumps beyond EDGE_S are looked at
+RATE_PRIOR = 0.004  # usual error of a nominal rate; early jitter must not outweigh it
+FAR = 1e15  # stamps beyond this, s, are invalid
+START_S = 0.5  # s of rows; until then only jumps beyond EDGE_S count
 
 
 class CountedRows:
-    """``LiveTimeBase`` for stamps that nobody vouches for."""
+    """``LiveTimeBase`` for stamps of unknown quality."""
 
     def __init__(self, rate: float, ledger: SampleIndex):
         self._rate = rate
@@ -97,7 +97,7 @@ class CountedRows:
         return len(stamped) > 0
 
     def _residual(self, stamps: Array, pace: Array) -> Array:
-        """Stamps of the next rows against what is expected, s."""
+        """Residuals of the next rows: stamp minus the fit, s."""
         line, head = self._ledger.line, self._ledger.head
         assert line is not None
         assert head is not None
@@ -169,7 +169,7 @@ class CountedRows:
             if (abs(pace) if wide < 0 else -pace) > self._floor + self._high - self._low:
                 usable[:] = False  # catching up, or a sender that repeats one stamp
             elif sure and self._shifted(residual, clock):
-                n, usable = 1, np.zeros(1, bool)  # one at least, whatever it says: this must end
+                n, usable = 1, np.zeros(1, bool)  # at least one row, or this would never end
         self._learn(stamps[:n], usable[:n])
         self._give(n)
         return n

@@ -1,14 +1,14 @@
-"""Arrays of epochs as one signal: a bridge over what was never stored, for filters to walk on.
+"""Arrays of epochs as one continuous signal: pauses that were not stored are bridged for filters.
 
 An array of epochs holds nothing between its trials. A causal filter that is restarted at every
-epoch sees a first sample in the place of the past; one that runs over the epochs laid end to end
-sees a step at every seam. So the pause between two epochs is filled with what a signal like an EEG
-would most probably have done there: the conditional mean given both shores (kriging with a constant
+epoch sees its first sample instead of the past; one that runs over concatenated epochs sees a step
+at every seam. So the pause between two epochs is filled with the most probable course of a signal
+like an EEG: the conditional mean given both shores (kriging with a constant
 but unknown level). Its weights are fixed numbers: nothing is fitted to the recording, every
 electrode is bridged alike, and the same file gives the same bits.
 
-What a decoder may learn from it: of the epoch that comes, only the first ``SHORE_AHEAD`` is looked
-at, before any picture reaches the cortex; of the one before, no more than its filters remember in
+Information that reaches a decoder: of the next epoch only the first ``SHORE_AHEAD`` is used,
+before any picture reaches the cortex; of the one before, no more than its filters remember in
 a continuous recording. Calibration, replay and the outlet of a replay all call ``bridge``.
 
 How it was chosen: continuous simulated signals (1/f to 1/f^2, with drift, high-passed at 0.1 Hz
@@ -27,7 +27,7 @@ filtered epochs (0.1 to 0.5 s) with the filtered continuous signal in the stream
     this bridge, 3 s                             .78 .89 .94         .72 .67 .83
 
 A pause as long as the one that was left out matters most: a filter of 0.1 Hz remembers seconds.
-What a trial's response leaves in the window of the next one: 4 and 3 % of its amplitude (0.1 and
+A trial's response leaves in the window of the next one 4 and 3 % of its amplitude (0.1 and
 0.3 Hz), against 6 and 2 % in a continuous signal of the same rhythm, and 23 and 18 % over 1 s.
 """
 
@@ -50,13 +50,13 @@ SHORE_BEHIND = 0.5  # s of the epoch before that are looked at
 SHORE_AHEAD = 0.05  # s of the epoch to come: the cortex has not seen the picture yet
 ROUGHNESS = 0.4  # the variogram grows as lag ** ROUGHNESS: 0 is 1/f, 1 is 1/f^2 (Brownian)
 NUGGET = 0.02  # variance of one sample's own noise, in units of the variogram at 1 s
-GROWTH = 1.5  # shores are averaged in bins, each so many times as wide as the one nearer the seam
+GROWTH = 1.5  # shores are averaged in bins, each wider by this factor than the one nearer the seam
 
 
 def bridge(recording: Recording) -> Recording:
     """One continuous recording of an array of epochs; any other recording as it is.
 
-    Markers move with their samples; nothing else changes but the notes, which say so.
+    Markers move with their samples, and a note is added; nothing else changes.
     """
     if recording.epoch_rows is None or recording.bridged is not None:
         return recording
@@ -88,7 +88,7 @@ def bridge(recording: Recording) -> Recording:
 
 
 def held(recording: Recording, labels: Collection[str] | None = None) -> tuple[int, int] | None:
-    """First sample, and the one behind the last, that every epoch holds around its marker.
+    """First sample, and the one after the last, that every epoch holds around its marker.
 
     Of markers named in ``labels`` (None: of all). None for a continuous recording, and where no
     marker lies in an epoch.
@@ -149,7 +149,7 @@ def window_inside(
 
 
 def run_starts(recording: Recording) -> tuple[int, ...]:
-    """Sample index at which each run begins; one run where the file does not say."""
+    """Sample index at which each run begins; one run if the file does not state any."""
     starts = recording.epoch_starts
     if not starts:
         return (0,)
@@ -157,10 +157,10 @@ def run_starts(recording: Recording) -> tuple[int, ...]:
 
 
 def span_of(behind: Samples | None, ahead: Samples, pause: int, rate: float) -> Array:
-    """``(pause, channels)`` between the epochs ``behind`` (None: nothing) and ``ahead``.
+    """``(pause, channels)`` between the epochs ``behind`` (or None) and ``ahead``.
 
-    Both (times, channels), microvolts; ``pause`` in samples, ``rate`` in Hz. A sample that is no
-    number counts as the nearest one that is.
+    Both (times, channels), microvolts; ``pause`` in samples, ``rate`` in Hz. A sample that is not
+    finite counts as the nearest finite one.
     """
     n_behind = 0 if behind is None else min(len(behind), max(1, round(SHORE_BEHIND * rate)))
     n_ahead = min(len(ahead), max(1, round(SHORE_AHEAD * rate)))
@@ -200,7 +200,7 @@ def _binned(x: Array, n: int) -> Array:
 
 
 def _measured(x: Samples) -> Array:
-    """``x`` (times, channels) in float64, gaps of no number held; 0 where there is none at all."""
+    """``x`` (times, channels) in float64; values that are not finite are held, or 0."""
     out: Array = x.astype(np.float64)
     good = np.isfinite(out)
     at = np.arange(len(out))

@@ -1,4 +1,4 @@
-"""From stamps to absolute sample indices, as the rows arrive: what the live engine counts with.
+"""Sample clock of a live stream: from time stamps to absolute sample indices as rows arrive.
 
 Two ways. A stream that publishes ``t0`` and stamps every sample ``t0 + index / rate`` (ours do) is
 read exactly, row by row. Rows of anything else are counted, and a causal fit tells gaps from
@@ -14,14 +14,14 @@ from rtbci.signal.sample_index import IndexedRows, SampleIndex, StampLine
 from rtbci.signal.timebase import FARTHEST_S
 from rtbci.types import Array, Gap
 
-REPEATED_S = 1.0  # rows further behind are no repetition: the clock was set back
+REPEATED_S = 1.0  # rows older than this are not repeated ones: the clock was set back
 RESTARTED = "stream restarted"
 
 
 class LiveTimeBase:
     """Indices of the rows of one stream; the same for every cut of the rows into pushes.
 
-    ``rate`` (Hz) is the nominal one. With ``t0`` (s) a row's stamp says its index on that grid:
+    ``rate`` (Hz) is the nominal one. With ``t0`` (s) a row's stamp gives its index on that grid:
     the first may be any (negative in a lead-in), and rows that come again are dropped. Without,
     rows are counted from 0, and the nominal rate may be off by 1 %.
     """
@@ -55,15 +55,15 @@ class LiveTimeBase:
         return self._ledger.told()
 
     def flush(self) -> list[Gap | IndexedRows]:
-        """What is held, decided with what is known: at the end, or when nothing comes any more."""
+        """Held rows, decided with what is known: at the end of a stream, or after a silence."""
         self._way.flush()
         return self._ledger.told()
 
     def reset(self, rate: float, t0: float | None = None) -> list[Gap | IndexedRows]:
-        """The stream came back under a new description: what was held, then a gap of unknown size.
+        """Held rows, then a gap of unknown size: the stream came back under a new description.
 
-        The next row follows at ``head``, whatever its stamp. Back under the same description
-        there is nothing to reset: the stamps tell what was lost.
+        The next row follows at ``head``, whatever its stamp. Under the same description
+        nothing is reset: the stamps show what was lost.
         """
         self._way.flush()
         self._ledger.restart(None, RESTARTED)
@@ -84,17 +84,17 @@ class LiveTimeBase:
 
     @property
     def head(self) -> int | None:
-        """Index behind the newest row given out; None before the first."""
+        """Index after the newest row given out; None before the first."""
         return self._ledger.head
 
     @property
     def missing(self) -> int:
-        """Samples in gaps so far."""
+        """Number of samples in gaps so far."""
         return self._ledger.missing
 
     @property
     def repeated(self) -> int:
-        """Rows dropped so far: they had come before, or with ``t0`` none had a stamp yet."""
+        """Number of rows dropped so far: repeated ones, or without a stamp yet (``t0``)."""
         return self._ledger.repeated
 
     @property

@@ -125,13 +125,13 @@ class Liveness:
         return now - self.arrived - self.excused
 
     def is_silent(self, now: float) -> bool:
-        """Whether the silence is longer than what is normal for this stream."""
+        """Whether the silence is longer than normal for this stream."""
         return self.age(now) > self.limit
 
     def may_have_moved(self, now: float) -> bool:
         """Whether the silence was long enough for LSL to go over to another outlet, unasked.
 
-        A stream that sends rarely is no exception: LSL does not wait for its usual interval.
+        This includes streams that send rarely: LSL does not wait for its usual interval.
         """
         return self.age(now) > SILENT_S
 
@@ -166,6 +166,6 @@ def silence_code(label: str) -> str:
 def is_repeated_silence(box: str, code: str, decoded: object) -> bool:
     """Whether an alarm repeats the decoder's own about the silence of stream ``decoded``.
 
-    It is kept in the session, and a person is shown the decoder's, which says more.
+    It is kept in the session; people see the decoder's alarm, which is more detailed.
     """
     return isinstance(decoded, str) and (box, code) == ("record", silence_code(decoded))

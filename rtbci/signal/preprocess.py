@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rtbci.types import Array, Samples
 
 BLOCK = 16  # samples; longer blocks do more work for a live chunk, shorter ones more calls
-LARGEST = 1e9  # uV; beyond it a sample is no measurement
+LARGEST = 1e9  # uV; a sample beyond it is not a measurement
 STEP_LEFT = 0.1  # settled: a unit step at the reset leaves less than this
 
 
@@ -182,7 +182,7 @@ def all_measured(x: Samples) -> bool:
 
 
 class Hold:
-    """Samples that are no number repeat the last one that was, so that no filter is poisoned."""
+    """Samples with values that are not finite replaced by the last finite ones, for the filters."""
 
     def __init__(self, n_channels: int) -> None:
         self.last = np.zeros(n_channels, np.float32)  # row, as held; replaced, never changed
@@ -193,7 +193,7 @@ class Hold:
     def push(self, x: Samples, whole: bool = False) -> Samples:
         """``x`` (times, channels) without NaN or infinity; a copy only where there were some.
 
-        ``whole``: it was looked at already, and there are none.
+        ``whole``: all values are known to be finite.
         """
         if not len(x):
             return x

@@ -15,7 +15,7 @@ NEAR, FAR = 0.375, 0.875  # Hz: a line is held against both sides at this distan
 LINE_TIMES, FLICKER_TIMES = 7.0, 5.0  # power over the louder side; alpha is far wider than a line
 FEW_PIECES = 20.0  # with n pieces a line must stand out 1 + 20 / n**2 times as much
 LINE_SHARE, FLICKER_SHARE = 0.1, 0.01  # of the power in the band
-# the second of each where narrow peaks are what is decoded
+# the second of each if narrow peaks are decoded (flicker)
 LOWEST, HIGHEST = 4.0, 45.0  # Hz; below, slow waves are narrow too; above comes mains
 MAINS = (50.0, 60.0)  # Hz
 MAINS_WIDTH, FLICKER_WIDTH = 1.5, 0.4  # Hz around them that is not judged
@@ -49,7 +49,7 @@ def humming(
 ) -> dict[str, str]:
     """Electrode and reason for each of ``names`` with a foreign line in the decoder's band.
 
-    ``band`` (Hz) is what the decoder looks at, ``frequencies`` (Hz) where people respond.
+    ``band`` (Hz) is the decoder's, ``frequencies`` (Hz) are those of the responses.
     """
     columns = dict(zip(names, recording.info.columns(names), strict=True))
     lines = {
@@ -59,7 +59,7 @@ def humming(
 
 
 def implausible(recording: Recording, names: tuple[str, ...]) -> str | None:
-    """What is wrong with the unit, if the electrodes swing far less or more than any brain.
+    """A sentence about a wrong unit, if the electrodes swing far less or more than any brain.
 
     The median over electrodes of the median swing in a second is held against ``SWINGS``.
     """
@@ -120,7 +120,7 @@ def find_line(
 def spectrum(recording: Recording, column: int) -> tuple[Array, Array]:
     """Welch's power spectrum of one channel: frequencies in Hz and power, both (bins,).
 
-    Empty where no piece without a gap is long enough, and for epochs: their bridges are no signal.
+    Empty if no piece without a gap is long enough, and for epochs, whose bridges are not signal.
     """
     if recording.epoch_rows is not None:
         return np.zeros(0), np.zeros(0)

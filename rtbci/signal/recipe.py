@@ -27,10 +27,10 @@ class Recipe:
     line: float | None  # mains notch, Hz
     bands: tuple[tuple[float, float], ...]  # one a stream, Hz
     filters: tuple[Filter, ...]  # one a stream
-    streams: int  # the first so many go to the decoder
-    check: int  # the stream that is held against the amplitude limit and the latency template
-    window: tuple[float, float]  # what the decoder sees
-    look: tuple[float, float]  # what the amplitude limit and the latency gate see
+    streams: int  # number of streams that go to the decoder, from the first on
+    check: int  # the stream to which the amplitude limit and the latency template apply
+    window: tuple[float, float]  # s after the onset: the decoder's
+    look: tuple[float, float]  # s after the onset: of the amplitude limit and the latency gate
     lag: float  # furthest shift of the latency gate to either side, s; 0 without a gate
     decimation: int
     reject: float | None  # peak to peak; drops trials in training, flags them live
@@ -47,14 +47,14 @@ class Recipe:
 
     @cached_property
     def last(self) -> int:
-        """One behind the last sample of a cut window, lags to the right included."""
+        """One after the last sample of a cut window, lags to the right included."""
         return self.samples(max(self.window[1], self.look[1])) + self.samples(self.lag)
 
     @cached_property
     def unlocked_first(self) -> int:
         """First sample of a sliding window, which is locked to no event: there is no lag.
 
-        It ends where the decoder's window ends: what has come beyond depends on the cut.
+        It ends with the decoder's window: later samples depend on how chunks are cut.
         """
         return self.samples(min(self.window[0], self.look[0]))
 
@@ -79,7 +79,7 @@ def make_recipe(
 ) -> Recipe:
     """Design the filters of a recipe; raises ``BadInput`` for what does not fit the rate.
 
-    With ``gate`` a stream of ``CHECK_BAND`` is added behind the decoder's, else the first stream
+    With ``gate`` a stream of ``CHECK_BAND`` is added after the decoder's; without it the first
     serves the amplitude limit. Both see ``look`` (s after the onset; default: the window, and
     with ``gate`` 0.1 s before it). ``held`` is what epochs hold, s around the marker: nothing
     beyond is looked at, and the gate has no room to shift.

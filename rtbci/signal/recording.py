@@ -17,11 +17,11 @@ from rtbci.types import Array, Chunk, Gap, Marker, Provenance, Samples, StreamIn
 class Recording:
     """A whole recording in memory.
 
-    ``signal`` (rows, channels) float32 microvolts holds the samples that are there; ``gaps`` say
-    where rows and sample indices part: a row behind a gap of n samples has an index n higher.
+    ``signal`` (rows, channels) float32 microvolts holds the samples that exist; ``gaps`` are the
+    places at which rows and sample indices part: after a gap of n samples an index is n higher.
     ``epoch_rows`` is set for arrays of epochs, which hold nothing between their trials: rows per
-    epoch, each behind a gap. ``rtbci.signal.epoch_gaps`` makes one signal of them: ``bridged`` then
-    says at which sample index each epoch begins, and all other samples are nobody's brain.
+    epoch, each after a gap. ``rtbci.signal.epoch_gaps`` makes one signal of them: ``bridged`` then
+    holds the sample index at which each epoch begins; all other samples are not brain signal.
     """
 
     signal: Samples
@@ -35,7 +35,7 @@ class Recording:
     epoch_rows: int | None = None
     stamps: Array | None = None  # (rows,) s as the file has them, on the clock of ``t0``
     lead_in: int = 0  # rows before sample index 0 (of a recorded replay), left out
-    runs: tuple[int, ...] = ()  # epochs a run, in order, where an array of epochs holds several
+    runs: tuple[int, ...] = ()  # epochs a run, in order, if an array of epochs holds several
     bridged: tuple[int, ...] | None = None  # (epochs,) sample index at which each begins
 
     @property

@@ -23,7 +23,7 @@ class RollingRange:
         """Take in the rows that were appended; at most ``capacity`` at a time."""
         ring, blocks = self._ring, self._blocks
         while (stop := (blocks.rows + 1) * BLOCK) <= ring.rows:
-            if stop - BLOCK >= ring.oldest:  # else it is written over; nobody can ask for it
+            if stop - BLOCK >= ring.oldest:  # else it has been overwritten
                 self._reduce(stop - BLOCK, stop, self._block[0])
             blocks.append(self._block)
 

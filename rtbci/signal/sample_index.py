@@ -36,9 +36,9 @@ class StampLine:
 
 @dataclass
 class SampleIndex:
-    """What was counted so far, and what of it was not yet told."""
+    """Counts so far, and the part of them that was not reported yet."""
 
-    head: int | None = None  # index behind the newest row given out; None before the first
+    head: int | None = None  # index after the newest row given out; None before the first
     row: int = 0  # number of the next row
     line: StampLine | None = None  # None until a row had a stamp
     past: deque[StampLine] = field(default_factory=lambda: deque(maxlen=4))  # newest first
@@ -74,7 +74,7 @@ class SampleIndex:
         self.missing += missing
 
     def restart(self, line: StampLine | None, reason: str = CLOCK_RESET) -> None:
-        """From here on stamps lie on another ``line``; nobody knows how much is missing."""
+        """Continue on another ``line`` of stamps; the number of missing samples is unknown."""
         if self.head is not None:
             self.items.append(Gap(self.head, 0, reason))
             if self.line is not None:

@@ -1,13 +1,13 @@
-"""From the time stamps of rows to absolute sample indices: what is a gap, and what only jitter.
+"""Sample clock of a recording: from time stamps to absolute sample indices, gaps told from jitter.
 
-Stamps of real recordings jitter, come in bursts and step back; none of that loses a sample. What a
-loss cannot hide is that from there on the stamps STAY ahead of the number of rows. So every row
-gets a residual (its stamp minus what the rows before it account for at the effective rate), and a
-gap is where the residuals of the two seconds behind a jump lie above those of the two seconds
-before it: the 10 % quantile behind above the 90 % quantile before. A late burst that catches up
-does not pass, because the stay must last at least twice as long as the jump is wide. Stamps that
-stay behind, or jump further than anyone waits, mean that a clock was set: how much is missing is
-then unknown.
+Stamps of real recordings jitter, come in bursts and step back; none of that loses a sample. After a
+loss, however, stamps STAY ahead of the number of rows. So every row gets a residual (its stamp
+minus the time that the rows before it account for at the effective rate), and a jump is a gap if
+the residuals of the two seconds after it are above those of the two seconds before it: the 10 %
+quantile after it above the 90 % quantile before it. A late burst that catches up does not pass,
+because the shift must last at least twice as long as the jump is wide. Stamps that stay late, or
+jump further than FARTHEST_S, mean that a clock was set: the number of missing samples is then
+unknown.
 """
 
 import itertools
@@ -20,25 +20,21 @@ from rtbci.errors import BadInput
 from rtbci.types import Array, Gap
 
 SIDE_S = 2.0  # seconds compared on either side of a jump
-FLOOR_S = (
-    0.010  # a smaller shift cannot be told from a clock being nudged; it also must be 1 sample
-)
+FLOOR_S = 0.010  # a smaller shift may be an adjusted clock; a shift is at least 1 sample, too
 EDGE_S = (
     0.1  # less than half a second from an end, where little can be compared, a jump must be wider
 )
-BEHIND_S = (
-    0.2  # stamps staying behind by more mean a clock set back; by less, a late start of a side
-)
+BEHIND_S = 0.2  # stamps late by more mean a clock set back; by less, a late start of a side
 FARTHEST_S = 600.0  # a jump further ahead is a clock that was set, not a loss
 FARTHEST_SAMPLES = 2.0**53  # from the recording; a stamp further away counts as that far
 KNOT_S = 2.0  # spacing of the smoothed time base that markers are placed on
-PASSES = 5  # a large shift can hide a small one beside it; the next pass sees it
+PASSES = 5  # a large shift can hide a small one close to it; the next pass finds it
 CLOCK_RESET = "clock reset"
 
 
 @dataclass(frozen=True)
 class TimeBase:
-    """What the stamps of a recording say about its rows."""
+    """Rate, gaps, indices and smoothed stamps of a recording's rows."""
 
     rate: float  # effective rate, Hz
     gaps: tuple[Gap, ...]
@@ -109,7 +105,7 @@ def from_stamps(stamps: Array, nominal: float | None = None) -> TimeBase:
 def _search(
     stamps: Array, period: float, trusted: bool = False
 ) -> tuple[float, dict[int, int], float]:
-    """Seconds a row, ``{first row behind: samples lost, 0 for a reset}``, scatter of what is left.
+    """Seconds a row, ``{first row after: samples lost, 0 for a reset}``, scatter of the residuals.
 
     Starts from ``period`` and repeats: find shifts, take them out, fit the slope again. A
     ``trusted`` period is fitted at the end only, through all rows: pieces may be short.

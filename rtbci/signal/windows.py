@@ -2,8 +2,8 @@
 
 A marker may come up to ``wait`` seconds before or after the data it refers to. An event is held
 until its window is complete *and* no earlier event can still arrive, so that windows come out in
-onset order whatever the order in which markers came in. None is dropped: one that cannot be cut
-comes out with the reason. Nothing here knows a clock.
+onset order, in whichever order their markers came in. None is dropped: one that cannot be cut comes
+out with the reason. This file knows no clock.
 """
 
 from bisect import insort
@@ -35,8 +35,8 @@ class Windows:
     """Chunks, markers and gaps in, windows out. One thread.
 
     ``columns`` are the recipe's channels in the chunks, -1 for one that is not there; ``labels``
-    the marker texts that get a window (None: all). ``every`` seconds a sliding window is cut as
-    well, where it is given. ``spare`` electrodes may be absent or flat: their windows say which.
+    the marker texts that get a window (None: all). If ``every`` is given, a sliding window is cut
+    that often, too (s). ``spare`` electrodes may be absent or flat; the window lists them.
     """
 
     def __init__(
@@ -49,8 +49,8 @@ class Windows:
         spare: int = 0,
     ) -> None:
         self.recipe = recipe
-        self.duplicates = 0  # markers that repeated the one before
-        self.hurry = False  # behind: sliding windows are skipped and counted, events never
+        self.duplicates = 0  # number of markers that repeated the one before
+        self.hurry = False  # late: sliding windows are skipped and counted, events never are
         self.skipped = 0
         self._columns, self._labels = np.maximum(columns, 0), labels
         self._absent = np.array(columns) < 0  # (channels,)
@@ -70,21 +70,21 @@ class Windows:
         self._wait = recipe.samples(wait)
         self._horizon = max(recipe.last, self._wait)
         self._piece = max(32, recipe.samples(1.0))  # rows taken at once; bounds the ring
-        # whatever the order asks for, a marker may come so late after its data
+        # a marker may come this late after its data, in whichever order windows are cut
         late = max(self._wait, recipe.samples(MARKER_WAIT))
         capacity = max(recipe.last, late) + late - recipe.first + self._piece + 1
         self._ring = Ring(capacity, (len(recipe.filters), n))
         self._extremes = RollingRange(self._ring, recipe.check, n)
         self._look = (recipe.samples(recipe.look[0]), recipe.samples(recipe.look[1]))
         self._all = columns == list(range(n))  # then nothing needs to be picked
-        # rare, and so kept apart from the ring: rows (first, behind the last) ...
-        self._still: deque[tuple[int, int, np.ndarray]] = deque()  # ... where electrodes are flat
-        self._lost: deque[tuple[int, int]] = deque()  # ... with a value that was no number
+        # Rows that are rare are kept apart from the ring, as (first, one after the last).
+        self._still: deque[tuple[int, int, np.ndarray]] = deque()  # electrodes that are flat
+        self._lost: deque[tuple[int, int]] = deque()  # with a value that is not finite
         self._segments: deque[Segment] = deque()
         self._started = False
         self._waiting = True  # for the first row without a hole since the restart
-        self._holes = 0  # rows in a row with a value that was no number
-        self._head = 0  # sample index behind the newest sample
+        self._holes = 0  # consecutive rows with a value that is not finite
+        self._head = 0  # sample index after the newest sample
         self._previous: Samples | None = None  # last row ...
         self._carry: np.ndarray | int = 0  # ... and how often it repeated the one before
         self._pending: list[tuple[int, str, int, Marker]] = []
@@ -117,7 +117,7 @@ class Windows:
             if self._gone:
                 x[:, self._absent] = 0
         for row in range(0, len(x), self._piece):
-            # what is cut is a view of the rings, which the next piece writes over
+            # cut windows are views of the rings, which the next piece overwrites
             out = [replace(each, x=None if each.x is None else each.x.copy()) for each in out]
             self._append(x[row : row + self._piece])
             out += self._ready()
@@ -142,7 +142,7 @@ class Windows:
         self._waiting, self._holes = True, 0
 
     def _append(self, x: Samples) -> None:
-        """Short holes are held; filters restart behind a long one, and wait for a whole row."""
+        """Hold short holes; restart the filters after a long one, at the next whole row."""
         if all_measured(x) and not self._waiting and not self._holes:
             self._take(x, False, True)
             return
@@ -177,7 +177,7 @@ class Windows:
         self._head += len(x)
 
     def _forget(self) -> None:
-        """What the ring no longer holds, nobody can ask about."""
+        """Forget rows that the ring no longer holds."""
         for rare in (self._lost, self._still):
             while rare and rare[0][1] <= self._ring.oldest:
                 rare.popleft()
@@ -198,7 +198,7 @@ class Windows:
         changed[0] = True if self._previous is None else x[0] != self._previous
         np.not_equal(x[1:], x[:-1], out=changed[1:])
         if self._gone:
-            changed[:, self._absent] = True  # nobody asks
+            changed[:, self._absent] = True  # never used
         if changed.all():  # as in nearly every chunk of a living brain
             self._carry = 0
             return None
@@ -255,7 +255,7 @@ class Windows:
             return Window(onset, None, None, rejected=self._nothing())
         is_last = position == len(self._segments) - 1
         rows = self._ring.rows if is_last else self._segments[position + 1].row
-        end = segment.index + rows - segment.row  # sample index behind the segment
+        end = segment.index + rows - segment.row  # sample index after the segment
         shift = segment.row - segment.index
         if need[0] + shift < self._ring.oldest:
             return Window(onset, None, None, rejected="late marker")
@@ -300,7 +300,7 @@ class Windows:
         return still if still.any() else None
 
     def _nothing(self) -> str:
-        """Why there is no sample at all where one is needed."""
+        """The reason for which a needed sample does not exist."""
         if self._waiting and self._started:
             return "no reliable signal: samples that are no numbers"
         return (
@@ -308,7 +308,7 @@ class Windows:
         )
 
     def _segment(self, index: int) -> tuple[int, Segment | None]:
-        """The segment in which, or in the gap behind which, ``index`` lies, and its place."""
+        """The segment that holds ``index``, or the gap after it does, and its place."""
         for position in range(len(self._segments) - 1, -1, -1):
             if self._segments[position].index <= index:
                 return position, self._segments[position]

@@ -1,1 +1,1 @@
-"""Every figure that says how good a decoder is, and the one rule for a verdict."""
+"""Figures of merit of a decoder, and the one rule for a verdict."""

@@ -30,7 +30,7 @@ class Delays:
 
 
 def percentiles(values: Sequence[float]) -> dict[str, float | None]:
-    """``{"p50": ..., "p95": ..., "p99": ...}``; None where there are no values."""
+    """``{"p50": ..., "p95": ..., "p99": ...}``; None without values."""
     found = np.asarray(values, np.float64)
     found = found[np.isfinite(found)]
     if not len(found):

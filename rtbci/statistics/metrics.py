@@ -6,7 +6,7 @@
 A metric turns ``Predictions`` into a ``Figure``: value, n, interval, chance, p, and how the null
 was made. A task is a tuple of metrics. The null is the same for all: the labels shuffled within
 blocks of time against predictions that stay as they are (Ojala and Garriga 2010); only the
-calibration error asks another question, and says so.
+calibration error has another null, described there.
 """
 
 import math
@@ -66,7 +66,7 @@ def macro_f1(predictions: Predictions) -> Figure:
 
 
 def kappa(predictions: Predictions) -> Figure:
-    """Cohen's kappa: agreement beyond what the two sets of class counts give; 1 is perfect."""
+    """Cohen's kappa: agreement beyond that expected from the class counts; 1 is perfect."""
     return _of_tables("kappa", predictions, _kappa)
 
 
@@ -80,7 +80,7 @@ def itr(predictions: Predictions) -> Figure:
 
 
 def itr_per_minute(predictions: Predictions) -> Figure:
-    """Information transfer rate, bits a minute; NaN where no one said how long a trial takes."""
+    """Information transfer rate, bits a minute; NaN if the duration of a trial is unknown."""
     if predictions.trial_s is None:
         why = "the time from onset to onset is not known"
         return Figure("itr_bits_per_minute", math.nan, predictions.n, NOWHERE, 0.0, math.nan, why,
@@ -114,8 +114,8 @@ def calibration_error(predictions: Predictions) -> Figure:
     """Expected calibration error: how far confidence is from the share of hits, on average.
 
     Confidence is the probability of the likeliest class; bins hold equal numbers of trials. The
-    null is a perfectly calibrated decoder with these very confidences: it is right as often as it
-    says, by the throw of a coin, and still its error is not 0. A small p says miscalibrated.
+    null is a perfectly calibrated decoder with these very confidences: right as often as it
+    claims, by the throw of a coin, and still its error is not 0. A small p means miscalibrated.
     """
     p = predictions
     confidence = p.probabilities.max(axis=1)
@@ -155,8 +155,8 @@ def measure(predictions: Predictions, task: Sequence[Metric] = TASK1) -> dict[st
 def over_subjects(figures: Sequence[Figure]) -> Figure:
     """Mean of one metric over people, with the interval and p of people, not of trials.
 
-    A t interval and a one-sided t test of the differences from each person's chance: they say what
-    to expect of the next person. NaN for one person alone. Raises ``AssertionError`` where the
+    A t interval and a one-sided t test of the differences from each person's chance: they describe
+    the next person to be expected. NaN for one person alone. Raises ``AssertionError`` where the
     figures are not of one metric.
     """
     assert len({figure.name for figure in figures}) == 1, "one metric at a time"
@@ -200,7 +200,7 @@ def _share(name: str, p: Predictions, hits: Array) -> Figure:
     by_class = np.bincount(p.true, right, minlength=p.k)
     interval, _, how = share_intervals(by_class.astype(np.int64), p.counts)
     value, null = float(right.mean()), p.under_shuffles(hits)
-    # the counts behind both are whole: float32 means of them differ in the seventh digit only
+    # both are means of whole counts: in float32 they differ in the seventh digit only
     p_value = p_from_null(round(value * p.n), np.round(null * p.n))
     return Figure(name, value, p.n, interval, p.expected(hits), p_value, p.null, how)
 

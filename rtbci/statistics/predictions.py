@@ -20,17 +20,17 @@ AT_ONCE = 2**22  # labels looked up at once; bounds the memory at 26,000 trials
 
 @dataclass(frozen=True)
 class Figure:
-    """One number about a decoder, and what there is to believe of it.
+    """One number about a decoder, with its interval, chance level and p.
 
     ``p``: chance that the null does at least as well; of the calibration error, at least as badly.
-    NaN where there is no such number.
+    NaN if there is no such number.
     """
 
     name: str
     value: float
     n: int  # test trials (of a mean over subjects: subjects)
     interval: Interval  # 95 %
-    chance: float  # what the null gives on average
+    chance: float  # mean under the null
     p: float
     null: str  # how chance and p were made
     interval_by: str  # how the interval was made
@@ -38,7 +38,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a decoder said of trials that it was never trained on.
+    """Predictions of a decoder for trials that it was never trained on.
 
     Labels are shuffled inside the ``blocks``: stretches of time (and so never across people).
     """

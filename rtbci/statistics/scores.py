@@ -1,4 +1,4 @@
-"""Every number that says how good a decoder is: its interval, its chance level, its p-value.
+"""Accuracy figures of a decoder, each with its interval, chance level and p-value.
 
 One place, one rule. The p-value is the permutation p of balanced accuracy, labels shuffled within
 blocks of time. Intervals are Wilson's where the classes have equal counts, else a bootstrap

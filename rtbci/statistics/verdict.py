@@ -34,12 +34,12 @@ def is_significant(p: float, tests: int = 1) -> bool:
 
 
 def is_above(p: float, low: float, chance: float, tests: int = 1) -> bool:
-    """Whether p and the lower end ``low`` of the 95 % interval both say "above ``chance``"."""
+    """Whether p and the lower end ``low`` of the 95 % interval both are above ``chance``."""
     return is_significant(p, tests) and low > chance
 
 
 def is_suggestive(p: float) -> bool:
-    """Whether more trials might tell: p is small, if perhaps not small enough."""
+    """Whether more trials might show it: p is small, if perhaps not small enough."""
     return p <= CAUTION_P
 
 
@@ -63,7 +63,7 @@ def calibrated(p: float, low: float, chance: float, n: int) -> Verdict:
 
 
 def refused(reason: str) -> Verdict:
-    """NO-GO whatever p is: what was tested is no test."""
+    """NO-GO for any p, since the trials were no valid test."""
     return Verdict(NO_GO, reason, False)
 
 

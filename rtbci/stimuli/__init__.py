@@ -1,8 +1,8 @@
-"""The packaged picture set: 20 categories, 100 pictures each, every one with its caption.
+"""Packaged picture set: 20 categories of 100 pictures, each with a caption.
 
-The categories are those of the 122-channel dataset. Pictures are composed when they are asked for,
-from freely licensed artworks (``licences/``) in painted scenes; captions, their embeddings and the
-looks of each picture are shipped, so that neither the text encoder nor a network is needed.
+The categories are those of the 122-channel dataset. Pictures are composed on demand from freely
+licensed artworks (``licences/``) in painted scenes. Captions, their embeddings and visual features
+of each picture are shipped, so neither the text encoder nor the network is needed.
 """
 
 import csv
@@ -28,7 +28,7 @@ JPEG_SIZE, JPEG_QUALITY = 256, 85
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture of the set, and what it shows in words."""
+    """One picture of the set with its caption."""
 
     name: str  # "horse_0012"
     category: str
@@ -38,7 +38,7 @@ class Picture:
 
 @cache
 def load() -> tuple[Picture, ...]:
-    """All 2,000 pictures, by category and number; the order of ``embeddings`` and ``looks``."""
+    """All 2,000 pictures by category and number, in the order of ``embeddings`` and ``looks``."""
     from rtbci.stimuli.compose import Composition
 
     with (DATA / "pictures.tsv").open(encoding="utf-8", newline="") as file:
@@ -80,7 +80,7 @@ def jpeg(picture: Picture) -> bytes:
 
 @cache
 def embeddings() -> NDArray[np.float32]:
-    """MiniLM of every caption, (2000, 384), rows of unit length; read-only."""
+    """MiniLM embeddings of all captions, (2000, 384), rows of unit length; read-only."""
     points = _array("embeddings")
     points /= np.linalg.norm(points, axis=1, keepdims=True)  # stored in half precision
     points.flags.writeable = False
@@ -89,7 +89,7 @@ def embeddings() -> NDArray[np.float32]:
 
 @cache
 def looks() -> NDArray[np.float32]:
-    """Simple features of every picture, (2000, F), each of mean 0 and deviation 1; read-only.
+    """Visual features of all pictures, (2000, F), standardised by feature; read-only.
 
     Their names are ``rtbci.stimuli.features.FEATURES``.
     """

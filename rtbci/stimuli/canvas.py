@@ -1,7 +1,8 @@
-"""A square canvas with what scenes are made of: shades, hills, clouds, trees, houses, roads.
+"""Square canvas that draws the parts of scenes: gradients, hills, clouds, trees, houses, roads.
 
-Coordinates run from 0 to 1, right and down. The canvas has twice the wanted size and is halved at
-the end, which smooths all edges. Its details come from a seed: same seed, same pixels.
+Coordinates run from 0 to 1, right and down. The canvas has twice the final size and is halved at
+the end, which smooths all edges. The details are drawn from a seed; the same seed gives the same
+pixels.
 """
 
 import math
@@ -12,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 Colour = tuple[int, int, int]
-Shade = tuple[Colour, Colour]  # above, below
+Shade = tuple[Colour, Colour]  # colours at the top and at the bottom
 
 WHITE: Colour = (250, 250, 248)
 BLACK: Colour = (0, 0, 0)
@@ -27,17 +28,17 @@ WOOD: Shade = ((204, 158, 110), (172, 124, 80))
 
 
 class Canvas:
-    """A square picture that is painted from back to front; coordinates from 0 to 1."""
+    """Square picture, painted from back to front; coordinates from 0 to 1."""
 
     def __init__(self, size: int, seed: int) -> None:
-        """Paint for a picture of ``size`` pixels a side; ``seed`` decides the details."""
+        """Empty canvas for a picture of ``size`` pixels a side; ``seed`` sets the details."""
         self.pixels = 2 * size
         self.image = Image.new("RGB", (self.pixels, self.pixels), WHITE)
         self.draw = ImageDraw.Draw(self.image)
         self.random = Random(seed)
 
     def shade(self, top: Colour, bottom: Colour, y0: float = 0.0, y1: float = 1.0) -> None:
-        """A band over the full width that runs from one colour to another."""
+        """A gradient over the full width from one colour to another."""
         first, last = round(y0 * self.pixels), round(y1 * self.pixels)
         self.image.paste(_gradient(top, bottom, last - first, self.pixels), (0, first))
 
@@ -51,12 +52,12 @@ class Canvas:
         self.draw.rounded_rectangle((x0 * n, y0 * n, x1 * n, y1 * n), r * n, fill=colour)
 
     def disc(self, x: float, y: float, rx: float, colour: Colour, ry: float | None = None) -> None:
-        """A filled circle, or an ellipse where ``ry`` is given."""
+        """A filled circle, or an ellipse if ``ry`` is given."""
         n, ry = self.pixels, rx if ry is None else ry
         self.draw.ellipse(((x - rx) * n, (y - ry) * n, (x + rx) * n, (y + ry) * n), fill=colour)
 
     def ridge(self, y: float, height: float, colour: Colour, waves: float = 1.5) -> None:
-        """Everything below a soft line of hills around ``y``."""
+        """Filled hills with a smooth outline around ``y``."""
         phase, second = self.random.uniform(0, 6.3), self.random.uniform(0, 6.3)
         points = [(0.0, 1.0)]
         for step in range(33):
@@ -66,7 +67,7 @@ class Canvas:
         self.shape([*points, (1.0, 1.0)], colour)
 
     def peaks(self, y: float, height: float, colour: Colour, cap: Colour | None = None) -> None:
-        """Mountains that stand on ``y``, with white tops where ``cap`` is given."""
+        """Mountains that stand on ``y``, with tops of colour ``cap`` if it is given."""
         x = self.random.uniform(-0.2, 0.0)
         while x < 1.1:
             wide = self.random.uniform(0.28, 0.5)
@@ -90,13 +91,13 @@ class Canvas:
         self.box(x - 0.95 * size, y - 0.1 * size, x + size, y + 0.4 * size, colour, 0.2 * size)
 
     def clouds(self, count: int, low: float, colour: Colour = WHITE) -> None:
-        """Some clouds between the top and ``low``."""
+        """Clouds between the top and ``low``."""
         for number in range(count):
             x = (number + self.random.uniform(0.1, 0.9)) / count
             self.cloud(x, self.random.uniform(0.08, low), self.random.uniform(0.05, 0.1), colour)
 
     def stars(self, count: int, low: float) -> None:
-        """Small lights between the top and ``low``."""
+        """Stars between the top and ``low``."""
         for _ in range(count):
             x, y = self.random.random(), self.random.uniform(0, low)
             self.disc(x, y, self.random.uniform(0.002, 0.005), (255, 250, 220))
@@ -177,12 +178,12 @@ class Canvas:
             self.box(0, y, 1, y + 0.014, (186, 190, 198))
 
     def finished(self) -> Image.Image:
-        """The picture at the wanted size."""
+        """The picture at its final size."""
         return self.image.reduce(2)
 
 
 def mixed(one: Colour, other: Colour, share: float) -> Colour:
-    """``one`` with a share of ``other``."""
+    """Colour ``one`` mixed with a share of ``other``."""
     red, green, blue = (round(a * (1 - share) + b * share) for a, b in zip(one, other, strict=True))
     return red, green, blue
 

@@ -1,7 +1,7 @@
-"""One picture from its parts: a scene, and one to three copies of an artwork with their shadows.
+"""Composition of a picture: a scene, and one to three copies of an artwork with their shadows.
 
-The artworks lie in ``data/artworks`` as small WebP images with transparency; a ``Composition`` says
-what goes where. Same layout, same pixels.
+The artworks in ``data/artworks`` are small WebP images with transparency. A ``Composition`` is the
+layout of a picture; the same layout gives the same pixels.
 """
 
 from dataclasses import dataclass
@@ -14,11 +14,15 @@ from PIL import Image
 from rtbci.stimuli.scenes import SCENES, paint
 
 ARTWORKS = Path(__file__).parent / "data" / "artworks"
-SHADOW = 0.5  # darkness in the middle of the shadow that a thing throws
-WIDEST = {1: 0.9, 2: 0.52, 3: 0.42}  # of one of that many, as a share of the picture
-LOWEST = 0.98  # a foot below this is not seen, and throws no shadow
+# Opacity in the middle of an object's shadow.
+SHADOW = 0.5
+# Number of copies -> largest width of one, as a share of the picture.
+WIDEST = {1: 0.9, 2: 0.52, 3: 0.42}
+# An object whose lower edge is below this height throws no shadow.
+LOWEST = 0.98
+# Number of copies -> for each, from back to front: offset to the right of the middle, offset below
+# the ground, share of the size.
 PLACES: dict[int, tuple[tuple[float, float, float], ...]] = {
-    # count -> place right of the middle, below the ground, share of the size; from back to front
     1: ((0.0, 0.0, 1.0),),
     2: ((-0.22, -0.02, 0.62), (0.2, 0.03, 0.68)),
     3: ((0.02, -0.05, 0.48), (-0.27, 0.0, 0.54), (0.25, 0.05, 0.58)),
@@ -27,20 +31,20 @@ PLACES: dict[int, tuple[tuple[float, float, float], ...]] = {
 
 @dataclass(frozen=True)
 class Composition:
-    """What a picture is made of."""
+    """Layout of a picture."""
 
     artwork: str  # name of a file in data/artworks
     scene: str  # key of SCENES
-    count: int  # of copies, 1 to 3
-    height: float  # of one alone, as a share of the picture
-    x: float  # middle of the thing, 0 left to 1 right
-    y: float  # its foot, 0 above to 1 below; its middle where the scene is one to fly in
+    count: int  # copies of the artwork, 1 to 3
+    height: float  # of a single copy, as a share of the picture
+    x: float  # middle of the object, 0 left to 1 right
+    y: float  # lower edge of the object, or its middle in a flying scene; 0 top to 1 bottom
     mirrored: bool
-    seed: int  # of the scene's details
+    seed: int  # sets the details of the scene
 
 
 def compose(layout: Composition, size: int) -> Image.Image:
-    """The picture as RGB of ``size`` pixels a side."""
+    """Picture with this layout, RGB, ``size`` pixels a side."""
     picture = paint(layout.scene, size, layout.seed)
     art = artwork(layout.artwork)
     if layout.mirrored:
@@ -62,7 +66,7 @@ def compose(layout: Composition, size: int) -> Image.Image:
 
 
 def _darken(picture: Image.Image, x: float, y: float, wide: float) -> None:
-    """A soft flat shadow around (x, y)."""
+    """Draw a soft flat shadow around (x, y)."""
     shape = (max(2, round(wide * 1.1)), max(2, round(wide * 0.2)))
     mask = _blob().resize(shape)
     picture.paste((24, 22, 36), (round(x - shape[0] / 2), round(y - shape[1] / 2)), mask)
@@ -77,6 +81,6 @@ def _blob() -> Image.Image:
 
 @lru_cache(512)
 def artwork(name: str) -> Image.Image:
-    """An artwork with its transparency (RGBA), cropped to what is drawn."""
+    """Artwork with transparency (RGBA), as stored: cropped to the drawing."""
     with Image.open(ARTWORKS / f"{name}.webp") as image:
         return image.convert("RGBA")

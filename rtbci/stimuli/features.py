@@ -1,4 +1,4 @@
-"""What the early visual system would notice of a picture, in 12 numbers, with numpy alone."""
+"""Twelve low-level visual features of a picture, such as contrast and edges, in numpy."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +17,15 @@ FEATURES = (
     "fine detail",
     "size of the object",  # share of the picture that differs from its border
 )
-SIDE = 128  # pixels a side that features are computed from
-LUMINANCE = (0.2126, 0.7152, 0.0722)  # of linear RGB, ITU-R BT.709; applied to gamma-coded values
+# Size of the picture from which features are computed, pixels a side.
+SIDE = 128
+# Weights of linear RGB (ITU-R BT.709), applied here to gamma-coded values.
+LUMINANCE = (0.2126, 0.7152, 0.0722)
 SMALLEST = 1e-4
 
 
 def looks_of(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The features of one picture (size, size, 3), size a multiple of 128; see ``FEATURES``."""
+    """Features of one picture (size, size, 3), size a multiple of 128; see ``FEATURES``."""
     x = _shrink(rgb.astype(np.float32) / np.float32(255), SIDE)
     red, green, blue = x[..., 0], x[..., 1], x[..., 2]
     light = x @ np.array(LUMINANCE, np.float32)
@@ -55,14 +57,14 @@ def looks_of(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _shrink(x: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    """Mean over blocks, so that ``side`` rows and columns remain."""
+    """Image reduced to ``side`` rows and columns by the mean over blocks."""
     step = x.shape[0] // side
     assert step * side == x.shape[0] == x.shape[1], f"{x.shape} is not a multiple of {side}"
     return x.reshape(side, step, side, step, *x.shape[2:]).mean(axis=(1, 3))
 
 
 def _object_share(x: NDArray[np.float32]) -> float:
-    """Share of the picture that looks unlike the left and right border at the same height."""
+    """Share of the picture that differs from the left and right border at the same height."""
     edges = np.concatenate([x[:, :8], x[:, -8:]], axis=1)  # (128, 16, 3)
     background = np.median(edges, axis=1, keepdims=True)
     return float((np.abs(x - background).sum(axis=2) > 0.3).mean())

@@ -1,10 +1,10 @@
-"""Places inside, plain studio walls, and a terrace; each paints the whole canvas."""
+"""Painters of rooms, plain studio walls and a terrace; each fills the whole canvas."""
 
 from rtbci.stimuli.canvas import BLACK, DAY, INK, WHITE, WOOD, Canvas, Colour, mixed
 
 
 def studio(canvas: Canvas, colour: Colour) -> None:
-    """A plain coloured wall that turns into its floor."""
+    """A plain coloured wall that blends into the floor."""
     dark, light = mixed(colour, BLACK, 0.2), mixed(colour, WHITE, 0.25)
     canvas.shade(dark, colour, 0, 0.7)
     canvas.shade(colour, light, 0.7, 1)

@@ -1,4 +1,4 @@
-"""Places outside: meadows, forests, streets, railways; each paints the whole canvas."""
+"""Painters of meadows, forests, streets and railways; each fills the whole canvas."""
 
 from rtbci.stimuli.canvas import DAY, DUSK, GRASS, GREY, NIGHT, SAND, WHITE, Canvas, Colour
 

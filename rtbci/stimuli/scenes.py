@@ -1,4 +1,4 @@
-"""All scenes by name: a painter, the words of a caption, and the height at which things stand."""
+"""All scenes by name."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ from rtbci.stimuli.canvas import Canvas, Colour
 
 @dataclass(frozen=True)
 class Scene:
-    """A painter, the words of a caption, and how things stand in it."""
+    """Painter of a scene, its words in a caption, and the placement of objects in it."""
 
     paint: Callable[[Canvas], None]
-    words: str  # after the thing: "on a meadow"
-    ground: float = 0.86  # height at which things stand, 0 above to 1 below
-    flying: bool = False  # things are around ``ground`` instead of standing on it
+    words: str  # follow the object in the caption: "on a meadow"
+    ground: float = 0.86  # height at which objects stand, 0 top to 1 bottom
+    flying: bool = False  # objects float around ``ground`` instead of standing on it
 
 
 def paint(name: str, size: int, seed: int) -> Image.Image:
-    """The scene of that name as an RGB picture of ``size`` pixels a side."""
+    """Scene of that name as an RGB picture of ``size`` pixels a side."""
     canvas = Canvas(size, seed)
     SCENES[name].paint(canvas)
     return canvas.finished()

@@ -1,4 +1,4 @@
-"""Skies to fly in and waters to swim on; each paints the whole canvas."""
+"""Painters of skies and waters; each fills the whole canvas."""
 
 from rtbci.stimuli.canvas import DAY, DUSK, NIGHT, WHITE, Canvas, Colour
 

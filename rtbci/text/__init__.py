@@ -1,4 +1,4 @@
-"""Text spaces: sentences as points, so that what was seen can be compared with words.
+"""Text spaces: embeddings of sentences, with which a decoded EEG embedding can be compared.
 
 space = text_space()
 points = space.embed(["A brown horse on a meadow", "Two cars on a bridge"])  # (2, 384)
@@ -14,10 +14,10 @@ NAMES = ("minilm",)
 
 
 def text_space(name: str = "minilm", cache: Path | Literal["user"] | None = "user") -> TextSpace:
-    """The space of that name, with its embeddings kept in ``cache``.
+    """Text space of that name, with its embeddings cached on disk in ``cache``.
 
-    ``"user"`` is the user's cache folder, None keeps nothing. Raises ``Missing`` where the extra
-    ``deep`` is not installed and ``BadInput`` for a name that is not known.
+    ``"user"`` is the user's cache folder; None disables the cache. Raises ``Missing`` if the extra
+    ``deep`` is not installed and ``BadInput`` for an unknown name.
     """
     if name not in NAMES:
         raise BadInput(f"there is no text space {name!r}; known: {', '.join(NAMES)}")

@@ -1,9 +1,9 @@
-"""Embeddings kept on disk by content: a text is computed once a machine, not once a run.
+"""Disk cache of embeddings: a text is embedded once per computer, not once per run.
 
-One small file per text: a line of JSON that names the space, the text and a checksum, then the
-numbers as little-endian float32. A file is written beside its place and moved there whole, so that
-any number of processes may share a folder and a kill leaves no half of one. What does not match
-its own first line to the letter is not used, and is computed and written anew.
+Each text has a small file: a line of JSON with the space, the text and a checksum, then the
+numbers as little-endian float32. A file is written under a temporary name and renamed, so that
+several processes can share a folder and a killed process leaves no partial file. A file whose
+content does not match its first line exactly is ignored, recomputed and rewritten.
 """
 
 import hashlib
@@ -25,13 +25,13 @@ FLOATS = np.dtype("<f4")
 
 
 class CachedTextSpace:
-    """A text space that remembers what it has seen, in ``folder``, as it is itself a text space.
+    """Text space that caches the embeddings of another one in ``folder``.
 
-    A folder that cannot be written is said once in the log; everything works, only slower.
+    If the folder cannot be written, this is logged once; everything works, only slower.
     """
 
     def __init__(self, space: TextSpace, folder: Path) -> None:
-        """Put ``folder`` in front of ``space``; it is made with the first text."""
+        """Cache ``space`` in ``folder``, which is created with the first text."""
         self.space = space
         self.name = space.name
         self.dimensions = space.dimensions
@@ -39,7 +39,7 @@ class CachedTextSpace:
         self._writable = True
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """One row of unit length a text (n, dimensions), from the disk where it is there."""
+        """Embeddings (n, dimensions), one row of unit length per text, read from disk if cached."""
         found = {text: self._read(text) for text in dict.fromkeys(texts)}
         missing = [text for text, row in found.items() if row is None]
         if missing:
@@ -54,7 +54,7 @@ class CachedTextSpace:
         return self.folder / self.name / key[:2] / key[2:]
 
     def _read(self, text: str) -> NDArray[np.float32] | None:
-        """The row, or None where there is none or it is not whole."""
+        """Cached row, or None if it is missing or damaged."""
         try:
             head, _, body = self._path(text).read_bytes().partition(b"\n")
         except OSError:
@@ -85,13 +85,13 @@ class CachedTextSpace:
 
 
 def user_cache() -> Path:
-    """Where embeddings lie by default: below XDG_CACHE_HOME, or ~/.cache."""
+    """Default folder of the cache, below XDG_CACHE_HOME or ~/.cache."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "rtbci" / "text"
 
 
 def _head(space: str, text: str) -> bytes:
-    # ASCII JSON: also for lone surrogates, which no other encoding writes; no line break inside
+    # ASCII JSON can also hold lone surrogates, which UTF-8 cannot, and contains no line break.
     return json.dumps([space, text]).encode("ascii")
 
 

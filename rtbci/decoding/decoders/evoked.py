@@ -1,6 +1,6 @@
 """The decoder for evoked responses: the plain mean of three members, forward pass only.
 
-Covariances of the trial beside the class averages (ERP) and of the trial through xDAWN filters,
+Covariances of the trial stacked on the class averages (ERP) and of the trial in xDAWN filters,
 each in its tangent space under a logistic regression, on a stream from 0.1 Hz; and shrinkage LDA
 of 64 Hz means on a stream from 0.3 Hz. The chain (low cuts, limits) gives more than any choice
 of classifier did on real single trials. ``calibration/fitting/evoked.py`` fits it.

@@ -1,7 +1,7 @@
 """MontageNet, forward pass only, in numpy: what ``rtbci/networks/montagenet.py`` trains.
 
 Places and queries, whitening and alignment fold into one matrix (virtual channels, electrodes)
-for the electrodes that are good at the moment; it is folded anew when another one drops out, and
+for the electrodes that are good at the moment; it is folded again when another one drops out, and
 kept for every set that was seen. Live work is then one product, two short convolutions and the
 projection. Equal to torch to 1e-5.
 """
@@ -21,7 +21,7 @@ SHRINK = 0.01  # of the virtual channels' covariance towards its mean variance
 GROUPS, EPSILON = 4, 1e-5  # of the group normalisation
 POOL = 5  # samples
 MOST_FOLDED = 64  # sets of good electrodes that are kept
-FEWEST = 2  # good electrodes; with fewer there is no montage
+FEWEST = 2  # good electrodes
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class MontageNet:
         z: Numbers = np.multiply(x, self._inverse, dtype=np.float32)
         np.clip(z, -LIMIT, LIMIT, out=z)
         if mask is not None and not mask.all():
-            z[~mask] = 0  # what is masked may be no number
+            z[~mask] = 0  # masked values may not be finite
         if len(self.grid):
             z = z @ self.grid
         y = self.filters(mask) @ z  # (virtual, times)

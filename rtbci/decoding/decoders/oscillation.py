@@ -59,7 +59,7 @@ def correlations(x: Array, references: Array) -> Array:
 
 @dataclass(frozen=True)
 class BandView:
-    """One band on one set of electrodes, and what its logarithm says of each class."""
+    """One band on one set of electrodes, with the weights of its logarithm for each class."""
 
     stream: int  # which band of the filter bank
     columns: NDArray[np.int64]  # (c,) electrodes
@@ -96,7 +96,7 @@ class OscillationDecoder:
         return self.weigh(*self.evidence(x))
 
     def evidence(self, x: Array) -> tuple[list[Array], Array | None]:
-        """What no label has touched: a logarithm (c, c) per view, and correlations (F,)."""
+        """Features that need no label: a logarithm (c, c) per view, and correlations (F,)."""
         logs = [
             log_covariances(x[view.stream, view.columns], self.pieces, view.filters, view.floor)
             for view in self.views

@@ -1,4 +1,4 @@
-"""From a window in microvolts to what a network sees: the same few steps everywhere.
+"""Scaling of a window in microvolts to the input of a network, the same everywhere.
 
     prepared = fit_preparation(windows)        label-free, from the trials of a calibration
     z = prepared.apply(window)                 one trial at a time, live as in training
@@ -66,8 +66,8 @@ def mean_covariance(z: Samples) -> Array:
 def pooled(parts: Sequence[Preparation]) -> Preparation:
     """One preparation from those of several sessions, for a session that is still to come.
 
-    An electrode is good where it was good in the last of them. Sessions in which it was bad tell
-    nothing of its scale and its covariances.
+    An electrode is good if it was good in the last of them. Sessions in which it was bad do not
+    count for its scale and its covariances.
     """
     good = np.stack([each.good for each in parts])
     counted = good | ~good.any(axis=0)  # good nowhere: all the same

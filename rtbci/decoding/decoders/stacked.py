@@ -1,8 +1,8 @@
 """Closed form and network together: a weighted sum of their log-odds, forward pass only.
 
 Both look at the same cut window, each at its own streams and its own part of the time. The weights
-are those with which unseen trials of the calibration were told best; 0 leaves a member out, and
-then it costs nothing. ``calibration/fitting/stacking.py`` fits it.
+are those that classified unseen trials of the calibration best; 0 leaves a member out, which then
+costs nothing. ``calibration/fitting/stacking.py`` fits it.
 """
 
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class StackedDecoder:
     closed: EvokedDecoder
     net: NetworkDecoder
     weights: Array  # (2,) of the closed form and of the network, on centred log-odds
-    spans: Array  # (2, 2) first sample and one behind the last that each member sees
+    spans: Array  # (2, 2) first sample and one after the last of each member's window
 
     def __post_init__(self) -> None:
         if self.weights.shape != (2,) or self.spans.shape != (2, 2):
@@ -69,7 +69,7 @@ class StackedDecoder:
     def answer(self, x: Array) -> Answer:
         """Log-odds ``(classes,)`` of both members and the network's embedding.
 
-        The network's text head counts whatever the network's weight in the log-odds is.
+        The network's text head is used with any weight of the network in the log-odds.
         """
         b = self.spans[1].astype(int)
         seen = x[:, :, b[0] : b[1]]

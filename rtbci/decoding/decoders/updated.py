@@ -22,7 +22,7 @@ class UpdatedDecoder:
     fresh: EvokedDecoder
     weights: Array  # (2,) of old and fresh, on centred log-odds
     bias: Array  # (classes,)
-    span: Array  # (2,) first sample and one behind the last that the fresh one sees
+    span: Array  # (2,) first sample and one after the last of the fresh one's window
 
     def __post_init__(self) -> None:
         k = len(self.classes)
@@ -39,7 +39,7 @@ class UpdatedDecoder:
     def answer(self, x: Array) -> Answer:
         """Log-odds ``(classes,)`` and the embedding of the old decoder.
 
-        An update trains no text head, so the old one keeps counting, whatever its weight.
+        An update trains no text head, so the old one stays in use with any weight.
         """
         if not self.dimensions:
             return Answer(self.logits(x))
