@@ -141,7 +141,7 @@ def from_json(values: object) -> Message | None:
 
 
 @dataclass(frozen=True)
-class FieldKey:
+class MessageField:
     """One field of a message class as it stands in JSON."""
 
     name: str
@@ -151,11 +151,13 @@ class FieldKey:
 
 
 @cache
-def _keys(cls: type) -> tuple[FieldKey, ...]:
+def _keys(cls: type) -> tuple[MessageField, ...]:
     """Fields of a message class, in the order of its JSON object."""
     hints = get_type_hints(cls)
     return tuple(
-        FieldKey(each.name, _reader(hints[each.name]), each.default is not MISSING, each.default)
+        MessageField(
+            each.name, _reader(hints[each.name]), each.default is not MISSING, each.default
+        )
         for each in fields(cls)
         if each.name != "more"
     )
