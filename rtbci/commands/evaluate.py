@@ -151,7 +151,7 @@ def show(found: "Report") -> None:
 
 
 def cells(figure: "Figure | None") -> tuple[str, ...]:
-    """Cells of a figure's row in the table."""
+    """A figure as a row of the table."""
     from calibration.evaluation.figures import shown, shown_interval, shown_p
 
     if figure is None:

@@ -119,7 +119,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def draw(file: Path, chosen: "ReplayChoice", tally: "RunCounts", scores: "Scores | None") -> None:
-    """Draw the picture of the session."""
+    """The picture of the session."""
     from rtbci.report.session_picture import session_picture
 
     files, bundle = chosen.files, chosen.bundle
@@ -192,7 +192,7 @@ def warn(args: argparse.Namespace, bundle: "Bundle") -> None:
         return
     ignored = given_decoder_options(args)
     if ignored:
-        say(f"{', '.join(ignored)}: not used, the bundle defines how to decode")
+        say(f"{', '.join(ignored)}: not used, the bundle says how to decode")
     strangers = {subject_of(path) for path in args.files} - {None}
     for each in sorted(strangers, key=str):
         if not same_subject(str(each), bundle.subject):

@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def stop_supervisor(entry: "SessionEntry") -> None:
-    """Send the order to the supervisor's socket and wait; raises ``InUse`` if it does not end."""
+    """Ask it over its socket, and wait; raises ``InUse`` where it does not end."""
     from rtbci.session.control import ask, is_listed
 
     ask(entry, "stop")

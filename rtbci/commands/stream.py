@@ -146,7 +146,7 @@ def play(args: argparse.Namespace, recording: "Recording", faults: "tuple[Fault,
 def progress(
     args: argparse.Namespace, recording: "Recording"
 ) -> Iterator[Callable[[object], None]]:
-    """Context of a progress bar with the time left, on a terminal only."""
+    """Shows how far it has come and the time left, only where a person is looking."""
     if args.json or args.loop or not sys.stderr.isatty():
         yield lambda _: None
         return
