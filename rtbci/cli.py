@@ -1,14 +1,15 @@
-"""The command ``rtbci``: finds the command's module, hands over, and says what went wrong.
+"""The program ``rtbci``: finds the module of a command, runs it and reports errors.
 
-A command is one module ``rtbci/commands/NAME.py``, imported only when it is chosen:
+A command is one module ``rtbci/commands/NAME.py``, imported only when it is used:
 
-    HELP: str                                              more than the one line below (optional)
+    HELP: str                                              longer description (optional)
     add_arguments(parser: argparse.ArgumentParser) -> None
     run(args: argparse.Namespace) -> int | None            exit code, None for 0
 
-Commands raise ``RtbciError`` for what a person can mend. Exit codes: 0 done, 1 a defect in rtbci
-or no memory, 2 bad input or usage, 3 a component is missing, 4 in use, 130 and 143 stopped by a
-signal, 141 nobody reads the output any more. A traceback is shown with ``--debug`` only.
+Commands raise ``RtbciError`` for problems that the user can solve. Exit codes: 0 done, 1 a defect
+in rtbci or not enough memory, 2 bad input or usage, 3 a component is missing, 4 in use, 130 and
+143 stopped by a signal, 141 the reader of the output is gone. Tracebacks are shown with
+``--debug`` only.
 """
 
 import argparse
@@ -30,27 +31,27 @@ from rtbci import __version__
 from rtbci.errors import BadInput, RtbciError
 
 COMMANDS = {  # name -> (one line, module)
-    "info": ("what a recording holds, and what looks wrong with it", "rtbci.commands.info"),
+    "info": ("show what a recording contains, and any problems in it", "rtbci.commands.info"),
     "calibrate": ("train a decoder for one person from recordings", "rtbci.commands.calibrate"),
     "replay": ("decode a recording as if it were live", "rtbci.commands.replay"),
-    "record": ("streams of the lab into one crash-safe file", "rtbci.commands.record"),
+    "record": ("record streams of the lab into a crash-safe file", "rtbci.commands.record"),
     "decode": ("decode a live EEG stream with a person's bundle", "rtbci.commands.decode"),
-    "verify": ("what a recording holds, byte by byte", "rtbci.commands.verify"),
-    "recover": ("a whole copy of a recording that was cut", "rtbci.commands.recover"),
-    "streams": ("every stream of the lab, and what looks wrong with it", "rtbci.commands.streams"),
-    "doctor": ("what this computer can do before a participant arrives", "rtbci.commands.doctor"),
-    "live": ("record and decode what an amplifier streams", "rtbci.commands.live"),
-    "gui": ("the window of a running session", "rtbci.commands.gui"),
+    "verify": ("check a recording byte by byte", "rtbci.commands.verify"),
+    "recover": ("copy the readable part of a damaged recording", "rtbci.commands.recover"),
+    "streams": ("list the streams of the lab, and any problems", "rtbci.commands.streams"),
+    "doctor": ("check this computer before a participant arrives", "rtbci.commands.doctor"),
+    "live": ("record and decode the stream of an amplifier", "rtbci.commands.live"),
+    "gui": ("open the window of a running session", "rtbci.commands.gui"),
     "stop": ("end a running session safely", "rtbci.commands.stop"),
     "stream": ("play a recording as an LSL stream, with faults on demand", "rtbci.commands.stream"),
     "pretrain": ("train one network on many people", "rtbci.commands.pretrain"),
-    "evaluate": ("test a model on what it has never seen", "rtbci.commands.evaluate"),
-    "simulate": ("people who do not exist, on disk or live", "rtbci.commands.simulate"),
-    "bench": ("how fast this computer decodes", "rtbci.commands.bench"),
+    "evaluate": ("test a model on data that it has not seen", "rtbci.commands.evaluate"),
+    "simulate": ("simulated participants, on disk or live", "rtbci.commands.simulate"),
+    "bench": ("measure how fast this computer decodes", "rtbci.commands.bench"),
 }
 GROUPS = {  # heading in the help -> its commands
     "work with recordings": ("info", "calibrate", "replay", "verify", "recover"),
-    "the boxes of a session": ("stream", "record", "decode"),
+    "processes of a session": ("stream", "record", "decode"),
     "prepare a session": ("streams", "doctor"),
     "sessions": ("live", "gui", "stop"),
     "try it without a cap": ("simulate",),
@@ -64,7 +65,7 @@ EXAMPLES = (
     "rtbci live --bundle bundles/sub-02",
 )
 DEBUG_HELP = "show the traceback of an error"
-OUTSIDE = {  # what the system refuses, wherever it happens
+OUTSIDE = {  # errors of the operating system that are not defects of rtbci
     errno.ENOSPC: "the disk is full; free some space or write elsewhere",
     errno.EDQUOT: "the disk quota is used up; free some space or write elsewhere",
     errno.EROFS: "the disk is read-only; write elsewhere",
@@ -77,10 +78,10 @@ THREAD_LIMITS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command line; returns the exit code and never raises."""
+    """Run one command line and return its exit code; never raises."""
     words = list(sys.argv[1:] if argv is None else argv)
     make_output_safe()
-    for variable in THREAD_LIMITS:  # read once, when numpy loads: one thread on the real-time path
+    for variable in THREAD_LIMITS:  # numpy reads them once, when it loads
         os.environ[variable] = "1"
     prog, debug = "rtbci", "--debug" in words
     try:
@@ -95,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         tell(f"{prog}: stopped")
         code = 130
-    except BaseException as error:  # noqa: BLE001 the one place where errors become sentences
+    except BaseException as error:  # noqa: BLE001 the one place where errors become messages
         if debug:
             import traceback
 
@@ -145,39 +146,39 @@ def dispatch(before: Sequence[str], name: str | None, after: Sequence[str]) -> i
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse whose complaints are ``BadInput`` sentences: found, expected, what to do."""
+    """``ArgumentParser`` that raises ``BadInput`` with a sentence: found, expected, next step."""
 
     def __init__(self, **options) -> None:
         super().__init__(allow_abbrev=False, **options)
-        # argparse's own pattern takes -1e-3 for an option; 3.11 to 3.13 also -1. and -1_000
+        # With its own pattern argparse takes -1e-3 for an option; 3.11 to 3.13 also -1. and -1_000.
         self._negative_number_matcher = re.compile(r"-(\d[\d_]*\.?\d*|\.\d+)([eE][+-]?\d+)?$")
 
     def parse(self, words: Sequence[str]) -> argparse.Namespace:
-        """``parse_args``, with a suggestion where an option is not known."""
+        """Parsed words, as from ``parse_args``; suggests a name for an unknown option."""
         args, unknown = self.parse_known_intermixed_args(words)
         if unknown:
             self.refuse(unknown)
         return args
 
     def refuse(self, unknown: Sequence[str]) -> NoReturn:
-        """Complain about words that nothing asked for."""
+        """Raise ``BadInput`` about unknown words."""
         options = [word for word in unknown if word.startswith("-")]
         if not options:
-            self.error(f"expected nothing behind the arguments, found {' '.join(unknown)!r}")
+            self.error(f"expected nothing after the arguments, found {' '.join(unknown)!r}")
         option = options[0].partition("=")[0]
         known = re.findall(r"(?<![\w-])--?[a-z][\w-]*", self.format_help())
         self.error(f"no option {option}{did_you_mean(option, known)}")
 
     def error(self, message: str) -> NoReturn:
-        """Raise what argparse found as one sentence."""
+        """Raise ``BadInput`` with argparse's message as one sentence."""
         raise BadInput(f"{plain(message)} ({self.prog} --help shows how)")
 
 
 class TopLevel(Parser):
-    """The parser of ``rtbci`` itself, whose help is the table of commands."""
+    """Parser of ``rtbci`` itself, whose help is the table of commands."""
 
     def format_help(self) -> str:
-        """Commands in groups, general options, examples; at most 80 columns."""
+        """Help text: commands in groups, general options, examples; at most 80 columns."""
         bold, off = ("\033[1m", "\033[0m") if wants_colour() else ("", "")
         lines = [
             f"{bold}rtbci{off} {__version__}: a real-time brain-computer interface",
@@ -202,7 +203,7 @@ class TopLevel(Parser):
 
 
 def add_general_options(parser: argparse._ActionsContainer) -> None:
-    """The options that may stand before or after the command."""
+    """Add the options that can be given before or after the command."""
     parser.add_argument("--debug", action="store_true", help=DEBUG_HELP)
     parser.add_argument(
         "--version", action="version", version=f"rtbci {__version__}", help="show the version"
@@ -210,7 +211,7 @@ def add_general_options(parser: argparse._ActionsContainer) -> None:
 
 
 def plain(message: str) -> str:
-    """An argparse complaint in the words of the other errors."""
+    """An argparse message in the wording of the other errors."""
     message = re.sub(r"^argument (?=\S)", "", message)
     message = re.sub(r"^the following arguments are required: (.*)", r"\1 is missing", message)
     message = re.sub(r"invalid float value: (.*)", r"expected a number, found \1", message)
@@ -225,7 +226,7 @@ def plain(message: str) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """``; did you mean X?`` where a known word is close, else nothing."""
+    """``; did you mean X?`` if a known word is similar, else ''."""
     import difflib
 
     close = difflib.get_close_matches(word, list(known), n=1)
@@ -233,7 +234,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def explain(error: BaseException) -> tuple[str, int]:
-    """The sentence for an exception, and the exit code."""
+    """Message for an exception, and the exit code."""
     if isinstance(error, RtbciError):
         return str(error), error.exit_code
     if isinstance(error, MemoryError):
@@ -241,12 +242,12 @@ def explain(error: BaseException) -> tuple[str, int]:
     if isinstance(error, OSError) and error.errno in OUTSIDE:
         where = f": {error.filename}" if error.filename else ""
         return f"{OUTSIDE[error.errno]}{where}", 2
-    said = " ".join(f"{type(error).__name__}: {error}".split())
-    return f"this is a defect in rtbci: {said}; run again with --debug and report it", 1
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"this is a defect in rtbci: {text}; run again with --debug and report it", 1
 
 
 def exit_code(stop: SystemExit) -> int:
-    """The number behind a ``SystemExit``, which may also carry None or a sentence."""
+    """Exit code of a ``SystemExit``, which may also carry None or a message."""
     if stop.code is None or isinstance(stop.code, int):
         return stop.code or 0
     tell(str(stop.code))
@@ -255,13 +256,13 @@ def exit_code(stop: SystemExit) -> int:
 
 @contextlib.contextmanager
 def stopped_by_sigterm() -> Iterator[None]:
-    """SIGTERM unwinds the command like ctrl-c does, so that files are closed; exit code 143."""
+    """Context in which SIGTERM raises ``SystemExit`` (143), so that files are closed."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def stop(number: int, _frame: FrameType | None) -> NoReturn:
-        # a group and its leader are often told twice: the second must not cut the tidying short
+        # A process group often gets the signal twice; the second must not interrupt the cleanup.
         signal.signal(number, lambda *_: None)
         raise SystemExit(128 + number)
 
@@ -273,8 +274,8 @@ def stopped_by_sigterm() -> Iterator[None]:
 
 
 def make_output_safe() -> None:
-    """Whole lines, at once, in any locale: a channel name must never end a session."""
-    # None where the shell closed it (>&-); this one lives as long as the process
+    """Make stdout and stderr line-buffered and tolerant of characters the locale cannot show."""
+    # A stream is None if the shell closed it (>&-). The replacement stays open until the exit.
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
@@ -283,7 +284,7 @@ def make_output_safe() -> None:
 
 
 def reader_is_gone() -> bool:
-    """True if stdout is a pipe that nobody reads any more."""
+    """Whether stdout is a pipe whose reader is gone."""
     if not hasattr(select, "poll"):
         return True
     poll = select.poll()
@@ -292,7 +293,7 @@ def reader_is_gone() -> bool:
 
 
 def empty_stdout() -> None:
-    """Flush for the last time; what stdout refuses is dropped, or Python complains at exit."""
+    """Flush stdout at the end; output that fails is dropped, or Python reports it at exit."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -302,13 +303,13 @@ def empty_stdout() -> None:
 
 
 def tell(sentence: str) -> None:
-    """One line on stderr, or nowhere if nobody reads it."""
+    """Print one line on stderr; errors are ignored."""
     with contextlib.suppress(OSError):
         print(sentence, file=sys.stderr, flush=True)
 
 
 def wants_colour() -> bool:
-    """True if a terminal that knows colours reads stdout and nobody asked to do without."""
+    """Whether stdout is a terminal with colours, and NO_COLOR is not set."""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
     return sys.stdout.isatty()

@@ -1,15 +1,14 @@
-"""What can go wrong, said in one sentence: what was found, what was expected, what to do next.
+"""Errors for the user, each one sentence: what was found, what was expected, what to do next.
 
-Each exception carries the exit code with which a command ends: 2 bad input or usage, 3 a component
-is missing, 4 in use (docs/commands.md lists all codes). Programming mistakes are ``assert``; these
-are for people.
+Each exception has the exit code with which a command ends: 2 bad input or usage, 3 a component is
+missing, 4 in use (docs/commands.md lists all codes). Programming errors are assertions instead.
 
     RtbciError
       BadInput            a file, option or value cannot be used as it is       exit 2
         BadBundle         a subject bundle is damaged or does not fit           exit 2
-      NoUsableSignal      a recording holds nothing that can be decoded         exit 2
-      Missing             an extra, a display or a stream is not there          exit 3
-      InUse               another rtbci holds the session or the file           exit 4
+      NoUsableSignal      a recording contains nothing that can be decoded      exit 2
+      Missing             an extra, a display or a stream is missing            exit 3
+      InUse               another rtbci is using the session or the file        exit 4
 """
 
 
@@ -24,7 +23,7 @@ class BadInput(RtbciError):
 
 
 class BadBundle(BadInput):
-    """A subject bundle that is damaged, or does not fit the stream it is asked to decode."""
+    """A subject bundle that is damaged, or does not fit the stream to decode."""
 
 
 class NoUsableSignal(RtbciError):
@@ -38,6 +37,6 @@ class Missing(RtbciError):
 
 
 class InUse(RtbciError):
-    """The session or file is held by another process."""
+    """A session or file that another process is using."""
 
     exit_code = 4

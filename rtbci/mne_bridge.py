@@ -1,13 +1,13 @@
-"""From our live streams to mne-realtime: existing scripts with ``RtEpochs`` run on them unchanged.
+"""Bridge from live streams to mne-realtime, so that scripts with ``RtEpochs`` run unchanged.
 
     with mne_bridge.connect({"target": 1, "other": 2}) as client:
         epochs = mne_bridge.rt_epochs(client, -0.1, 0.8, baseline=None)
         epochs.start()
         for epoch in epochs: ...
 
-Markers become one-sample pulses in a stim channel, at their sample index. ``epochs.events`` counts
-as everything else here does: sample indices since the start of the stream, gaps included. Behind a
-gap (or a reset) ``RtEpochs`` starts anew: no epoch spans it, and those that would are counted in
+Markers become one-sample pulses in a stim channel, at their sample index. ``epochs.events`` has
+sample indices since the start of the stream, gaps included, as everywhere else. After a gap (or a
+reset) ``RtEpochs`` starts again: no epoch spans a gap, and epochs lost in this way are counted in
 ``client.lost``. Nothing on the live path imports this module; mne-realtime itself is discontinued.
 """
 
@@ -29,20 +29,24 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-STIM = "STI 014"  # where RtEpochs looks for events unless told otherwise
+STIM = "STI 014"  # RtEpochs's default channel of events
 TYPES = {"EEG": "eeg", "EOG": "eog", "EMG": "emg", "ECG": "ecg", "STIM": "stim"}  # others: misc
 VOLTAGE = ("EEG", "EOG", "EMG", "ECG")
 FIDUCIALS = {"nasion": (1, 85, -35), "lpa": (-81, -29, -41), "rpa": (84, -29, -41)}  # mm, 10-05
-VOLT = 1e-6  # of a microvolt: MNE counts in volts
-MARKER_WAIT_S = 0.5  # samples are kept back so long, for markers that come behind their data
-BUFFER_S = 0.1  # of signal that RtEpochs gets at once
+VOLT = 1e-6  # factor from microvolts to volts, MNE's unit
+# Time for which samples are held back for markers that arrive after their data, s.
+MARKER_WAIT_S = 0.5
+# Length of a buffer for RtEpochs, s.
+BUFFER_S = 0.1
 PULL_S = 0.05
-REST_S = 1.0  # without a sample; then the rest goes out in a shorter buffer
-CLOSE_S = 5.0  # patience with the receiving thread
+# Silence after which the remaining samples are sent in a shorter buffer, s.
+REST_S = 1.0
+# Time limit for the receiving thread to end, s.
+CLOSE_S = 5.0
 
 
 class BridgeSource(Protocol):
-    """A live signal: what ``rtbci.lsl.signal.Signal`` is to the bridge."""
+    """A live signal, such as ``rtbci.lsl.signal.SignalStream``."""
 
     info: StreamInfo
     refused: str | None
@@ -53,9 +57,9 @@ class BridgeSource(Protocol):
 
 
 def mne_info(info: StreamInfo, stim: str | None = None) -> "mne.Info":
-    """What MNE wants to know of a stream: names, types, positions; ``stim`` adds that channel.
+    """``mne.Info`` of a stream: names, types and positions; ``stim`` adds that channel.
 
-    Electrodes get their place in the standard 10-05 system; a label that is not in it has none.
+    Electrodes get their position in the standard 10-05 system; other labels get none.
     """
     import mne
 
@@ -76,19 +80,19 @@ def mne_info(info: StreamInfo, stim: str | None = None) -> "mne.Info":
 
 
 def to_volts(info: StreamInfo) -> Array:
-    """(channels,) factor of each from microvolts to what MNE counts in."""
+    """Factor of each channel, (channels,), from microvolts to MNE's unit."""
     return np.array([VOLT if kind in VOLTAGE else 1.0 for kind in info.types])
 
 
 class Client:
-    """What ``RtEpochs`` calls a client: buffers (channels, times) in volts, pushed by one thread.
+    """Client for ``RtEpochs``: buffers (channels, times) in volts, pushed by one thread.
 
-    ``event_id`` gives each marker label that matters its number, 1 or more. ``markers`` returns
-    what came since the last call: stamps in the signal's clock, and markers. A marker may come
-    ``marker_wait_s`` s behind its data; every epoch comes so much later.
+    ``event_id`` maps marker labels to numbers, 1 or more; other labels are ignored. ``markers``
+    returns the markers since the last call with their stamps in the signal's clock. A marker may
+    arrive up to ``marker_wait_s`` s after its data, and every epoch is delayed by that time.
     """
 
-    verbose = None  # RtEpochs asks for it
+    verbose = None  # read by RtEpochs
 
     def __init__(
         self,
@@ -110,9 +114,9 @@ class Client:
         self.event_id = dict(event_id)
         self.index = 0  # sample index of the first sample of the buffer that is being pushed
         self.gaps: list[Gap] = []
-        self.lost = 0  # events whose epochs a gap, or the start, cut
-        self.late = 0  # markers that came after their samples had gone out
-        self.error: Exception | None = None  # why it ended by itself
+        self.lost = 0  # events whose epochs are cut by a gap or by the start
+        self.late = 0  # markers that arrived after their samples were sent
+        self.error: Exception | None = None  # exception that ended the thread
         self._source, self._markers, self._clock, self._close = source, markers, clock, close
         self._wait = marker_wait_s
         self._size = max(2, round(buffer_s * source.info.rate))
@@ -121,12 +125,12 @@ class Client:
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._queue: deque[tuple[float, Chunk | Gap]] = deque()  # with the time of arrival
-        self._part = np.empty((0, len(taken) + 1))  # next rows to go out, the stim channel last
+        self._part = np.empty((0, len(taken) + 1))  # next rows to send, the stim channel last
         self._head: int | None = None  # sample index of the first row of ``_part``
-        self._start = 0  # sample index at which the present stretch without a gap starts
+        self._start = 0  # sample index after the latest gap
         self._pulses: dict[int, int] = {}  # sample index -> number, not yet written
-        self._early: list[tuple[float, Marker]] = []  # before the first sample
-        self._newest = clock()  # when something came
+        self._early: list[tuple[float, Marker]] = []  # markers before the first sample
+        self._newest = clock()  # time of the latest arrival
 
     def __enter__(self) -> Self:
         return self
@@ -135,29 +139,29 @@ class Client:
         self.close()
 
     def get_measurement_info(self) -> "mne.Info":
-        """For RtEpochs."""
+        """``mne.Info`` of the buffers; called by RtEpochs."""
         return self.info
 
     def register_receive_callback(self, callback: Callable[[Array], None]) -> None:
-        """``callback(buffer)`` is called for every buffer (channels, times), volts."""
+        """Call ``callback(buffer)`` for every buffer (channels, times), volts."""
         if callback not in self._callbacks:
             self._callbacks.append(callback)
             if self._head is not None:
                 self._begin(callback, self._head)
 
     def unregister_receive_callback(self, callback: Callable[[Array], None]) -> None:
-        """Call it no more."""
+        """Stop calling ``callback``."""
         if callback in self._callbacks:
             self._callbacks.remove(callback)
 
     def start_receive_thread(self, nchan: int | None = None) -> None:
-        """Begin to receive; twice is fine."""
+        """Start to receive. Idempotent."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._receive, name="mne-bridge", daemon=True)
             self._thread.start()
 
     def stop_receive_thread(self, stop_measurement: bool = False) -> None:
-        """Stop receiving, for good. Raises what ended it, where it ended by itself."""
+        """Stop receiving, for good. Raises the exception that ended the thread, if any."""
         self._stopping.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(CLOSE_S)
@@ -166,7 +170,7 @@ class Client:
                 raise error
 
     def close(self) -> None:
-        """Stop receiving and unsubscribe; raises as ``stop_receive_thread``. Twice is fine."""
+        """Stop receiving and unsubscribe; raises as ``stop_receive_thread``. Idempotent."""
         close, self._close = self._close, lambda: None
         try:
             self.stop_receive_thread()
@@ -174,7 +178,7 @@ class Client:
             close()
 
     def turn(self) -> None:
-        """One pull, and what is due of the buffers. The thread does nothing else."""
+        """Pull once and push the buffers that are due; the whole work of the thread."""
         items = self._source.pull(PULL_S)
         now = self._clock()
         self._queue += [(now, _kept(item)) for item in items]
@@ -187,7 +191,7 @@ class Client:
         while self._queue and (is_over or self._queue[0][0] <= now - self._wait):
             self._take(self._queue.popleft()[1])
         is_silent = not self._queue and now - self._newest > max(REST_S, self._wait)
-        # RtEpochs looks back into the buffer before: that must not be the shorter one
+        # RtEpochs needs the previous buffer too, which must not be the shorter one.
         is_long = self._head is not None and self._head - self._start >= self._size
         if self._head is not None and (is_over or (is_silent and is_long)):
             self._push(len(self._part))
@@ -203,7 +207,7 @@ class Client:
         except Exception as error:  # noqa: BLE001  # raised again where the thread is stopped
             self.error = error
             logger.error("no more epochs: %s", error)
-        for callback in list(self._callbacks):  # who waits for the next epoch must not for ever
+        for callback in list(self._callbacks):  # end an iteration that waits for the next epoch
             stop = getattr(getattr(callback, "__self__", None), "stop", None)
             if stop is not None:
                 stop(stop_receive_thread=False)
@@ -223,7 +227,7 @@ class Client:
             logger.warning("two markers at sample %d: %r is left out", index, marker.label)
 
     def _take(self, item: Chunk | Gap) -> None:
-        """Rows or a gap that no marker can come behind any more."""
+        """Process rows or a gap for which all markers have arrived."""
         if isinstance(item, Gap):
             self._restart(item.index + item.missing)
             self.gaps.append(item)
@@ -236,7 +240,7 @@ class Client:
             self._push(self._size)
 
     def _restart(self, index: int) -> None:
-        """The next sample has ``index`` and follows nothing."""
+        """Start a new stretch, whose first sample has ``index``."""
         if self._head is not None:
             self._push(len(self._part))
         for callback in self._callbacks:
@@ -247,14 +251,14 @@ class Client:
         self._head = self._start = index
 
     def _begin(self, callback: Callable[[Array], None], index: int) -> None:
-        """Tell the ``RtEpochs`` behind ``callback`` where it is; it has no call for that."""
+        """Set the position of the ``RtEpochs`` of ``callback``, which has no method for that."""
         epochs: Any = getattr(callback, "__self__", None)
         if hasattr(epochs, "_event_backlog"):
             self.lost += len(epochs._event_backlog)
             epochs._first_samp, epochs._last_buffer, epochs._event_backlog = index, None, []
 
     def _push(self, n: int) -> None:
-        """The next ``n`` rows, with the pulses that belong to them."""
+        """Send the next ``n`` rows with their pulses."""
         assert self._head is not None
         rows, self._part = self._part[:n], self._part[n:]
         if not n:
@@ -267,8 +271,8 @@ class Client:
             number = self._pulses.pop(self._head + row, None)
             if number is None:
                 continue
-            # an epoch that starts before the stretch would come out short; the very first sample
-            # of it is no rising edge
+            # An epoch that starts before the stretch would be too short, and a pulse in the first
+            # sample of the stretch would not be a rising edge.
             if self._head + row - max(reach, 1) < self._start:
                 self.lost += 1
             else:
@@ -280,7 +284,7 @@ class Client:
 
 
 def _kept(item: Chunk | Gap) -> Chunk | Gap:
-    """``item`` for longer than until the next pull."""
+    """Copy of ``item`` that stays valid after the next pull."""
     return Chunk(item.index, item.x.copy()) if isinstance(item, Chunk) else item
 
 
@@ -291,7 +295,7 @@ def _tmin(callback: Callable[[Array], None]) -> float:
 def rt_epochs(client: Client, tmin: float, tmax: float, **more: Any) -> Any:
     """``mne_realtime.RtEpochs`` of the client's events, ``tmin`` to ``tmax`` s around each.
 
-    ``more`` goes to it as it is. Raises ``Missing`` where mne-realtime is not installed.
+    ``more`` are further arguments of it. Raises ``Missing`` if mne-realtime is not installed.
     """
     try:
         from mne_realtime import RtEpochs
@@ -299,7 +303,7 @@ def rt_epochs(client: Client, tmin: float, tmax: float, **more: Any) -> Any:
         raise Missing("mne-realtime is not installed (pip install 'rtbci[mne]')") from None
 
     class Epochs(RtEpochs):
-        """With the arguments that MNE passes since mne-realtime was last touched."""
+        """``RtEpochs`` that accepts the arguments of newer versions of MNE."""
 
         def _get_data(
             self, out: bool = True, picks: Any = None, item: Any = None, **_: Any
@@ -319,11 +323,11 @@ def connect(
     timeout: float = 10.0,
     marker_wait_s: float = MARKER_WAIT_S,
 ) -> Client:
-    """A client on the EEG stream ``stream`` (name, source_id or uid; default: the only one).
+    """Client for the EEG stream ``stream`` (name, source_id or uid; default: the only one).
 
-    Markers come from every marker stream that is there. ``session`` and ``scope`` are those of
-    LSL, and count only where the process has not used LSL before. Raises ``Missing`` where
-    nothing is found within ``timeout`` s, ``BadInput`` where the choice is not clear.
+    Markers come from all marker streams. ``session`` and ``scope`` are those of LSL; they have no
+    effect if the process has used LSL before. Raises ``Missing`` if nothing is found within
+    ``timeout`` s, and ``BadInput`` if the choice is ambiguous.
     """
     from rtbci.lsl.config import configure
     from rtbci.lsl.pair import SignalWithMarkers, any_layout, search
@@ -331,7 +335,7 @@ def connect(
     configure(session, scope)
     pair = SignalWithMarkers()
     found = search(pair, stream, timeout=timeout)
-    assert found is not None, "it raises where there is none"
+    assert found is not None, "search raises if there is no stream"
     signal = pair.open(found, any_layout(unit))
     try:
         return Client(

@@ -1,9 +1,9 @@
-"""The values that travel through rtbci, and the roles that handle them.
+"""Values that the rooms exchange, and protocols of the parts that process them.
 
-A *sample index* counts samples of the stream since its start, gaps included: it is fixed by the
-reader or the inlet, and everything behind it speaks in indices and never in seconds. Samples are
-microvolts. Chunks are ``(times, channels)`` C-contiguous float32, as LSL delivers them; windows
-given to decoders are ``(channels, times)``.
+A *sample index* counts samples of the stream since its start, gaps included. The reader or the
+inlet assigns it, and all later code uses indices and never seconds. Samples are in microvolts.
+Chunks are ``(times, channels)`` C-contiguous float32, as LSL delivers them; windows given to
+decoders are ``(channels, times)``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,17 +19,17 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class StreamInfo:
-    """What a stream says of itself, after units were turned into microvolts."""
+    """Description of a signal stream, after conversion to microvolts."""
 
     name: str
     rate: float  # nominal rate, Hz
     channels: tuple[str, ...]  # labels, in column order, unique
-    types: tuple[str, ...]  # one a channel, upper case: EEG, EOG, EMG, ECG, AUX, MISC, STIM
-    unit: str = "uV"  # what the source counted in before conversion
+    types: tuple[str, ...]  # one per channel, upper case: EEG, EOG, EMG, ECG, AUX, MISC, STIM
+    unit: str = "uV"  # unit of the source before conversion
     unit_from: str = "stated"  # "stated" by the source, "inferred" from amplitudes, "assumed"
 
     def columns(self, names: tuple[str, ...]) -> list[int]:
-        """Column of each of ``names``, in their order; raises ``KeyError`` for a name not there."""
+        """Column of each of ``names``, in their order; raises ``KeyError`` for an unknown name."""
         where = {name: column for column, name in enumerate(self.channels)}
         return [where[name] for name in names]
 
@@ -44,10 +44,10 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Gap:
-    """``missing`` samples are not there; the next one has absolute index ``index + missing``.
+    """Missing samples; the next sample has absolute index ``index + missing``.
 
-    ``missing`` is 0 where the stream restarted or its clock was set without telling how much was
-    lost: the filters must restart all the same.
+    ``missing`` is 0 if the stream restarted or its clock was set, so that the loss is unknown; the
+    filters must restart then too.
     """
 
     index: int
@@ -57,7 +57,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Marker:
-    """Something happened at sample ``index``: plain text, or fields of one JSON object."""
+    """An event at sample ``index``: plain text, or fields of one JSON object."""
 
     index: int
     label: str
@@ -66,28 +66,30 @@ class Marker:
 
 @dataclass(frozen=True)
 class Window:
-    """A piece of preprocessed signal on its way to a decoder, or the reason why there is none."""
+    """Preprocessed signal around an onset, or the reason why there is none."""
 
     index: int  # sample index of the onset that the window is locked to
     marker: Marker | None  # None for sliding windows
-    # (streams, channels, times), microvolts; NaN where a margin is not there. A view of the ring:
-    # valid until the next push
+    # (streams, channels, times), microvolts; NaN in margins without signal. A view of the ring,
+    # valid until the next push.
     x: Samples | None
     flags: tuple[str, ...] = ()
     rejected: str | None = None
-    # largest peak-to-peak of the amplitude check, microvolts; a bound where that is within limits
+    # Largest peak-to-peak amplitude of the check, microvolts; an upper bound if that is within the
+    # limits.
     peak: float | None = None
-    missing: NDArray[np.bool_] | None = None  # (channels,) flat or absent, where some can be spared
+    # (channels,) flat or absent electrodes, if they can be interpolated.
+    missing: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What the decoder believes of one window, or why it does not say."""
+    """Class and probabilities of one window, or the reason for its rejection."""
 
     index: int  # absolute sample index of the onset
     onset: float  # seconds since sample index 0
-    true: str | None  # class of the marker, where it is known
-    label: str | None  # None where the window was rejected
+    true: str | None  # class of the marker, if known
+    label: str | None  # None if the window was rejected
     probabilities: Mapping[str, float]
     flags: tuple[str, ...] = ()
     rejected: str | None = None
@@ -97,12 +99,12 @@ class Decision:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a recording came from and what its reader noticed."""
+    """Origin of a recording, and the remarks of its reader."""
 
     paths: tuple[str, ...]
-    sha256: str  # of the file's bytes (of all files' hashes, in order, where there are several)
+    sha256: str  # of the file's bytes; of all files' hashes, in order, if there are several
     format: str  # "muse csv", "xdf", "npy epochs", "edf", ...
-    notes: tuple[str, ...] = ()  # what looks wrong, one sentence each
+    notes: tuple[str, ...] = ()  # possible problems, one sentence each
 
 
 class Answer(NamedTuple):
@@ -113,7 +115,7 @@ class Answer(NamedTuple):
 
 
 class Decoder(Protocol):
-    """From one window to log-odds of classes and, with a text head, a point of the text space."""
+    """Map from one window to log-odds of classes and, with a text head, an embedding."""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -122,7 +124,7 @@ class Decoder(Protocol):
 
     @property
     def dimensions(self) -> int:
-        """Numbers of an embedding; 0 without a text head."""
+        """Size of the embedding; 0 without a text head."""
         ...
 
     def answer(self, x: Array) -> Answer:
@@ -134,35 +136,35 @@ class Decoder(Protocol):
         ...
 
     def arrays(self) -> dict[str, Array]:
-        """Everything but the class names, as it is stored in a bundle."""
+        """All parameters except the class names, as stored in a bundle."""
         ...
 
 
 class Transform(Protocol):
-    """A causal step of the chain; the result never depends on how the signal is cut."""
+    """Causal processing step; the result does not depend on the division into chunks."""
 
     def push(self, x: Samples) -> Array:
-        """``x`` (times, channels) in, as many rows out."""
+        """Processed ``x`` (times, channels), of the same shape."""
         ...
 
     def reset(self) -> None:
-        """Back to the state of a fresh start."""
+        """Return to the initial state."""
         ...
 
 
 class TextSpace(Protocol):
-    """Where sentences are points, and near meanings near points."""
+    """Vector space of sentences, in which similar meanings are close."""
 
     @property
     def name(self) -> str:
-        """What bundles call this space."""
+        """Name of the space, as stored in bundles."""
         ...
 
     @property
     def dimensions(self) -> int:
-        """Numbers in one embedding."""
+        """Size of an embedding."""
         ...
 
     def embed(self, texts: Sequence[str]) -> Samples:
-        """``(texts, dimensions)`` float32, rows of unit length."""
+        """Embeddings ``(texts, dimensions)``, float32, rows of unit length."""
         ...

@@ -121,7 +121,7 @@ def test_an_unknown_command_is_told_what_there_is(capsys):
     ("words", "sentence"),
     [
         ([], "FILE is missing"),
-        (["a", "b"], "expected nothing behind the arguments, found 'b'"),
+        (["a", "b"], "expected nothing after the arguments, found 'b'"),
         (["a", "--sped", "8"], "no option --sped; did you mean --speed?"),
         (["a", "--spee=8"], "no option --spee; did you mean --speed?"),
         (["a", "--speed", "fast"], "--speed: expected a number, found 'fast'"),

@@ -1,1 +1,1 @@
-"""One small file per command: ``add_arguments(parser)`` and ``run(args)``; see rtbci.cli."""
+"""Commands, one file each, with ``add_arguments(parser)`` and ``run(args)``; see ``rtbci.cli``."""

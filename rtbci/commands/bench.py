@@ -1,4 +1,4 @@
-"""``rtbci bench``: how fast this computer decodes."""
+"""``rtbci bench``: measures how fast this computer decodes."""
 
 import argparse
 import math
@@ -10,34 +10,33 @@ from rtbci.bench.network import network
 from rtbci.bench.offline import BENCHES, BenchResult, machine
 from rtbci.errors import BadInput, Missing
 
-HELP = """How fast this computer decodes.
+HELP = """Measure how fast this computer decodes.
 
-Every figure is the median of several runs after a warm-up; what is called so
-many times faster was measured alternating with the other in the same run. One
-thread throughout. Exit code 0 also where a figure misses its bound: look at
-the column ok.
+Every figure is the median of several runs after a warm-up. For a speed-up, both
+sides were measured alternately in the same run. One thread is used throughout.
+The exit code is 0 even if a figure misses its bound; see the column ok.
 
-live sends 122 channels at 1 kHz over LSL and takes a minute and a half; the
-extra bench (MNE-LSL) puts StreamLSL beside it, doing the same work."""
-SECONDS = 60.0  # of signal for decode
+The part live sends 122 channels at 1 kHz over LSL and takes a minute and a
+half. With the extra bench (MNE-LSL), StreamLSL is measured for comparison."""
+SECONDS = 60.0  # length of the recording for the part decode
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of the command."""
-    parser.add_argument("--json", action="store_true", help="one JSON object a figure on stdout")
+    parser.add_argument("--json", action="store_true", help="one JSON object per figure on stdout")
     parser.add_argument(
         "--seconds",
         type=float,
         default=SECONDS,
         metavar="S",
-        help=f"length of the recording that decode measures with [{SECONDS:g}]; below 30 the "
-        "turns of live are short too",
+        help=f"length of the recording for the part decode [{SECONDS:g}]; below 30 the part live "
+        "is shorter too",
     )
     parser.add_argument("--only", choices=sorted(PARTS), metavar="NAME", help=", ".join(PARTS))
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, then print."""
+    """Measure and print the figures; returns the exit code."""
     from rtbci.messages import line
 
     if not math.isfinite(args.seconds) or not 4 <= args.seconds <= 600:
@@ -54,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
                 figures.append(figure)
                 if args.json:
                     print(line({**asdict(figure), "ok": figure.ok, "machine": about}))
-        except Missing as error:  # the other parts are worth printing all the same
+        except Missing as error:  # print the other parts nevertheless
             failed = error
     if not args.json:
         show(figures, about)
@@ -64,13 +63,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def progress(what: str) -> None:
-    """What is being measured, where a person is looking."""
+    """Show what is being measured, on a terminal."""
     if sys.stderr.isatty():
         print(f"measuring {what} ...", file=sys.stderr)
 
 
 def live(seconds: float) -> Iterator[BenchResult]:
-    """The live part."""
+    """Figures of the part live."""
     from rtbci.bench import live as live_bench
 
     yield from live_bench.live(seconds, lambda what: progress(f"live: {what}"))
@@ -80,7 +79,7 @@ PARTS = {**BENCHES, "network": network, "live": live}
 
 
 def show(figures: list[BenchResult], about: dict[str, object]) -> None:
-    """The figures as a table, and the computer below it."""
+    """Print the figures as a table, with the computer below it."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table

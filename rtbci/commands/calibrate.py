@@ -1,4 +1,4 @@
-"""``rtbci calibrate``: recordings of one person in, a subject bundle and the truth about it out."""
+"""``rtbci calibrate``: trains and tests a decoder for one person, and stores it as a bundle."""
 
 import argparse
 from collections.abc import Mapping
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from calibration.pretraining import PretrainedBackbone
     from rtbci.decoding.bundle import Bundle
 
-HELP = """Train a decoder for one person from recordings and count how good it is.
+HELP = """Train a decoder for one person from recordings, and test it.
 
   rtbci calibrate --subject 02 --from run1.xdf run2.xdf --labels 1=house,2=face
 
-Evoked responses (default): covariances of the trial beside class averages
-and xDAWN, shrinkage LDA, 0.1 to 0.8 s. Oscillations (with --frequencies, or
-a window of 1.5 s or more): filter-bank covariances and, for flicker,
-canonical correlation. Accuracy is counted on blocks of time that nothing has
-seen."""
+Evoked responses (default): covariances of the trial together with class
+averages and xDAWN, shrinkage LDA, 0.1 to 0.8 s. Oscillations (with
+--frequencies, or a window of 1.5 s or more): filter-bank covariances and, for
+flicker, canonical correlation. Accuracy is measured on blocks of time that are
+not used for training."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,28 +50,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--labels", type=labels, metavar="CODE=NAME,...",
-        help="markers and classes; epochs with class names need none",
+        help="markers and classes; not needed for epochs with class names",
     )  # fmt: skip
     parser.add_argument(
         "--backbone", type=Path, metavar="DIR",
-        help="a pretrained network (rtbci pretrain): fine-tuned, and stacked where it helps",
+        help="a pretrained network (rtbci pretrain) to fine-tune, and to stack if that helps",
     )  # fmt: skip
     parser.add_argument(
         "--tune", choices=("quick", "heads", "trunk"), default="quick",
-        help="of the backbone: a head at once; alignment and head by gradient (minutes); and the "
-             "trunk [quick]",
+        help="how to fine-tune the network: quick, a new head only (seconds); heads, alignment "
+             "and head by gradient descent (minutes); trunk, these and the trunk [quick]",
     )  # fmt: skip
     parser.add_argument(
         "--update", type=Path, metavar="BUNDLE",
-        help="an earlier bundle of this person: brought up to date with these fresh trials",
+        help="an earlier bundle of this person to update with these new trials",
     )  # fmt: skip
     parser.add_argument(
         "--align", action="store_true",
-        help="follow gains and cap of a session by its recent trials, without labels [off]",
+        help="adapt to gains and cap of a session by its recent trials, without labels [off]",
     )  # fmt: skip
     add_decoder_options(parser)
     parser.add_argument(
-        "--out", type=Path, default=BUNDLES, metavar="DIR", help="where bundles go [bundles]"
+        "--out", type=Path, default=BUNDLES, metavar="DIR", help="folder for bundles [bundles]"
     )
     parser.add_argument("--json", action="store_true", help="the result as one JSON object")
     add_reading_options(parser)
@@ -80,12 +80,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def settings_of(
     args: argparse.Namespace, marker_labels: Mapping[str, str], update: "Bundle | None"
 ) -> "CalibrationSettings":
-    """What the options ask for; ``update`` is the earlier bundle, as ``earlier`` gives."""
+    """Calibration settings from the options; ``update`` is the bundle from ``earlier``."""
     backbone = None
     if args.backbone:
         backbone = opened_backbone(args.backbone)
     elif args.tune != "quick":
-        raise BadInput(f"--tune {args.tune} is how a network is fine-tuned; name one: --backbone")
+        raise BadInput(f"--tune {args.tune} needs a network to fine-tune; name one: --backbone")
     aligned = update is not None and update.align is not None
     return replace(
         calibration_settings(args, args.subject, marker_labels),
@@ -94,8 +94,8 @@ def settings_of(
 
 
 def opened_backbone(folder: Path) -> "PretrainedBackbone":
-    """The pretrained network in ``folder``; raises ``Missing`` where torch is not installed."""
-    if not (folder / "backbone.json").is_file():  # said at once: torch takes seconds to load
+    """Pretrained network in ``folder``; raises ``Missing`` if torch is not installed."""
+    if not (folder / "backbone.json").is_file():  # checked first: torch takes seconds to load
         raise BadInput(f"no pretrained backbone in {folder}; rtbci pretrain makes one")
     try:
         from calibration.pretraining import load_backbone
@@ -107,7 +107,7 @@ def opened_backbone(folder: Path) -> "PretrainedBackbone":
 
 
 def earlier(args: argparse.Namespace, subject: str) -> "Bundle":
-    """The bundle to update; raises ``BadInput`` for options that would change what it is."""
+    """Bundle to update; raises ``BadInput`` for options that an update cannot change."""
     from rtbci.decoding.bundle import load_bundle
 
     bundle = load_bundle(args.update)
@@ -127,7 +127,7 @@ def earlier(args: argparse.Namespace, subject: str) -> "Bundle":
 
 
 def run(args: argparse.Namespace) -> int:
-    """Calibrate, save the bundle, show the result."""
+    """Calibrate, save the bundle and show the result; returns the exit code."""
     from calibration.fitting.summary import result_json, show_result
     from calibration.fitting.training import calibrate
     from calibration.fitting.trials import epoch_labels

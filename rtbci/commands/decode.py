@@ -1,4 +1,4 @@
-"""``rtbci decode``: the engine, from the bus to the bus."""
+"""``rtbci decode``: decodes a live EEG stream and sends the decisions as streams."""
 
 import argparse
 from pathlib import Path
@@ -13,14 +13,16 @@ if TYPE_CHECKING:
     from rtbci.decoding.bundle import Bundle
     from rtbci.process import ControlInput, Reporter
 
-HELP = """Decode a live EEG stream with a person's bundle, until told to stop.
+HELP = """Decode a live EEG stream with a person's bundle, until it is stopped.
 
   rtbci decode --bundle bundles/sub-02 --stream LiveAmpSN-0815
 
-Decisions go out as the streams rtbci-decisions (JSON text) and
-rtbci-probabilities (one channel a class)."""
-LOOK_S = 1.0  # after the first answer, all that is there has answered
-WAIT_S = 0.5  # how long an event waits for earlier ones whose marker is late
+Decisions are sent as the streams rtbci-decisions (JSON text) and
+rtbci-probabilities (one channel per class)."""
+# Time after the first answer within which all other streams answer, s.
+LOOK_S = 1.0
+# Time for which an event waits for earlier ones whose marker is late, s.
+WAIT_S = 0.5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,24 +33,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--stream", metavar="NAME", help="the EEG stream: name, source_id or uid [the only one]"
     )
     parser.add_argument("--markers", action="append", default=[], metavar="NAME",
-                        help="marker streams to listen to [all]")  # fmt: skip
-    parser.add_argument("--unit", metavar="uV|V", help="where the stream does not say")
+                        help="marker streams to read [all]")  # fmt: skip
+    parser.add_argument("--unit", metavar="uV|V", help="unit, if the stream does not state it")
     parser.add_argument("--rename", type=Path, metavar="FILE", help="JSON or CSV of old,new names")
     parser.add_argument("--every", type=seconds, metavar="S", help="also decide every S seconds")
     parser.add_argument("--wait", type=seconds, default=WAIT_S, metavar="S",
                         help="how long events wait for late markers of earlier ones "
                              f"[{WAIT_S:g}]")  # fmt: skip
     parser.add_argument("--look", type=seconds, default=LOOK_S, metavar="S",
-                        help="how long to look for twins of the stream, and for markers "
+                        help="how long to look for duplicates of the stream, and for markers "
                              f"[{LOOK_S:g}]")  # fmt: skip
     parser.add_argument("--timeout", type=seconds, metavar="S",
-                        help="give up where no stream came for so long")  # fmt: skip
+                        help="give up if no stream is found within S seconds")  # fmt: skip
     add_child_options(parser)
     add_lsl_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Find the streams, decode, tell."""
+    """Find the streams and decode; returns the exit code."""
     require_linux("rtbci decode")
     from rtbci.decoding.bundle import load_bundle
     from rtbci.lsl.config import configure
@@ -67,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
 def decode(
     args: argparse.Namespace, bundle: "Bundle", tell: "Reporter", control: "ControlInput"
 ) -> int:
-    """Everything between the first look and the last decision; returns the exit code."""
+    """Search for the streams, decode until the end, and return the exit code."""
     from rtbci.decoding.bundle import load_bundle
     from rtbci.engine.engine import Engine
     from rtbci.engine.watchdog import Watchdog

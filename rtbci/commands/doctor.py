@@ -1,4 +1,4 @@
-"""``rtbci doctor``: what this computer and network can do, before a participant arrives."""
+"""``rtbci doctor``: checks of this computer and its network before a participant arrives."""
 
 import argparse
 from collections.abc import Iterable
@@ -10,26 +10,26 @@ from rtbci.doctor.check import Check, SessionPlace, exit_code
 from rtbci.terminal import say
 
 HELP = """Check Python, packages, the lab streaming layer, network, disk, power, screen,
-clock and memory, and say what to do about what is wrong. Nothing is changed;
-50 MB are written and removed.
+clock and memory, and show how to solve problems. Nothing is changed; 50 MB are
+written and removed.
 
-Exit code: 0 all is well, 1 warnings, 2 failures."""
+Exit code: 0 no problems, 1 warnings, 2 failures."""
 MARKS = {"ok": ("ok", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "bold red")}
 WIDTH = 100  # columns
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of ``doctor``."""
+    """Add the options of ``doctor``."""
     parser.add_argument(
         "--folder", type=Path, default=Path("sessions"), metavar="DIR",
-        help="where recordings will go [sessions]",
+        help="folder of the recordings [sessions]",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     add_lsl_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 where all is well, 1 with warnings, 2 with failures."""
+    """Run and show the checks; returns 0, 1 with warnings or 2 with failures."""
     from rtbci.doctor.all_checks import LONGEST_S, examine
 
     place = SessionPlace(args.folder.absolute(), args.lsl_session, args.lsl_scope)
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         found = []
         for check in checks:
-            say(f"{check.name}: {check.level}")  # stdout gets one line at the end
+            say(f"{check.name}: {check.level}")  # stderr; stdout gets one line at the end
             found.append(check)
         print(messages.line(as_json(found)))
     else:
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def as_json(checks: list[Check]) -> dict[str, object]:
-    """The line of ``--json``."""
+    """Result for ``--json``."""
     return {
         **messages.result_kind("doctor"),
         "checks": [
@@ -59,7 +59,7 @@ def as_json(checks: list[Check]) -> dict[str, object]:
 
 
 def show(checks: Iterable[Check]) -> list[Check]:
-    """Print each check when it is known; returns them all."""
+    """Print each check when it is done; returns all of them."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

@@ -1,4 +1,4 @@
-"""``rtbci evaluate``: how good a model is on trials that it has never seen, with its controls."""
+"""``rtbci evaluate``: test of a model on trials that it has not seen, with controls."""
 
 import argparse
 from collections.abc import Callable
@@ -21,17 +21,21 @@ HELP = """Test a model on recordings that it was not trained on, with controls.
   rtbci evaluate --data recordings --model bundles/sub-02
   rtbci evaluate --data dataset --model backbone --json
 
-A person's bundle is tested on that person's other runs, a pretrained backbone
-on the sessions that its split kept back, on other sessions and with other
-people's heads. A folder of several people's bundles tests each on its own.
+A person's bundle is tested on that person's other runs; a pretrained backbone
+on the sessions that its split held out, on other sessions, and with other
+people's heads. In a folder of several people's bundles each is tested
+separately.
 
-Writes report.html and report.json; a folder that holds them is left alone and
-a numbered one is made. Refused: class blocks, missing classes, runs that were
-trained on."""
-OUT = Path("evaluation")  # where reports lie unless told otherwise
+Writes report.html and report.json. A folder that already contains them is not
+changed; a numbered one is created instead. Refused are class blocks, missing
+classes, and runs that were used for training."""
+OUT = Path("evaluation")  # default folder of reports
 LONGEST_TRIAL = 600.0  # s
-trial = above_zero(f"no duration in seconds, e.g. 3.8 (at most {LONGEST_TRIAL:g})", LONGEST_TRIAL)
-MOST_LEFT_OUT = 8  # runs that are named; the report names all
+trial = above_zero(
+    f"not a duration in seconds, e.g. 3.8 (at most {LONGEST_TRIAL:g})", LONGEST_TRIAL
+)
+# Most runs that are listed as left out on the terminal; the report lists all.
+MOST_LEFT_OUT = 8
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,17 +49,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a bundle, a folder of bundles, or a pretrained backbone",
     )  # fmt: skip
     parser.add_argument(
-        "--out", type=Path, default=OUT, metavar="DIR", help="where the report goes [evaluation]"
+        "--out", type=Path, default=OUT, metavar="DIR", help="folder of the report [evaluation]"
     )
     parser.add_argument(
         "--trial", type=trial, metavar="S",
-        help="from onset to onset, for bits per minute [measured; 3.8 for epochs]",
+        help="time from onset to onset, for bits per minute [measured; 3.8 for epochs]",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="the report as one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Evaluate, write both reports, show what was found."""
+    """Evaluate, write both reports and show the result; returns the exit code."""
     from calibration.evaluation.document import report, write
     from rtbci.messages import line
 
@@ -65,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
             f"no folder {args.model}; --model names a bundle, a folder of bundles or a backbone"
         )
     if not args.data.is_dir():
-        raise BadInput(f"no folder {args.data}; --data names the one that holds the recordings")
+        raise BadInput(f"no folder {args.data}; --data names the folder of the recordings")
     made = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
     with progress_bar() as bar:
         progress = stages(bar)
@@ -85,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
 def evaluate(
     args: argparse.Namespace, made: str, progress: "Callable[[str, int, int], None]"
 ) -> "Evaluation":
-    """What kind of model it is decides how it is tested."""
+    """Evaluation of a backbone or of bundles, depending on the kind of model."""
     if (args.model / "backbone.json").exists():
         try:
             from calibration.evaluation.pretrained import evaluate_backbone
@@ -100,7 +104,7 @@ def evaluate(
 
 
 def show(found: "Report") -> None:
-    """The headline, one line a part, the controls."""
+    """Print the verdict, a line for each part, and the controls."""
     from rich.console import Console
     from rich.markup import escape
     from rich.panel import Panel

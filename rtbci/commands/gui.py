@@ -13,30 +13,30 @@ HELP = """Show a running session: traces, electrodes, decisions, losses, alarms.
   rtbci gui
   rtbci gui sub-02_2026-11-21_103015
 
-replay and live open it by themselves where there is a display. Closing it, or
-killing it, changes nothing for the session; this command brings it back."""
+replay and live open the window by themselves if there is a display. The session
+goes on if the window is closed or killed; this command opens it again."""
 THEMES = ("dark", "light")
-wait = within(0.0, 3600.0, "no number of seconds from 0 to 3600")
-scale = within(0.75, 3.0, "no font scale from 0.75 to 3")
+wait = within(0.0, 3600.0, "not a number of seconds from 0 to 3600")
+scale = within(0.75, 3.0, "not a font scale from 0.75 to 3")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of the command."""
     parser.add_argument(
-        "session", nargs="?", metavar="SESSION", help="its name or folder, where several run"
+        "session", nargs="?", metavar="SESSION", help="its name or folder, if several are running"
     )
-    parser.add_argument("--theme", choices=THEMES, help="[as last time, at first dark]")
+    parser.add_argument("--theme", choices=THEMES, help="[as last time; initially dark]")
     parser.add_argument("--scale", type=scale, metavar="N", help="size of all text [as last time]")
     parser.add_argument("--size", type=size, metavar="WxH", help="of the window [as last time]")
     parser.add_argument(
-        "--screenshot", type=Path, metavar="FILE.png", help="save a picture of it, and close"
+        "--screenshot", type=Path, metavar="FILE.png", help="save a picture of the window and close"
     )
     parser.add_argument(
-        "--after", type=wait, default=10.0, metavar="S", help="seconds until the picture [10]"
+        "--after", type=wait, default=10.0, metavar="S", help="seconds until the screenshot [10]"
     )
     parser.add_argument(
         "--figures", type=Path, metavar="FILE.jsonl",
-        help="write pictures a second, stalls, CPU and memory every 10 s",
+        help="write frames per second, stalls, CPU and memory every 10 s",
     )  # fmt: skip
 
 

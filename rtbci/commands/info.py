@@ -1,4 +1,4 @@
-"""``rtbci info FILE``: what a recording or a dataset holds, and what looks wrong with it."""
+"""``rtbci info FILE``: shows the content of a recording or dataset, and possible problems."""
 
 import argparse
 import json
@@ -8,22 +8,22 @@ from pathlib import Path
 from rtbci.commands.options import add_reading_options, reading_settings
 from rtbci.errors import RtbciError
 
-HELP = """Print what a recording holds and what looks wrong with it.
+HELP = """Show what a recording contains, and any problems in it.
 
-A folder of the 122-channel picture dataset is shown in one look."""
+For a folder of the 122-channel picture dataset, a summary is shown."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of ``info``; the same words read a file in calibrate and replay."""
+    """Add the options of ``info``; those for reading files are the same in other commands."""
     parser.add_argument(
         "files", metavar="FILE", nargs="+", type=Path, help="file, session or dataset folder"
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object a file on stdout")
+    parser.add_argument("--json", action="store_true", help="one JSON object per file on stdout")
     add_reading_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """0; or 2 where a file could not be read, after showing all others."""
+    """Show all files; returns 0, or 2 if a file could not be read."""
     from rtbci.formats.dataset import is_dataset
     from rtbci.report.recording_summary import recording_json, show_recording
 
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def dataset(folder: Path, json_wanted: bool) -> int:
-    """Show a folder of the dataset; 2 where files are damaged or contradict each other."""
+    """Show a folder of the dataset; returns 2 if files are damaged or contradictory, else 0."""
     from rtbci.formats.dataset import look, twins
     from rtbci.report.dataset_summary import dataset_json, show_dataset
 

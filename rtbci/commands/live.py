@@ -1,4 +1,4 @@
-"""``rtbci live``: record and decode what an amplifier streams."""
+"""``rtbci live``: records and decodes the stream of an amplifier."""
 
 import argparse
 import contextlib
@@ -25,7 +25,7 @@ HELP = """Record every stream and decode the EEG, until ctrl-c, rtbci stop or --
   rtbci live --bundle bundles/sub-02 --stream LiveAmpSN-0815
   rtbci live --attach sub-02_2026-11-21_103015
 
---attach follows a session that runs already; where its supervisor was
+--attach follows a session that is already running. If its supervisor was
 killed, its recorder goes on, and decoding is started again."""
 
 
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--markers", action="append", default=[], metavar="NAME", help="marker streams [all]"
     )
-    parser.add_argument("--unit", metavar="uV|V", help="where the stream does not say")
+    parser.add_argument("--unit", metavar="uV|V", help="unit, if the stream does not state it")
     parser.add_argument("--rename", type=Path, metavar="FILE", help="JSON or CSV of old,new names")
     parser.add_argument("--duration", type=seconds, metavar="S", help="end after S seconds")
     parser.add_argument("--every", type=seconds, metavar="S", help="also decide every S seconds")
@@ -49,15 +49,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="how long events wait for late markers of earlier ones [0.5]",
     )
-    parser.add_argument("--no-record", action="store_true", help="write no recording")
+    parser.add_argument("--no-record", action="store_true", help="do not write a recording")
     add_session_folder_option(parser)
-    parser.add_argument("--headless", action="store_true", help="open no window")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--headless", action="store_true", help="do not open a window")
+    parser.add_argument("--json", action="store_true", help="one JSON object per line")
     add_lsl_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Start a session, or join one."""
+    """Run a session, or attach to one; returns the exit code."""
     require_linux("rtbci live")
     if args.attach is not None:
         if args.bundle:
@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def attach(args: argparse.Namespace) -> int:
-    """Follow a running session, or take over what a killed supervisor left."""
+    """Follow a running session, or continue one whose supervisor was killed."""
     from rtbci.decoding.bundle import load_bundle
     from rtbci.session import control
     from rtbci.session.folder import CONFIG
@@ -124,7 +124,7 @@ def attach(args: argparse.Namespace) -> int:
 
 
 def conclude(args: argparse.Namespace, ran: "SessionResult", bundle: "Bundle") -> int:
-    """The summary; returns the exit code."""
+    """Show the summary; returns the exit code."""
     from rtbci.decoding.offline import scores_of, summary
     from rtbci.messages import line
     from rtbci.report.terminal_summary import session_rows, show

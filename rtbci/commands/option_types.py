@@ -1,6 +1,6 @@
-"""The types of option values: from the words of a command line to numbers, names and labels.
+"""Types of option values: functions from a word of the command line to a number, name or label.
 
-All raise ``argparse.ArgumentTypeError`` with a sentence for words that make no sense.
+All raise ``argparse.ArgumentTypeError`` with a message for an invalid word.
 """
 
 import argparse
@@ -11,9 +11,9 @@ from collections.abc import Callable
 from rtbci import subjects
 
 LONGEST_NAME = 100  # characters of a marker, class or stream
-LARGEST = 10**6  # of counts, seeds and rates
-MAX_SPEED = math.inf  # ``max``: a replay without the bus
-FASTEST = 100.0  # times real time, over the bus
+LARGEST = 10**6  # limit of counts, seeds and rates
+MAX_SPEED = math.inf  # ``--speed max``: a replay without the bus
+FASTEST = 100.0  # largest speed over the bus, times real time
 
 
 def number(text: str) -> float:
@@ -28,7 +28,7 @@ def number(text: str) -> float:
 
 
 def numeric(parse: Callable[[str], float]) -> Callable[[str], float]:
-    """A type that complains of words first, and then as ``parse`` of numbers that do not fit."""
+    """Type that refuses words that are not numbers, and then applies ``parse``."""
 
     def both(text: str) -> float:
         number(text)
@@ -38,12 +38,12 @@ def numeric(parse: Callable[[str], float]) -> Callable[[str], float]:
 
 
 def within(least: float, most: float, complaint: str) -> Callable[[str], float]:
-    """A type: a number from ``least`` to ``most``; ``'9' is COMPLAINT`` is the sentence if not."""
+    """Type of a number from ``least`` to ``most``; the message is ``'9' is COMPLAINT``."""
     return _numbers(lambda value: least <= value <= most, complaint)
 
 
 def above_zero(complaint: str, most: float = math.inf) -> Callable[[str], float]:
-    """A type: a finite number above 0, at most ``most``."""
+    """Type of a finite number above 0, at most ``most``."""
     return _numbers(lambda value: 0 < value <= most and value < math.inf, complaint)
 
 
@@ -60,17 +60,17 @@ def _numbers(fits: Callable[[float], bool], complaint: str) -> Callable[[str], f
     return parse
 
 
-seconds = above_zero("no number of seconds above 0")
-rate = above_zero("no number above 0", LARGEST)
+seconds = above_zero("not a number of seconds above 0")
+rate = above_zero("not a number above 0", LARGEST)
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:
-    """A type: a whole number from ``least`` to ``most``."""
+    """Type of a whole number from ``least`` to ``most``."""
 
     def parse(text: str) -> int:
         if not text.isdecimal() or not least <= int(text[:9]) <= most:
             raise argparse.ArgumentTypeError(
-                f"{text!r} is no whole number from {least} to {most:,}"
+                f"{text!r} is not a whole number from {least} to {most:,}"
             )
         return int(text)
 
@@ -82,7 +82,7 @@ seed = whole(0, LARGEST)
 
 
 def speed(text: str) -> float:
-    """The speed of a replay; ``max`` is as fast as this computer decodes, without the bus."""
+    """Speed of a replay; ``max`` is as fast as this computer decodes, without the bus."""
     if text == "max":
         return MAX_SPEED
     value = float(text) if re.fullmatch(r"[\d.]+", text) and text.count(".") < 2 else 0.0
@@ -97,7 +97,7 @@ def size(text: str) -> tuple[int, int]:
     """Width and height, pixels."""
     words = text.lower().split("x")
     if len(words) != 2 or not all(each.isdecimal() and 100 <= int(each) <= 9999 for each in words):
-        raise argparse.ArgumentTypeError(f"{text!r} is no size; expected e.g. 1280x720")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size; expected e.g. 1280x720")
     return int(words[0]), int(words[1])
 
 
@@ -105,15 +105,16 @@ def names(text: str) -> tuple[str, ...]:
     """``A,B`` as a tuple without empty or repeated names."""
     found = tuple(part.strip() for part in text.split(","))
     if not all(found) or len(set(found)) != len(found):
-        raise argparse.ArgumentTypeError(f"{text!r} is no list of different names, e.g. C3,C4")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of different names, e.g. C3,C4")
     return found
 
 
 def stream_name(text: str) -> str:
-    """A name that a stream can have."""
+    """A valid name of a stream."""
     if not text.strip() or not text.isprintable() or len(text) > LONGEST_NAME:
         raise argparse.ArgumentTypeError(
-            f"{text[:LONGEST_NAME]!r} is no stream name: 1 to {LONGEST_NAME} printable characters"
+            f"{text[:LONGEST_NAME]!r} is not a stream name: 1 to {LONGEST_NAME} printable "
+            "characters"
         )
     return text
 
@@ -123,7 +124,7 @@ def labels(text: str) -> dict[str, str]:
     pairs = [part.split("=", 1) for part in text.split(",")]
     if any(len(pair) != 2 or not pair[0].strip() or not pair[1].strip() for pair in pairs):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no list of marker=class pairs, e.g. 1=house,2=face"
+            f"{text!r} is not a list of marker=class pairs, e.g. 1=house,2=face"
         )
     found = {code.strip(): name.strip() for code, name in pairs}
     if max(map(len, (*found, *found.values()))) > LONGEST_NAME:
@@ -149,7 +150,7 @@ def frequencies(text: str) -> tuple[float, ...]:
         found = ()
     if not found or not all(0 < value < 1000 for value in found) or len(set(found)) < len(found):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no list of different frequencies, e.g. 30,20"
+            f"{text!r} is not a list of different frequencies, e.g. 30,20"
         )
     return found
 

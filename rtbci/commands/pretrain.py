@@ -1,4 +1,4 @@
-"""``rtbci pretrain``: a dataset of many people in, one backbone with a head for each out."""
+"""``rtbci pretrain``: trains one backbone, with a head for each person, on many people."""
 
 import argparse
 from pathlib import Path
@@ -18,25 +18,25 @@ HELP = """Train one network on many people, with a head for each of them.
   rtbci pretrain --data DIR --out backbone [--model montagenet] [--sessions 3/1/1]
 
 Sessions are split in time into training, validation and test. A run that was
-stopped goes on where it was when the same command is given again. Over
-several processes: torchrun --nproc-per-node 2 -m rtbci pretrain ..."""
+stopped is resumed when the same command is given again. With several
+processes: torchrun --nproc-per-node 2 -m rtbci pretrain ..."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of the command."""
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the dataset")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where it goes")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="output folder")
     parser.add_argument(
         "--model", default="montagenet", type=model, metavar="NAME",
         help=f"{', '.join(NETWORKS)}, or {OTHERS}NAME for a model of braindecode [montagenet]",
     )  # fmt: skip
     parser.add_argument(
         "--weights", type=Path, metavar="FILE.safetensors",
-        help="weights that a model of braindecode begins with",
+        help="initial weights of a braindecode model",
     )  # fmt: skip
     parser.add_argument(
         "--head", choices=("linear", "transformer", "lstm"), default=None,
-        help="of the electrode transformer [linear]",
+        help="head of the electrode transformer [linear]",
     )  # fmt: skip
     parser.add_argument(
         "--sessions", default="3/1/1", metavar="A/B/C",
@@ -48,24 +48,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--subjects", type=subjects, metavar="A,B", help="train on these only [all]"
     )
     parser.add_argument(
-        "--leave-out", type=subjects, default=(), metavar="A,B", help="not on these"
+        "--leave-out", type=subjects, default=(), metavar="A,B", help="do not train on these"
     )
-    parser.add_argument(
-        "--seed", type=seed, default=0, metavar="N", help="of all that is random [0]"
-    )
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="random seed [0]")
     parser.add_argument(
         "--teacher", type=Path, metavar="FILE.npy", help="soft targets (pictures, classes)"
     )
     parser.add_argument("--no-text", action="store_true", help="do not learn from captions")
     parser.add_argument(
         "--threads", type=count, default=1, metavar="N",
-        help="more than 1 is faster on free cores, but not the same to the last bit [1]",
+        help="more than 1 is faster on free cores, but not bit for bit reproducible [1]",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="the result as one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Pretrain, show the result."""
+    """Pretrain and show the result; returns the exit code."""
     from rtbci.messages import line
 
     check_out(args.out)
@@ -88,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def settings_of(args: argparse.Namespace) -> "PretrainingSettings":
-    """What the options ask for; raises ``Missing`` where torch is not installed."""
+    """Pretraining settings from the options; raises ``Missing`` if torch is not installed."""
     try:
         from calibration.pretraining import PretrainingSettings
         from calibration.pretraining.loop import TrainingSettings
@@ -124,11 +122,11 @@ def result_json(done: "Pretrained") -> dict[str, object]:
 
 
 def show(done: "Pretrained") -> None:
-    """The result for a person, with the next step."""
+    """Print the result and the next step."""
     best = done.history[done.best_epoch]
-    said = ", ".join(f"{name} {number}" for name, number in done.trials.items())
+    trials = ", ".join(f"{name} {number}" for name, number in done.trials.items())
     print(f"backbone    {done.folder} ({done.parameters:,} parameters)")
-    print(f"trials      {said}")
+    print(f"trials      {trials}")
     print(f"epochs      {len(done.history)}, the best is number {done.best_epoch + 1}")
     print(f"validation  {100 * best['accuracy']:.1f} % right, loss {best['validation']:.3f}")
     if done.test:
@@ -138,12 +136,12 @@ def show(done: "Pretrained") -> None:
 
 
 def subjects(text: str) -> tuple[str, ...]:
-    """``02,03`` as subject ids."""
+    """Type of a list of subject ids, ``02,03``."""
     return tuple(dict.fromkeys(subject_id(part.strip()) for part in text.split(",")))
 
 
 def model(text: str) -> str:
-    """The name of a network that there is."""
+    """Type of the name of a network."""
     if text not in NETWORKS and not text.startswith(OTHERS):
         names = ", ".join(NETWORKS)
         raise argparse.ArgumentTypeError(f"{text!r} is none of {names}, {OTHERS}NAME")

@@ -1,4 +1,4 @@
-"""``rtbci record``: streams of the lab into one file that survives whatever ends the recording."""
+"""``rtbci record``: records streams of the lab into one crash-safe file."""
 
 import argparse
 import signal
@@ -10,46 +10,46 @@ from rtbci.errors import BadInput
 from rtbci.platform_support import require_linux
 
 HELP = """\
-Record streams of the lab into one XDF file: all of them, also those that come
-later, or the ones named with --stream.
+Record streams of the lab into one XDF file: all streams, including those that
+start later, or the ones named with --stream.
 
   rtbci record --out test.xdf --duration 60
 
-Ends with ctrl-c, after --duration, or when every stream has fallen silent. A
-kill or a power cut leaves a file that opens; rtbci verify looks into it."""
+Ends with ctrl-c, after --duration, or when all streams have become silent. The
+file stays readable after a kill or a power cut; rtbci verify checks it."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of ``record``."""
+    """Add the options of ``record``."""
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.xdf", help="a new file")
     parser.add_argument(
         "--stream", action="append", default=[], metavar="NAME", dest="streams",
-        help="record this one (name, source_id or uid); may be given again [all streams]",
+        help="record this one (name, source_id or uid); may be repeated [all streams]",
     )  # fmt: skip
     parser.add_argument("--duration", type=float, metavar="S", help="seconds from the first sample")
     parser.add_argument(
         "--continue", action="store_true", dest="go_on",
-        help="where FILE exists, write FILE_part-02.xdf, -03, ...",
+        help="if FILE exists, write FILE_part-02.xdf, -03, ...",
     )  # fmt: skip
     parser.add_argument(
         "--idle", type=float, metavar="S",
-        help="end when every stream has been silent for so long [60, once there was one]",
+        help="end when all streams have been silent for S seconds [60, after a first stream]",
     )  # fmt: skip
     parser.add_argument(
-        "--fallback", type=Path, metavar="DIR", help="go on there when the disk is full"
+        "--fallback", type=Path, metavar="DIR", help="continue there if the disk is full"
     )
     add_lsl_options(parser)
-    add_child_options(parser, "at the end of stdin it goes on")
+    add_child_options(parser, "at the end of stdin recording goes on")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Record; 130 or 143 where a signal ended it (the file is whole then, too)."""
+    """Record; returns 0, or 130 or 143 if a signal ended it (the file is closed properly then)."""
     require_linux("rtbci record")
     for option, value in (("--duration", args.duration), ("--idle", args.idle)):
         if value is not None and not 0 < value < float("inf"):
             raise BadInput(f"{option} takes a number of seconds above 0, found {value:g}")
     if args.out.suffix.lower() != ".xdf":
-        raise BadInput(f"--out {args.out} does not end in .xdf, the format it is written in")
+        raise BadInput(f"--out {args.out} does not end in .xdf, the format of recordings")
 
     from rtbci.lsl.config import configure
     from rtbci.process import ControlInput, Reporter
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
             recorder.stop()
 
         if threading.current_thread() is threading.main_thread():
-            # in the middle of a chunk is no place for an exception: the loop sees that it is over
+            # Handlers that set a flag, because an exception could interrupt the writing of a chunk.
             signal.signal(signal.SIGTERM, stop)
             signal.signal(signal.SIGINT, stop)
         recorder.run()

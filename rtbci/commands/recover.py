@@ -1,4 +1,4 @@
-"""``rtbci recover FILE``: a whole copy of a recording that was cut or damaged."""
+"""``rtbci recover FILE``: copies the whole chunks of a truncated or damaged recording."""
 
 import argparse
 from pathlib import Path
@@ -9,18 +9,18 @@ from rtbci.recorder.verify import recover
 
 HELP = """\
 Copy every whole chunk of an XDF file into FILE_recovered.xdf, with new footers.
-The original is left as it is, and nothing is overwritten."""
+The original is not changed, and nothing is overwritten."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of ``recover``."""
+    """Add the options of ``recover``."""
     parser.add_argument("file", metavar="FILE", type=Path, help="an XDF file")
     parser.add_argument("--out", type=Path, metavar="NEW", help="the copy [FILE_recovered.xdf]")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the copy and say what it lacks."""
+    """Write the copy and report what was lost."""
     written, found = recover(args.file, args.out)
     cut = sum(each.stop - each.start for each in found.damages)
     samples = declared_samples(found)

@@ -1,4 +1,4 @@
-"""``rtbci replay``: recordings decoded as if they were live."""
+"""``rtbci replay``: decodes recordings as if they were live."""
 
 import argparse
 import contextlib
@@ -40,13 +40,13 @@ HELP = """Decode recordings as if they were live, one after the other.
   rtbci replay run3.xdf --bundle bundles/sub-02
   rtbci replay run3.xdf --bundle bundles/sub-02 --speed max
 
-At a speed the recording goes through the real processes (stream, record,
-decode) on the lab's bus, where nobody else sees it without --public. At max
-the same decisions are made in this process.
+With a number as speed, the recording passes through the real processes
+(stream, record, decode) over LSL, hidden from other programs without --public.
+With max the same decisions are made in this process.
 
-Without --bundle the newest bundle of the subject that the path names is
-taken, from ./bundles. Without one, or with --labels, the first 60 % of the
-runs calibrate and the rest is replayed."""
+Without --bundle the newest bundle in ./bundles of the subject named in the
+path is used. If there is none, or with --labels, the first 60 % of the runs
+are used for calibration and the rest is replayed."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,18 +55,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_bundle_option(parser)
     parser.add_argument(
         "--speed", type=speed, default=1.0, metavar="N|max",
-        help="times real time, over the bus; max: as fast as possible, in process [1]",
+        help="times real time, over LSL; max: as fast as possible, in this process [1]",
     )  # fmt: skip
-    parser.add_argument("--no-record", action="store_true", help="write no recording")
+    parser.add_argument("--no-record", action="store_true", help="do not write a recording")
     add_session_folder_option(parser)
     parser.add_argument(
         "--public", action="store_true", help="let other programs of the lab see the streams"
     )
-    parser.add_argument("--headless", action="store_true", help="open no window")
+    parser.add_argument("--headless", action="store_true", help="do not open a window")
     parser.add_argument("--picture", type=Path, metavar="FILE.png", help="draw the session")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--json", action="store_true", help="one JSON object per line")
     parser.add_argument(
-        "--labels", type=labels, metavar="CODE=NAME,...", help="classes, where it must calibrate"
+        "--labels", type=labels, metavar="CODE=NAME,...", help="classes, for a calibration"
     )
     add_decoder_options(parser)
     add_reading_options(parser)
@@ -74,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Replay every file, print decisions and the summary."""
+    """Replay every file, and print decisions and the summary; returns the exit code."""
     from calibration.fitting.replay_choice import choose
     from rtbci.decoding.offline import RunCounts, scores_of, speed_reached, summary
     from rtbci.messages import line
@@ -131,7 +131,7 @@ def draw(file: Path, chosen: "ReplayChoice", tally: "RunCounts", scores: "Scores
 
 
 def check_options(args: argparse.Namespace) -> None:
-    """Raises ``BadInput`` for options that make no sense together."""
+    """Raise ``BadInput`` for options that contradict each other."""
     check_png(args.picture)
     if args.speed == MAX_SPEED:
         only = {"public": args.public, "no-record": args.no_record, "out": args.out != SESSIONS,
@@ -147,7 +147,7 @@ def check_options(args: argparse.Namespace) -> None:
 
 
 def in_process(chosen: "ReplayChoice", tally: "RunCounts", as_json: bool) -> None:
-    """As fast as this computer decodes."""
+    """Replay in this process, as fast as possible."""
     from rtbci.decoding.offline import replay
     from rtbci.messages import DecisionMade, line
 
@@ -165,7 +165,7 @@ def in_process(chosen: "ReplayChoice", tally: "RunCounts", as_json: bool) -> Non
 def over_bus(
     args: argparse.Namespace, chosen: "ReplayChoice", tally: "RunCounts"
 ) -> "SessionResult":
-    """Through the real processes."""
+    """Replay through the real processes, over LSL."""
     from rtbci.session.folder import new_folder
     from rtbci.session.kinds import replay_spec
     from rtbci.session.processes import Bus, private_bus
@@ -188,7 +188,7 @@ def over_bus(
 
 
 def warn(args: argparse.Namespace, bundle: "Bundle") -> None:
-    """Say what a person may not expect: options that a bundle overrides, another subject."""
+    """Warn about options that a bundle overrides, and about recordings of another subject."""
     if bundle.path is None:
         return
     if ignored := given_decoder_options(args):

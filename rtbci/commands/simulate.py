@@ -1,4 +1,4 @@
-"""``rtbci simulate``: people who do not exist, as a dataset on disk or live at an amplifier."""
+"""``rtbci simulate``: simulated participants, as a dataset on disk or live as an EEG stream."""
 
 import argparse
 import os
@@ -14,21 +14,22 @@ from rtbci.terminal import progress_bar, say, stages
 if TYPE_CHECKING:
     from sims.dataset import WrittenDataset
 
-HELP = """Simulate people who look at pictures: nobody is measured.
+HELP = """Simulate participants who look at pictures; no real person is measured.
 
   rtbci simulate --out sim --subjects 3 --sessions 2 --strength clear
   rtbci simulate --live --channels 32 --rate 250 --strength clear
 
-With --out it writes the layout of the 122-channel picture dataset (arrays,
-class lists, image lists, captions, pictures), and each session in one file.
-With --live it streams as an amplifier does and answers the markers of any
+With --out a dataset is written in the layout of the 122-channel picture dataset
+(arrays, class lists, image lists, captions, pictures), with each session in one
+file. With --live an EEG stream is sent that responds to the markers of any
 program: JSON with "image", "caption" or "label", or the name of a category.
 
   realistic  as much class information as in the published recordings: a
              decoder finds about 1 in 10 of 20 classes
   clear      8 classes, well above chance in a few minutes
-  none       the signal is drawn without a look at the pictures
-  codes      classes with random codes: no meaning, alike pictures not alike"""
+  none       the signal does not depend on the pictures
+  codes      classes with random codes: without meaning, similar pictures do
+             not have similar responses"""
 STRENGTHS = ("realistic", "clear", "none", "codes")
 
 
@@ -36,37 +37,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of the command."""
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--out", type=Path, metavar="DIR", help="write the dataset there")
-    where.add_argument("--live", action="store_true", help="be a participant on the bus")
+    where.add_argument("--live", action="store_true", help="simulate a participant over LSL")
     parser.add_argument("--strength", choices=STRENGTHS, default="realistic", help="[realistic]")
     parser.add_argument(
         "--channels", type=cap, default=122, metavar="N|A,B",
         help="a cap of 122, 64, 32, 16, 8 or 4 electrodes, or their names [122]",
     )  # fmt: skip
     parser.add_argument("--rate", type=rate, default=1000.0, metavar="HZ", help="[1000]")
-    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="other people [0]")
+    parser.add_argument(
+        "--seed", type=seed, default=0, metavar="N",
+        help="random seed; each gives other participants [0]",
+    )  # fmt: skip
     group = parser.add_argument_group("the dataset")
     for what, default in (("subjects", 1), ("sessions", 1), ("runs", 4), ("trials", 100)):
         group.add_argument(f"--{what}", type=count, metavar="N", help=f"[{default}]")
     group.add_argument(
         "--classes", type=names, metavar="A,B", help="of the 20 [all; clear: 8 of them]"
     )
-    group.add_argument("--no-merged", action="store_true", help="no session files: half the size")
+    group.add_argument("--no-merged", action="store_true", help="no session files; halves the size")
     group.add_argument("--no-images", action="store_true", help="do not paint the pictures")
     group.add_argument("--jobs", type=count, metavar="N", help="processes [2]")
     live = parser.add_argument_group("live")
-    live.add_argument("--subject", type=count, metavar="N", help="which person [2]")
-    live.add_argument("--session", type=count, metavar="N", help="which day [1]")
-    live.add_argument("--seconds", type=rate, metavar="S", help="end after so long [never]")
-    live.add_argument("--name", metavar="NAME", help="of the EEG stream [rtbci-eeg]")
+    live.add_argument("--subject", type=count, metavar="N", help="number of the participant [2]")
+    live.add_argument("--session", type=count, metavar="N", help="number of the session [1]")
+    live.add_argument("--seconds", type=rate, metavar="S", help="end after S seconds [never]")
+    live.add_argument("--name", metavar="NAME", help="name of the EEG stream [rtbci-eeg]")
     live.add_argument(
-        "--markers", type=names, default=(), metavar="NAME,...", help="streams to answer [all]"
+        "--markers", type=names, default=(), metavar="NAME,...", help="marker streams to use [all]"
     )
     add_lsl_options(parser)
     add_child_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write, or stream until the end, an order or a signal."""
+    """Write the dataset, or stream until the end, an order or a signal."""
     check(args)
     if args.live:
         require_linux("rtbci simulate --live")
@@ -77,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def check(args: argparse.Namespace) -> None:
-    """Raises ``BadInput`` for options that belong to the other way of using it."""
+    """Raise ``BadInput`` for options of ``--out`` that are given with ``--live``, or vice versa."""
     only = {
         False: ("subject", "session", "seconds", "name", "markers", "control", "lsl_session",
                 "lsl_scope"),
@@ -90,7 +94,7 @@ def check(args: argparse.Namespace) -> None:
 
 
 def write(args: argparse.Namespace) -> None:
-    """Write the dataset and show what is there."""
+    """Write the dataset and show a summary."""
     from rtbci.messages import line
     from sims.dataset import write as write_dataset
 
@@ -143,7 +147,7 @@ def result(done: "WrittenDataset") -> dict[str, object]:
 
 
 def show(done: "WrittenDataset") -> None:
-    """The result for a person, with the next step."""
+    """Print the result and the next step."""
     s = done.settings
     print(
         f"{done.folder}: {s.subjects} x {s.sessions} x {s.runs} x {s.trials} trials of "
@@ -151,7 +155,7 @@ def show(done: "WrittenDataset") -> None:
     )
     if done.kept:
         say(f"{done.kept} of {done.kept + done.drawn} runs were there already")
-    say("simulated: nobody was measured; simulated.json says how")
+    say("simulated data, no real person was measured; simulated.json has the details")
     for path in done.merged[:1]:
         say(f"next: rtbci info {path}")
 
@@ -185,5 +189,5 @@ def participate(args: argparse.Namespace) -> None:
 
 
 def cap(text: str) -> int | tuple[str, ...]:
-    """How many electrodes, or their names; raises ``ArgumentTypeError``."""
+    """Type of a cap: number or names of electrodes; raises ``ArgumentTypeError``."""
     return int(text) if text.isdecimal() and len(text) < 5 else names(text)

@@ -1,4 +1,4 @@
-"""``rtbci stop``: end a session that runs on this computer, safely."""
+"""``rtbci stop``: ends a running session on this computer safely."""
 
 import argparse
 import os
@@ -15,26 +15,26 @@ from rtbci.terminal import say
 if TYPE_CHECKING:
     from rtbci.session.control import SessionEntry
 
-HELP = """End a running session: the last decisions are made, the recording is closed.
+HELP = """End a running session after its last decisions, and close the recording.
 
   rtbci stop
   rtbci stop sessions/sub-02_2026-11-21_103015
 
-Where only the recorder of a session is left, it is asked to close its file."""
-WAIT_S = 15.0  # until a session has to be over
+If only the recorder of a session is left, it is asked to close its file."""
+WAIT_S = 15.0  # time limit for a session to end
 POLL_S = 0.05
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of the command."""
     parser.add_argument(
-        "session", nargs="?", metavar="SESSION", help="its name or folder, where several run"
+        "session", nargs="?", metavar="SESSION", help="its name or folder, if several are running"
     )
     parser.add_argument("--json", action="store_true", help="the result as one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Stop it and say what was saved."""
+    """Stop the session and show what was saved; returns the exit code."""
     require_linux("rtbci stop")
     from rtbci.messages import line, result_kind
     from rtbci.session.control import find, running
@@ -72,7 +72,7 @@ def stop_supervisor(entry: "SessionEntry") -> None:
 
 
 def stop_recorder(entry: "SessionEntry") -> None:
-    """The supervisor is gone, the recorder went on: SIGTERM closes its file."""
+    """End the recorder of a session without supervisor; on SIGTERM it closes its file."""
     from rtbci.session.control import unregister
 
     assert entry.recorder_pid is not None
@@ -83,7 +83,7 @@ def stop_recorder(entry: "SessionEntry") -> None:
 
 
 def wait(over: Callable[[], bool], entry: "SessionEntry", pid: int) -> None:
-    """Until ``over``; raises ``InUse`` after ``WAIT_S``."""
+    """Wait until ``over`` returns True; raises ``InUse`` after ``WAIT_S``."""
     end = time.monotonic() + WAIT_S
     while not over():
         if time.monotonic() > end:

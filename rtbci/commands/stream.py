@@ -1,4 +1,4 @@
-"""``rtbci stream``: a recording as an LSL stream, in real time or faster, with faults on demand."""
+"""``rtbci stream``: plays a recording as an LSL stream, with faults on demand."""
 
 import argparse
 import contextlib
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from rtbci.signal.recording import Recording
     from sims.faults import Fault
 
-HELP = """Play a recording as an amplifier would: one EEG stream, one of markers.
+HELP = """Play a recording as an amplifier would: an EEG stream and a marker stream.
 
   rtbci stream run3.xdf --speed 8 --wait-for 2
   rtbci stream run3.xdf --fault gone.toml
 
-A fault script is TOML, seconds are those of the recording:
+A fault script is TOML; times are seconds of the recording:
 
   [[fault]]
   at = 5.0
@@ -35,7 +35,7 @@ A fault script is TOML, seconds are those of the recording:
 HIGHEST_SPEED = 1000.0
 MOST_READERS = 100
 LONGEST_CHUNK = 100_000  # samples
-NO_SPEED = f"no speed: recording seconds per second, up to {HIGHEST_SPEED:g}"
+NO_SPEED = f"not a speed: recording seconds per second, up to {HIGHEST_SPEED:g}"
 speed = numeric(above_zero(NO_SPEED, HIGHEST_SPEED))
 wait = numeric(within(0.0, 3600.0, "not between 0 and 3600 seconds"))
 
@@ -43,37 +43,38 @@ wait = numeric(within(0.0, 3600.0, "not between 0 and 3600 seconds"))
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of the command."""
     parser.add_argument("file", type=Path, metavar="FILE", help="a recording or session folder")
-    parser.add_argument("--speed", type=speed, default=1.0, metavar="N", help="how fast [1]")
-    parser.add_argument("--loop", action="store_true", help="again and again, 1 s apart")
+    parser.add_argument("--speed", type=speed, default=1.0, metavar="N", help="times real time [1]")
+    parser.add_argument("--loop", action="store_true", help="repeat endlessly, with 1 s in between")
     parser.add_argument(
         "--stamps", choices=("regular", "file"), default="regular",
-        help="t0 + index / rate, or as the file has them [regular]",
+        help="t0 + index / rate, or those of the file [regular]",
     )  # fmt: skip
     parser.add_argument(
         "--wait-for",
         type=whole(0, MOST_READERS),
         default=0,
         metavar="N",
-        help="start when N readers are there",
+        help="start when N readers are connected",
     )
-    parser.add_argument("--fault", type=Path, metavar="SCRIPT", help="what goes wrong, as TOML")
+    parser.add_argument("--fault", type=Path, metavar="SCRIPT", help="faults to play, as TOML")
     parser.add_argument(
-        "--chunk", type=whole(1, LONGEST_CHUNK), metavar="N", help="samples sent at once [20 ms]"
-    )
-    parser.add_argument(
-        "--lead-in", type=wait, default=2.0, metavar="S", help="first sample held before [2]"
+        "--chunk", type=whole(1, LONGEST_CHUNK), metavar="N", help="samples per chunk [20 ms]"
     )
     parser.add_argument(
-        "--linger", type=wait, default=2.0, metavar="S", help="stay after the end [2]"
+        "--lead-in", type=wait, default=2.0, metavar="S",
+        help="repeat the first sample for S seconds before the start [2]",
+    )  # fmt: skip
+    parser.add_argument(
+        "--linger", type=wait, default=2.0, metavar="S", help="keep the streams after the end [2]"
     )
-    parser.add_argument("--name", type=stream_name, help="of the EEG stream [rtbci-eeg]")
+    parser.add_argument("--name", type=stream_name, help="name of the EEG stream [rtbci-eeg]")
     add_reading_options(parser)
     add_lsl_options(parser)
     add_child_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Stream until the end, an order or a signal."""
+    """Stream until the end, an order or a signal; returns the exit code."""
     require_linux("rtbci stream")
     from rtbci.signal.epoch_gaps import bridge
 
@@ -84,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def read_faults(args: argparse.Namespace, recording: "Recording") -> "tuple[Fault, ...]":
-    """The faults of the script, checked against the recording; none without ``--fault``."""
+    """Faults of the script, checked against the recording; empty without ``--fault``."""
     if args.fault is None:
         return ()
     from sims.fault_script import check_script, read_script
@@ -95,7 +96,7 @@ def read_faults(args: argparse.Namespace, recording: "Recording") -> "tuple[Faul
 
 
 def play(args: argparse.Namespace, recording: "Recording", faults: "tuple[Fault, ...]") -> None:
-    """Play in this process, or in one after the other where the script kills."""
+    """Play in this process, or in a sequence of processes if the script contains kills."""
     from rtbci.lsl.config import configure
     from rtbci.messages import Event, PartPlayed, PlayerDone, PlayerStatus
     from rtbci.process import ControlInput, Reporter
@@ -107,7 +108,7 @@ def play(args: argparse.Namespace, recording: "Recording", faults: "tuple[Fault,
         args.speed, args.chunk, args.loop, args.stamps == "file", args.wait_for, args.linger,
         args.lead_in, args.name,
     )  # fmt: skip
-    Timeline(recording, settings.file_stamps)  # says whether the file has stamps
+    Timeline(recording, settings.file_stamps)  # raises if the file has no stamps
 
     def prepare() -> None:
         configure(args.lsl_session, args.lsl_scope)
@@ -115,7 +116,7 @@ def play(args: argparse.Namespace, recording: "Recording", faults: "tuple[Fault,
     if any(fault.kills for fault in faults):
         from sims.lives import Lives
 
-        player = Lives(recording, settings, faults, prepare)  # forks: before any thread
+        player = Lives(recording, settings, faults, prepare)  # forks, so before any thread
     else:
         prepare()
         player = Player(recording, settings, faults)

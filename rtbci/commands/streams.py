@@ -1,4 +1,4 @@
-"""``rtbci streams``: every stream of the lab, what it sends, and what looks wrong with it."""
+"""``rtbci streams``: lists every stream of the lab, what it sends, and possible problems."""
 
 import argparse
 import socket
@@ -12,26 +12,26 @@ from rtbci.terminal import say
 if TYPE_CHECKING:
     from rtbci.lsl.survey import SurveyedStream
 
-HELP = """List every stream that answers, listen to all of them for a moment, and say
-what looks wrong: a rate that is not what the stream says, silence, twins, no
-labels, no unit.
+HELP = """List every stream that answers, read all of them for a moment, and show possible
+problems: a rate other than the stated one, silence, duplicates, missing labels
+or units.
 
-Exit code: 0, or 3 where no stream answers."""
-LOOK_S = 2.0  # for streams to answer
+Exit code: 0, or 3 if no stream answers."""
+LOOK_S = 2.0  # time for streams to answer, s
 WIDTH = 100  # columns
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of ``streams``."""
+    """Add the options of ``streams``."""
     parser.add_argument(
-        "--seconds", type=float, default=2.0, metavar="S", help="how long to listen [2]"
+        "--seconds", type=float, default=2.0, metavar="S", help="how long to read [2]"
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object a stream")
+    parser.add_argument("--json", action="store_true", help="one JSON object per stream")
     add_lsl_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """List the streams; raises ``Missing`` where there is none."""
+    """List the streams; raises ``Missing`` if there are none. Returns the exit code."""
     if not 0.1 <= args.seconds <= 600:
         raise BadInput(f"--seconds {args.seconds:g} is out of range; 0.1 to 600 are possible")
     from rtbci.lsl import config
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def as_json(seen: "SurveyedStream") -> dict[str, object]:
-    """One line of ``--json``; ``measured_rate`` is null where there is nothing to measure."""
+    """A line of ``--json``; ``measured_rate`` is null if it could not be measured."""
     about = seen.about
     return {
         **messages.result_kind("stream"),
@@ -86,7 +86,7 @@ def as_json(seen: "SurveyedStream") -> dict[str, object]:
 
 
 def show(streams: "list[SurveyedStream]") -> None:
-    """The same for people: what is sent, who sends it, and what is worth a look."""
+    """Print tables of the streams and their identities, and the warnings."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -136,13 +136,13 @@ def show(streams: "list[SurveyedStream]") -> None:
     notes.add_column(style="yellow", no_wrap=True)
     notes.add_column(overflow="fold")
     lines = [f"{each.about.name}: {flag}" for each in streams for flag in each.flags]
-    for line in dict.fromkeys(lines):  # twins say the same
+    for line in dict.fromkeys(lines):  # duplicates have the same lines
         notes.add_row("!", Text(line))
     console.print(notes)
 
 
 def _measured(seen: "SurveyedStream") -> str:
-    """The rate by the stamps, how many samples came, or why there is none."""
+    """Rate by the stamps, or number of samples, or why there are none."""
     if not seen.answered:
         return "no answer"
     if seen.rate is not None:

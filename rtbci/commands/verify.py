@@ -1,4 +1,4 @@
-"""``rtbci verify FILE|FOLDER``: what a recording holds, and what is torn, damaged or missing."""
+"""``rtbci verify FILE|FOLDER``: checks recordings for damage and missing samples."""
 
 import argparse
 import sys
@@ -10,16 +10,16 @@ from rtbci.recorder.verify import FileReport, PartGap, StreamReport, holes, look
 from rtbci.terminal import count
 
 HELP = """\
-Check a recording byte by byte: its streams, how many samples they hold and
-miss, and whether the file is whole.
+Check a recording byte by byte: its streams, their samples and missing samples,
+and whether the file is complete.
 
-Exit code: 0 fine; 1 torn or damaged, though what is whole can be read (rtbci
-recover makes a whole copy); 2 it cannot be read."""
-SHOWN = 6  # gaps listed; more are counted
+Exit code: 0 fine; 1 torn or damaged, but the rest can be read (rtbci recover
+copies it into a new file); 2 the file cannot be read."""
+SHOWN = 6  # gaps that are listed; further ones are counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of ``verify``."""
+    """Add the options of ``verify``."""
     parser.add_argument(
         "path", metavar="FILE|FOLDER", type=Path, help="an XDF file or a session folder"
     )
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 fine, 1 torn or damaged, 2 unreadable."""
+    """Check all recordings; returns 0 fine, 1 torn or damaged, 2 unreadable."""
     code, found = 0, list[tuple[list[FileReport], list[PartGap]]]()
     unreadable = list[str]()
     groups = recordings(args.path)
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _events(path: Path) -> tuple[int | None, tuple[str, ...]]:
-    """Lines of the session's log, and what is wrong with its chain of hashes."""
+    """Lines of the session's log, and faults in its chain of hashes."""
     log = path / "events.jsonl"
     if not log.is_file():
         return None, ()
@@ -80,9 +80,10 @@ def _as_json(
     events: int | None,
     broken: tuple[str, ...],
 ) -> dict[str, object]:
-    """What ``--json`` prints. Keys:
+    """Result for ``--json``.
 
-    fine, recordings (each: parts, holes), unreadable, events (lines, broken; null without).
+    Keys: fine, recordings (each: parts, holes), unreadable, events (lines, broken; null if there
+    is no log).
     """
     return {
         "fine": not unreadable and not broken
@@ -130,7 +131,7 @@ def _file_json(report: FileReport) -> dict[str, object]:
 
 
 def _show(reports: list[FileReport], missing: list[PartGap]) -> None:
-    """The same for people."""
+    """Print tables of the files' streams, gaps and faults."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table

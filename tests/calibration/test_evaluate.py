@@ -551,7 +551,7 @@ def test_class_blocks_and_strangers_are_refused(folder, run, tmp_path):
         (["--data", "nowhere", "--model", "."], "no folder nowhere"),
         (["--data", ".", "--model", "nowhere"], "no folder nowhere"),
         (["--data", ".", "--model", "."], "no bundle in"),
-        (["--data", ".", "--model", ".", "--trial", "0"], "no duration"),
+        (["--data", ".", "--model", ".", "--trial", "0"], "not a duration"),
         (["--data", ".", "--model", ".", "--out", "taken/x"], "cannot write to"),
         (["--model", "."], "--data is missing"),
     ],

@@ -346,7 +346,7 @@ def test_the_command_refuses_in_a_sentence(plan, data, capsys):
     assert cli.main([*words, "--head", "lstm"]) == 2
     assert "--head belongs to --model electrode-transformer" in capsys.readouterr().err
     assert cli.main([*words[:-1], "--epochs", "x"]) == 2
-    assert "'x' is no whole number from 1 to 1,000,000" in capsys.readouterr().err
+    assert "'x' is not a whole number from 1 to 1,000,000" in capsys.readouterr().err
 
 
 def command(data: Path, out: Path, *more: str) -> list[str]:

@@ -87,4 +87,4 @@ def test_names_of_a_teacher_that_cannot_be_read_are_one_sentence(data, tmp_path,
 
 def test_a_seed_below_zero_is_refused(data, tmp_path, capsys):
     assert cli.main(asked(data, tmp_path / "out", "--seed", "-1")) == 2
-    assert "'-1' is no whole number from 0 to 1,000,000" in capsys.readouterr().err
+    assert "'-1' is not a whole number from 0 to 1,000,000" in capsys.readouterr().err

@@ -52,9 +52,9 @@ def test_without_pyside_there_is_a_sentence_and_code_3(alone, capsys):
 
 @pytest.mark.parametrize(
     ("words", "complaint"),
-    [(["--scale", "9"], "no font scale from 0.75 to 3"), (["--size", "huge"], "no size"),
-     (["--theme", "pink"], "dark, light"), (["--screenshot", "a.jpg"], "no .png"),
-     (["--after", "x"], "no number of seconds")],
+    [(["--scale", "9"], "not a font scale from 0.75 to 3"), (["--size", "huge"], "not a size"),
+     (["--theme", "pink"], "dark, light"), (["--screenshot", "a.jpg"], "does not end in .png"),
+     (["--after", "x"], "not a number of seconds")],
 )  # fmt: skip
 @pytest.mark.usefixtures("alone")
 def test_an_option_that_makes_no_sense_is_refused(capsys, words, complaint):

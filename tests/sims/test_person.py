@@ -1,4 +1,4 @@
-"""People who do not exist: heads, maps and statistics as published; "none" holds no classes."""
+"""Simulated participants: heads, maps and statistics as published; "none" has no classes."""
 
 from functools import cache
 

@@ -316,7 +316,7 @@ def test_the_command_prints_one_json_object(tmp_path, capsys):
         (("--live", "--trials", "3"), "--trials belongs to --out"),
         (("--out", "x", "--channels", "7"), "no cap of 7 electrodes"),
         (("--out", "x", "--strength", "weak"), "expected one of realistic, clear"),
-        (("--out", "x", "--runs", "0"), "'0' is no whole number from 1"),
+        (("--out", "x", "--runs", "0"), "'0' is not a whole number from 1"),
     ],
 )
 def test_the_command_refuses_with_a_sentence(words, sentence, capsys, tmp_path, monkeypatch):

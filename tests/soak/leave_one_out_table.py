@@ -94,7 +94,7 @@ def write(cells: Cells, path: Path) -> None:
     text = (
         "# Leave one person out\n\n"
         f"Made by `{COMMAND}` (resumable per cell; `--list` names the cells). Balanced accuracy of "
-        f"simulated people who do not exist: {CALIBRATED} trials calibrate, the 110 that follow "
+        f"simulated participants: {CALIBRATED} trials calibrate, the 110 that follow "
         "test, so that one person's figure has a standard error of 3 to 5 points and only the "
         "means say something. Times are of one thread with another cell beside it. `network` is "
         "MontageNet alone; `quick` and `heads` are the two ways of `--tune`.\n\n"
