@@ -34,5 +34,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """What ``dir(rtbci)`` shows: also what is not loaded yet."""
+    """Names of the package, those not loaded yet included."""
     return sorted({*globals(), *__all__})

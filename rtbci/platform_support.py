@@ -1,8 +1,8 @@
-"""What live work asks of the operating system, and the refusal of a system that lacks some of it.
+"""Requirements of live work on the operating system, and the refusal of one that lacks any.
 
 Work with recordings runs wherever Python does. Live commands need file locks, local sockets,
-process groups and the signals of a terminal, which Linux has and Windows has not. Modules may not
-touch any of these when they are imported: the commands ask here first, when they run.
+process groups and the signals of a terminal, which Linux has and Windows lacks. Modules may not
+use any of these when they are imported: commands ask here first, when they run.
 """
 
 import os

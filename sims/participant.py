@@ -73,7 +73,7 @@ class StimulusLookup:
         self._rng = np.random.default_rng([PEOPLE_SEED, seed])
         self._by_name = {each.name: i for i, each in enumerate(stimuli.load())}
         self._by_caption = {each.caption: i for i, each in enumerate(stimuli.load())}
-        self._known: dict[str, Array] = {}  # texts that are none of ours
+        self._known: dict[str, Array] = {}  # texts of other programs
 
     def see(self, marker: Marker) -> Array | None:
         """Features; None where nothing depends on the picture. Raises ``LookupError`` for a marker

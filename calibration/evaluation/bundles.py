@@ -62,7 +62,7 @@ def evaluate_bundles(
 ) -> Evaluation:
     """Evaluation of every bundle in ``model`` (newest per participant) on the other runs.
 
-    Raises ``BadBundle`` where there is no bundle, ``BadInput`` where no run is a test, where a
+    Raises ``BadBundle`` if there is no bundle, ``BadInput`` if no run is a test, if a
     class is missing, and where the order of trials forms class blocks.
     """
     bundles = bundles_in(model)

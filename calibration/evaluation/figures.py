@@ -204,7 +204,7 @@ def _who(measured: Measured) -> str:
 
 
 def _next(measured: Measured) -> str:
-    """Where the people measured are too few or too unlike to speak of others."""
+    """Remark if the people measured are too few or too unlike to speak of others."""
     if not measured.many or is_above(measured.main):
         return ""
     return "; too few or too different to tell what the next person will show"

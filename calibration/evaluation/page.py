@@ -112,7 +112,7 @@ def part_values(measured: Measured) -> dict[str, object]:
 
 
 def conclusion(first: Measured, verdict: Verdict) -> str:
-    """What was found, in words that need no statistics."""
+    """The result in words that need no statistics."""
     k, figure = len(first.confusion), first.main
     right = f"about {round(100 * figure.value)} of 100"
     luck = f"guessing gives {round(100 * figure.chance)}"
@@ -124,7 +124,7 @@ def conclusion(first: Measured, verdict: Verdict) -> str:
 
 
 def dot_rows(measured: Measured) -> tuple[str, list[plots.Dot]]:
-    """What the rows of the plot are (person, session or run), and the rows, the best first."""
+    """Kind of the plot's rows (person, session or run), and the rows, the best first."""
     if len(measured.subjects) > 1:
         people = sorted(measured.subjects, key=lambda row: -row.main.value)
         name = "mean of people" if measured.many else "all trials"

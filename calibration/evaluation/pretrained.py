@@ -63,7 +63,7 @@ def evaluate_backbone(
 ) -> Evaluation:
     """Evaluation of every run of ``data`` that pretraining did not use, in three ways.
 
-    Raises ``BadInput`` where there is none, where a class is missing, and where the order of
+    Raises ``BadInput`` if there is none, if a class is missing, and if the order of
     trials forms class blocks.
     """
     backbone = load_backbone(model)

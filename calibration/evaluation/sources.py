@@ -49,7 +49,7 @@ class UnreadRun:
 def find_sources(folder: Path) -> list[UnreadRun]:
     """Every run in ``folder`` in the order of subject, session and run.
 
-    Raises ``BadInput`` where there is none.
+    Raises ``BadInput`` if there is none.
     """
     if not folder.is_dir():
         raise BadInput(f"{folder} is no folder; name the one that holds the recordings")

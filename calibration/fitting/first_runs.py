@@ -1,4 +1,4 @@
-"""Calibration on the first runs of a person where there is no bundle; the rest tests it."""
+"""Calibration on the first runs of a person if there is no bundle; the rest tests it."""
 
 import math
 from collections import Counter
@@ -55,7 +55,7 @@ def calibrate_on_first_runs(
     sentence = f"no bundle: {what} calibrate ({classes}), the rest is replayed"
     if cut is None:
         return FirstRuns(result.bundle, tuple(files[n:]), None, sentence, result.refused)
-    if recording.epoch_rows is None:  # windows that share signal are no test
+    if recording.epoch_rows is None:  # windows that share signal are not a test
         recipe = result.bundle.recipe
         cut += recipe.last - recipe.first
     start = recording, cut

@@ -42,7 +42,7 @@ def save(state: State, folder: Path, of: Mapping[str, str]) -> None:
 
 
 def resume(state: State, folder: Path, of: Mapping[str, str]) -> bool:
-    """Put the checkpoint of ``folder`` into ``state``; False where there is none.
+    """Put the checkpoint of ``folder`` into ``state``; False if there is none.
 
     Raises ``BadInput`` for one that is not ``of`` the same: a network must not learn half of its
     epochs from one dataset and half from another.

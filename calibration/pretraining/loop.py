@@ -56,7 +56,7 @@ class State:
     def best_epoch(self) -> int:
         """Epoch with the lowest validation loss, from 0; -1 before the first.
 
-        A loss that is no number is worse than any.
+        A loss that is not finite is worse than any.
         """
         values = np.array([each["validation"] for each in self.history])
         return int(np.argmin(np.where(np.isfinite(values), values, np.inf))) if len(values) else -1

@@ -57,7 +57,7 @@ def read_about(folder: Path) -> About:
 
 
 def _part(config: SessionConfig) -> str:
-    """What is played or read, for a person."""
+    """Source of the signal, for a person."""
     if config.kind != "replay":
         return f"LIVE {config.stream}" if config.stream else "LIVE"
     files = config.files

@@ -255,7 +255,7 @@ class Traces(QWidget):
         return parts
 
     def summary(self) -> str:
-        """What the picture shows, in words."""
+        """Description of the picture in words."""
         return "electrodes " + " · ".join(self._parts())
 
     def _say(self) -> None:

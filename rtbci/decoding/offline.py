@@ -120,7 +120,7 @@ def scores_of(tally: RunCounts, bundle: Bundle) -> Scores | None:
 
 
 def verdict_of(tally: RunCounts, scores: Scores | None) -> Verdict:
-    """The verdict on the replayed recordings; NO-GO if they are no valid test."""
+    """The verdict on the replayed recordings; NO-GO if they are not a valid test."""
     if scores is None:
         return refused("fewer than two classes were decided")
     if tally.seen:

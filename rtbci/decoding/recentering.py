@@ -31,7 +31,7 @@ def covariances(x: Array) -> Array:
 
 
 def reference(x: Array) -> Array:
-    """What trials are brought back to: ``(streams, channels, channels)``, the mean over trials.
+    """Reference for re-centring, ``(streams, channels, channels)``: the mean over trials.
 
     ``x`` (trials, streams, channels, times) of the calibration. Trial by trial, because trials of
     many electrodes are large.

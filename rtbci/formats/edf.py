@@ -33,6 +33,7 @@ class EdfHeader:
 
     @property
     def record_bytes(self) -> int:
+        """Bytes of one data record."""
         return sum(self.samples) * self.sample_bytes
 
     def tals(self) -> Iterator[tuple[int, float, tuple[str, ...]]]:

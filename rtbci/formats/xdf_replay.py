@@ -67,7 +67,7 @@ def resets(fields: Mapping[str, str], first: int, last: int) -> list[Gap]:
 
 @dataclass(frozen=True)
 class Epochs:
-    """Where a replay of epochs lies on its bridges, in sample indices of the recording."""
+    """Epochs of a replay, in sample indices of the recording; all other samples are bridges."""
 
     rows: int  # of each
     starts: tuple[int, ...]

@@ -70,7 +70,7 @@ def in_order(found: Iterable[DiscoveredStream]) -> list[DiscoveredStream]:
 
 
 class KnownHeaders:
-    """Headers that were parsed, by what names an outlet: each is read from LSL once only."""
+    """Parsed headers by the names of their outlet: each is read from LSL once only."""
 
     def __init__(self) -> None:
         self._parsed: dict[tuple[str, ...], Description | str] = {}  # or why it is refused
@@ -93,7 +93,7 @@ class KnownHeaders:
 
 
 def _parsed(info: pylsl.StreamInfo) -> Description | str:
-    """What an outlet says of itself, or why that cannot be read."""
+    """Description of an outlet, or the reason if it cannot be read."""
     try:
         return parse(xml_of(info))
     except BadInput as error:

@@ -15,7 +15,7 @@ SHOWN = 24  # notes listed; more are counted
 def dataset_json(
     folder: Path, found: "Contents", same: list[tuple[Path, Path]]
 ) -> dict[str, object]:
-    """What ``--json`` prints of a dataset. Keys: folder, trials, subjects (id -> session -> run ->
+    """JSON object of a dataset. Keys: folder, trials, subjects (id -> session -> run ->
     trials), classes (name -> trials), images and captions (how many trials have one), missing,
     wrong (sentences), same_as (pairs of arrays with the same bytes)."""
     subjects: dict[str, dict[str, dict[str, int]]] = {}

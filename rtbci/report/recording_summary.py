@@ -13,7 +13,7 @@ Row = tuple[str, str, tuple[float | None, float | None]]  # name, type, (median,
 
 
 def recording_json(recording: Recording, same_as: str | None = None) -> dict[str, object]:
-    """What ``--json`` prints. Keys:
+    """JSON object of a recording. Keys:
 
     paths, format, sha256, same_as (path of an earlier file with the same bytes, or null), name,
     duration_s, samples (gaps included), rows (without), rate, effective_rate (Hz or null), unit,

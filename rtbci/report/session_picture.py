@@ -69,7 +69,7 @@ def session_picture(
     ``classes`` in the decoder's order; ``scores`` None if nothing could be scored. Recordings
     whose onsets start again are drawn one after the other. Raises ``BadInput`` if the file
     cannot be written. ``verdict`` matters if it was refused: figures of trials that the decoder
-    was trained on are no test.
+    was trained on are not a test.
     """
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -140,9 +140,8 @@ class CountedRows:
         self._new.append((indices[usable], stamps[usable].copy()))
 
     def _judge(self, stamps: Array, final: bool) -> int | None:
-        """What rows with ``stamps``, the first of them suspicious, mean; None: more must come.
-
-        Otherwise how many of them were given out; the others are to be looked at again.
+        """How many rows with ``stamps``, of which the first is suspicious, were given out; the
+        others are to be judged again. None: more rows are needed.
         """
         stamps = stamps[: max(round(HOLD_S * self._rate), 4)]
         stamped = np.abs(stamps) < FAR

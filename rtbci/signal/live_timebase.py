@@ -121,6 +121,7 @@ class GridRows:
 
     @property
     def effective_rate(self) -> float | None:
+        """Rate by the stamps, Hz; None until 5 s of rows have come."""
         return self._rate if self._given >= 5 * self._rate else None
 
     def follow_on(self, stamps: Array) -> IndexedRows | None:

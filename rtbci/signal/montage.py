@@ -1,4 +1,4 @@
-"""Where electrodes of the 10-05 system lie on a head: millimetres, right, front, up.
+"""Positions of electrodes of the 10-05 system on a head: millimetres, right, front, up.
 
 The table holds MNE's standard_1005 template, rounded; a cap on a real head differs by centimetres.
 """

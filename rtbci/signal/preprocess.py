@@ -188,6 +188,7 @@ class Hold:
         self.last = np.zeros(n_channels, np.float32)  # row, as held; replaced, never changed
 
     def reset(self) -> None:
+        """Forget the held row."""
         self.last = np.zeros_like(self.last)
 
     def push(self, x: Samples, whole: bool = False) -> Samples:

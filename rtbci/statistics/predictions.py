@@ -121,7 +121,7 @@ class Predictions:
         return np.concatenate(means)
 
     def expected(self, values: Array) -> float:
-        """What ``under_shuffles(values)`` is on average over all shuffles, exactly."""
+        """Mean of ``under_shuffles(values)`` over all shuffles, exactly."""
         total = 0.0
         for members in members_of(self.blocks):
             shares = np.bincount(self.true[members], minlength=self.k) / len(members)

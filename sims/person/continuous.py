@@ -38,9 +38,7 @@ class SimulatedSignal:
         self._end = f32(np.minimum(left, 1))[:, None]
 
     def evoke(self, index: int, driven: Array | None) -> None:
-        """Add the response to features ``driven`` (features,) at sample ``index``;
-
-        None for no class.
+        """Add the response to ``driven`` (features,) or, of no class, None at sample ``index``.
 
         What would have come before ``head`` is lost. At most ``AHEAD_S`` before it is due.
         """

@@ -28,7 +28,7 @@ SMALLEST = 1e-3  # uV; an electrode below is dead
 
 @dataclass(frozen=True)
 class Preparation:
-    """What calibration remembers of a session, one number (or row) an electrode."""
+    """Scale and covariance of a calibration session, one number (or row) an electrode."""
 
     scale: Array  # (channels,) uV
     covariance: Array  # (channels, channels) of prepared windows, mean over trials
