@@ -54,6 +54,11 @@ class XdfWriter(XdfFile):
         self._clock, self._synced = clock, clock()
         self._streams = list[tuple[int, str, xdf_pack.StreamFooter]]()  # channels, format, footer
         super().__init__(path, xdf_pack.file_header(about or {}))
+        try:
+            self.sync()  # the name of the file, too, survives a power cut from here on
+        except BadInput:
+            self.discard()
+            raise
 
     def add_stream(
         self,
