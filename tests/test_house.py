@@ -194,23 +194,6 @@ def test_no_two_public_classes_share_a_name():
     assert not shared, shared
 
 
-def test_the_limits_of_the_verdict_stand_in_one_file():
-    home, limits = "rtbci/statistics/verdict.py", {"GO_P", "CAUTION_P", "FEWEST_FOR_GO"}
-    p_values, wrong = re.compile(r"(^|_)p(_value)?$"), []
-    for path in MODULES:
-        for node in ast.walk(tree(path)) if place(path) != home else ():
-            if not isinstance(node, ast.Compare):
-                continue
-            sides = [ast.unparse(side) for side in (node.left, *node.comparators)]
-            names = [side.split(".")[-1] for side in sides]
-            about_p = any(p_values.search(name) for name in names)
-            if limits & set(names) or (
-                about_p and any(re.fullmatch(r"0?\.0[15]", side) for side in sides)
-            ):
-                wrong.append(f"{place(path)}:{node.lineno} {ast.unparse(node)}")
-    assert not wrong, wrong
-
-
 def test_libraries_stay_behind_their_fences():
     wrong = []
     for path in MODULES:

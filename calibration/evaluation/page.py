@@ -21,7 +21,7 @@ from rtbci.report import plots
 from rtbci.report.numbers import NONE, said_p, share, shown, shown_interval, shown_p
 from rtbci.report.page import ReportTable, TableCell, render
 from rtbci.statistics.predictions import Figure
-from rtbci.statistics.verdict import ABOVE, NOT_ABOVE, Verdict
+from rtbci.statistics.verdict import ABOVE, NOT_ABOVE, P_WRITTEN, Verdict
 from rtbci.terminal import count
 
 TONES = {ABOVE: "good", NOT_ABOVE: "doubtful"}  # else "bad"
@@ -76,6 +76,7 @@ def page(evaluation: Evaluation, measured: Sequence[Measured], verdict: Verdict)
         refused=evaluation.refused,
         notes=evaluation.notes,
         limits=limits(evaluation, first),
+        p_limit=P_WRITTEN,
     )
 
 

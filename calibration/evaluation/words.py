@@ -19,7 +19,7 @@ from rtbci.decoding.scorer import softmax
 from rtbci.errors import BadInput, Missing
 from rtbci.statistics.predictions import SHUFFLES
 from rtbci.statistics.scores import SEED, p_from_null
-from rtbci.statistics.verdict import GO_P
+from rtbci.statistics.verdict import P_WRITTEN
 from rtbci.types import Samples
 
 PROMPT = "a picture of a {}"  # as for the teacher of pretraining
@@ -59,7 +59,7 @@ def zero_shot_part(strange: Sequence[EmbeddedRun]) -> EvaluationPart | None:
         f"training. The answer is one of these {len(held)} names, the one nearest to the text "
         "head's point. What the network does with strange pictures may fit some of their names by "
         "luck, however many trials there are; so the names are dealt to the categories anew as "
-        f"well, and that p counts too (five categories at least can make it {GO_P}).",
+        f"well, and that p counts too (five categories at least can make it {P_WRITTEN}).",
         table,
         held,
         names_p(table),

@@ -7,6 +7,7 @@ import numpy as np
 
 from rtbci.signal.quality import find_line
 from rtbci.signal.recording import Recording
+from rtbci.statistics.verdict import is_few
 from rtbci.types import Array
 
 MAX_PIECES = 600  # of one second, spread over the recording
@@ -16,7 +17,6 @@ CONTACT_SHARE = 0.5  # of pieces beyond it, in any electrode: bad contact
 FEW_MARKERS = 10  # of a class
 FLAT_UV = 0.1  # peak to peak of an electrode that records nothing
 RAIL_SHARE = 0.01  # of samples at one extreme value
-FEW_IN_ALL = 40  # markers; with fewer no verdict can be given
 LINE_BAND_HZ = (4.0, 45.0)  # where decoders look; mains lies above
 MANY = 8  # electrodes; a larger cap is judged against itself
 MANY_UV = 300.0  # the most that a large cap may swing
@@ -104,7 +104,7 @@ def _markers(recording: Recording) -> list[str]:
     shown = _list([f"{label!r} {n} times" for label, n in counts.most_common()])
     if total < FEW_MARKERS:
         return [f"there are almost no markers: {shown}"]
-    if total < FEW_IN_ALL:
+    if is_few(total):
         return [f"there are only {total} markers: {shown}"]
     few = [f"{label!r} {n} times" for label, n in counts.most_common() if n < FEW_MARKERS]
     return [f"some classes are rare: {_list(few)}"] if few else []

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 GO_P = 0.01  # above chance
 CAUTION_P = 0.05
 FEWEST_FOR_GO = 40  # test trials
+P_WRITTEN = f"{GO_P:g}"  # the limit of "above chance" in sentences
 
 GO, CAUTION, NO_GO, NOT_TESTED = "GO", "CAUTION", "NO-GO", "not tested"  # of a calibration
 ABOVE, NOT_ABOVE, FAILED = "above chance", "not above chance", "a control failed"  # of others
@@ -68,18 +69,23 @@ def refused(reason: str) -> Verdict:
 
 
 def stored(document: Mapping[str, object]) -> Verdict:
-    """The verdict in a bundle's ``subject.json``; of bundles that keep only its word, whether it
-    was above chance follows from p and interval beside it."""
+    """The verdict in a bundle's ``subject.json``.
+
+    Older bundles hold only its word; p and interval of their training record then give
+    ``above_chance``. NO-GO is never above chance, and a word that is not a verdict is not tested.
+    """
     word, reason = str(document.get("verdict") or NOT_TESTED), str(document.get("reason") or "")
     above = document.get("above_chance")
-    if isinstance(above, bool) or word == NOT_TESTED:
-        return Verdict(word, reason, above if isinstance(above, bool) else None)
+    if word not in (GO, CAUTION):
+        return Verdict(word, reason, False if word == NO_GO else None)
+    if isinstance(above, bool):
+        return Verdict(word, reason, above)
     training = document.get("training")
     values = training if isinstance(training, Mapping) else {}
     interval = values.get("balanced_accuracy_ci95")
     low = interval[0] if isinstance(interval, list | tuple) and interval else None
     p, low, chance = map(_number, (values.get("p_value"), low, values.get("chance")))
-    return Verdict(word, reason, word != NO_GO and is_above(p, low, chance))
+    return Verdict(word, reason, is_above(p, low, chance))
 
 
 def _number(value: object) -> float:

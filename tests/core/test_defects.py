@@ -7,7 +7,8 @@ import pytest
 
 from rtbci.errors import BadInput
 from rtbci.formats import read
-from rtbci.formats.plausibility import contact
+from rtbci.formats.plausibility import contact, what_looks_wrong
+from sims.generate import generate
 
 
 def one(eeg: Path, pattern: str) -> Path:
@@ -39,6 +40,12 @@ def test_almost_no_markers_are_said(eeg, pattern, n):
     path = one(eeg, pattern)
     assert len(read(path).markers) == n
     assert "markers" in notes(path)
+
+
+@pytest.mark.parametrize(("n", "said"), [(39, ["there are only 39 markers"]), (40, [])])
+def test_too_few_markers_for_a_verdict_of_go_are_said(n, said):
+    found = what_looks_wrong(generate(1, n_trials=n, soa=1.0, channels=4))
+    assert [each.partition(":")[0] for each in found if "markers" in each] == said
 
 
 @pytest.mark.parametrize(
