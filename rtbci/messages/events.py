@@ -156,7 +156,7 @@ class Closed(Event):
 
     KIND: ClassVar[str] = "closed"
     recordings: tuple[str, ...]
-    unsaved: int = 0
+    unsaved: int | None = None  # None in logs of before
 
 
 @dataclass(frozen=True)

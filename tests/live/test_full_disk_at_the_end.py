@@ -96,8 +96,9 @@ def test_samples_that_are_given_up_are_counted_and_said(tmp_path, capsys):
 
 
 def test_the_recording_goes_on_in_the_second_folder(tmp_path):
-    with full(tmp_path, "--spool", tmp_path / "second") as (live, path, _):
+    with full(tmp_path, "--spool", tmp_path / "second") as (live, path, pid):
         until(lambda: any(each["event"] == "part" for each in events(path)), 20)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (FREE, FREE))  # there is room there
         live.process.send_signal(signal.SIGTERM)
         assert live.end(30) == 128 + signal.SIGTERM
     closed = events(path)[-1]
