@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     bus, window = Bus(args.lsl_session, args.lsl_scope), wants_window(args.headless)
     spec = live_spec(
         new_folder(args.out, bundle.subject), bus, bundle, decoding, command_line(args),
-        record=not args.no_record, duration=args.duration, window=window,
+        record=not args.no_record, spool=args.spool, duration=args.duration, window=window,
     )  # fmt: skip
     with contextlib.closing(TerminalView(args.json, each=True)) as view:
         ran = run_session(spec, bundle, view)

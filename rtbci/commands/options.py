@@ -123,6 +123,9 @@ def add_session_folder_option(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, default=SESSIONS, metavar="DIR",
         help="parent of the session's folder [sessions]",
     )  # fmt: skip
+    parser.add_argument(
+        "--spool", type=Path, metavar="DIR", help="go on recording there when the disk is full"
+    )
 
 
 def add_child_options(

@@ -181,7 +181,7 @@ def over_bus(
     spec = replay_spec(
         new_folder(args.out, bundle.subject), bus, bundle, chosen.files,
         reading_settings(args).words, command_line(args),
-        speed=args.speed, record=not args.no_record, window=window,
+        speed=args.speed, record=not args.no_record, spool=args.spool, window=window,
     )  # fmt: skip
     with contextlib.closing(TerminalView(args.json, bar=True)) as view:
         return run_session(spec, bundle, view, tally, chosen.sources)

@@ -8,11 +8,11 @@ Nothing in it can run code. A bundle that does not fit the stream is refused wit
 """
 
 import hashlib
-import json
 import math
 import os
 import re
 import shutil
+import struct
 import tempfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -23,12 +23,12 @@ import numpy as np
 from pydantic import ValidationError
 
 from rtbci.decoding.bundle_file import VERSION, SubjectFile, recipe_file, recipe_of
-from rtbci.decoding.decoders import FAMILIES, UPDATED, decoder_of, knows
+from rtbci.decoding.decoders import FAMILIES, UPDATED, accepts, decoder_of, knows
 from rtbci.decoding.interpolation import Interpolation
 from rtbci.decoding.latency_gate import Template
 from rtbci.decoding.scorer import Scorer
 from rtbci.errors import BadBundle, BadInput
-from rtbci.foreign_text import clean
+from rtbci.foreign_text import clean, parse_json
 from rtbci.signal.recipe import Recipe
 from rtbci.statistics.verdict import UNTESTED, Verdict, stored
 from rtbci.types import Array, Decoder, StreamInfo
@@ -36,6 +36,11 @@ from rtbci.types import Array, Decoder, StreamInfo
 RATE_TOLERANCE = 0.005  # of the nominal rate
 LARGEST_JSON = 16 * 2**20  # bytes
 LARGEST_WEIGHTS = 2**30  # bytes
+LARGEST_HEADER = 2**20  # bytes of the names and shapes of all arrays
+OTHER_ARRAYS = (
+    *("template.weights", "template.projection", "template.strength"),
+    *("spare.covariance", "spare.swing", "align.reference"),
+)
 LARGEST_WEIGHT = 1e30  # covariances of the wildest signal stay below 1e18 uV^2
 LARGEST_WINDOW = 2**24  # values, all streams together
 
@@ -159,10 +164,10 @@ def load_bundle(path: str | Path) -> Bundle:
     if folder is None:
         raise BadBundle(f"no bundle in {path}; rtbci calibrate makes one")
     document = _document(folder)
-    arrays = _arrays(folder, document)
     if not knows(document.decoder):
         known = ", ".join((*FAMILIES, f"{UPDATED}..."))
         raise BadBundle(f"{folder}: unknown decoder {document.decoder!r}; this rtbci has {known}")
+    arrays = _arrays(folder, document)
     decoder_arrays = {
         name.removeprefix("decoder."): array
         for name, array in arrays.items()
@@ -230,7 +235,7 @@ def _document(folder: Path) -> SubjectFile:
     try:
         if not file.is_file() or file.stat().st_size > LARGEST_JSON:
             raise BadBundle(f"{file} is no file of reasonable size; restore it from a copy")
-        values = json.loads(file.read_bytes())
+        values = parse_json(file.read_bytes().decode("utf-8"))
         version = values.get("version", VERSION) if isinstance(values, dict) else VERSION
         if version != VERSION:  # first: another version may have other fields
             raise BadBundle(
@@ -257,6 +262,7 @@ def _arrays(folder: Path, document: SubjectFile) -> dict[str, Array]:
     try:
         if not file.is_file() or file.stat().st_size > LARGEST_WEIGHTS:
             raise BadBundle(f"{file} is missing or too large; restore the bundle from a copy")
+        _check_names(file, document.decoder)
         blob = file.read_bytes()
     except OSError as error:
         raise BadBundle(f"cannot read {file}: {error.strerror or error}") from error
@@ -272,12 +278,31 @@ def _arrays(folder: Path, document: SubjectFile) -> dict[str, Array]:
     for name, array in arrays.items():
         if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
             raise BadBundle(f"{file}: array {name} holds values that are no numbers")
-        if (np.abs(array.astype(float)) > LARGEST_WEIGHT).any():
+        if array.size and max(float(array.max()), -float(array.min())) > LARGEST_WEIGHT:
             raise BadBundle(
                 f"{file} is damaged: array {name} holds values beyond {LARGEST_WEIGHT:g}, which "
                 "nothing measured gives; restore it from a copy"
             )
     return arrays
+
+
+def _check_names(file: Path, family: str) -> None:
+    """Raises ``BadBundle`` for an array that no part of the decoder has, from the header alone."""
+    with open(file, "rb") as opened:
+        (length,) = struct.unpack("<Q", opened.read(8).ljust(8, b"\0"))
+        if not 2 <= length <= LARGEST_HEADER:
+            raise BadBundle(f"{file} is damaged: its header is absurd; restore it from a copy")
+        try:
+            names = parse_json(opened.read(length).decode())
+        except (ValueError, RecursionError) as error:
+            raise BadBundle(f"{file} is damaged: {clean(str(error))}; restore it") from error
+    for name in names if isinstance(names, dict) else ():
+        own = name.removeprefix("decoder.") if name.startswith("decoder.") else None
+        if name not in (*OTHER_ARRAYS, "__metadata__") and not (own and accepts(family, own)):
+            raise BadBundle(
+                f"{file} holds an array {clean(name)!r} that a decoder {family!r} does not have; "
+                "restore the bundle from a copy or calibrate anew"
+            )
 
 
 def _try_out(

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from rtbci.signal.preprocess import Filter, steady_state
 from rtbci.signal.recipe import Recipe
@@ -11,7 +11,17 @@ from rtbci.signal.recipe import Recipe
 VERSION = 3
 LARGEST_COEFFICIENT = 1e3  # of a filter; a band-pass of order 4 stays below 10
 
-Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+def _printable(text: str) -> str:
+    """``text`` unless a terminal would obey it: a bundle from elsewhere is printed in sentences."""
+    if not text.isprintable():
+        raise ValueError("holds control characters")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_printable)]
+Name = Annotated[Text, Field(min_length=1, max_length=200)]
+Subject = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}$")]  # it names a folder
 Pair = tuple[float, float]
 
 
@@ -50,19 +60,19 @@ class SubjectFile(_Model):
 
     format: Literal["rtbci bundle"] = "rtbci bundle"
     version: int = VERSION
-    subject: Name
+    subject: Subject
     created: Name
     paradigm: Name
     decoder: Name  # family, as rtbci.decoding.decoders.decoder_of takes it
-    described: str  # the fitted or chosen method, and why
+    described: Text  # the fitted or chosen method, and why
     classes: Annotated[tuple[Name, ...], Field(min_length=2, max_length=1000)]
     labels: dict[Name, Name]  # marker text to class
     frequencies: Annotated[tuple[float, ...], Field(max_length=1000)] = ()  # flicker, Hz
     recipe: RecipeFile
     temperature: Annotated[float, Field(ge=0.001, le=1e6)]
     sure: Annotated[float, Field(ge=0, le=1)]
-    verdict: str  # the word; with the next two it is ``statistics.verdict.Verdict``
-    reason: str = ""
+    verdict: Text  # the word; with the next two it is ``statistics.verdict.Verdict``
+    reason: Text = ""
     above_chance: bool | None = None  # None in bundles of before, too
     training: dict[str, object] = {}  # files by hash, trials, accuracy with interval and chance
     weights_sha256: Name

@@ -31,8 +31,10 @@ from rtbci.messages import (
     with_latency,
 )
 from rtbci.process import ControlInput, Reporter
+from rtbci.signal.counted_rows import FAR
 from rtbci.signal.windows import MARKER_WAIT
 from rtbci.statistics.delays import Delays
+from rtbci.terminal import count
 from rtbci.types import Chunk, Decision, Decoder, Gap, Marker, StreamInfo
 
 PULL_S = 0.1  # longest turn of the loop
@@ -40,6 +42,7 @@ STATUS_S = 1.0
 WATCH_S = 0.1  # between two looks of the watchdog while samples come
 FINISH_S = 5.0  # s without samples, once the end is announced
 BEHIND_S = 0.5  # lateness from which sliding windows are skipped, s
+MOST_EARLY = 10_000  # markers kept until the first sample comes
 MARKERS_S = 0.05  # s of signal between two looks for markers; events wait longer for them anyway
 
 
@@ -73,6 +76,8 @@ class Engine:
     earlier ones whose marker is late. ``watch`` is called every turn, ``clock`` (s) is the one that
     ``source.arrived`` is read from.
     """
+
+    unplaced = 0  # markers without a usable stamp, left out
 
     def __init__(
         self,
@@ -153,14 +158,14 @@ class Engine:
             self._watch()
         if now >= self._status_at:
             self._status_at = now + STATUS_S
+            self._tell_unplaced()
             self._tell.event(DecoderStatus(**vars(self.counters())))
             gc.collect(1)
 
     def _look_for_markers(self) -> None:
-        if self._early and self.source.index_at(self._early[0][0]) is not None:
-            early, self._early = self._early, []
-            for stamp, marker in early:
-                self._event(stamp, marker)
+        early, self._early = self._early, []
+        for stamp, marker in early:
+            self._event(stamp, marker)
         for stamp, marker in self._markers():
             self._event(stamp, marker)
 
@@ -176,7 +181,10 @@ class Engine:
     def _event(self, stamp: float, marker: Marker) -> None:
         index = self.source.index_at(stamp)
         if index is None:
-            self._early.append((stamp, marker))
+            if abs(stamp) < FAR and len(self._early) < MOST_EARLY:  # NaN is not
+                self._early.append((stamp, marker))
+            else:
+                self.unplaced += 1
             return
         if marker.label == LATE_START:
             self.source.late = lateness(marker)
@@ -203,6 +211,13 @@ class Engine:
         if decisions and self.pipeline.shift_ms != self._shift_ms:
             self._shift_ms = self.pipeline.shift_ms
             self._tell_shift()
+
+    def _tell_unplaced(self) -> None:
+        if self.unplaced:
+            self._tell.alarm(
+                "amber", "unplaced", f"{count(self.unplaced, 'marker')} had no usable time stamp "
+                "and were left out; let the stimulus program stamp its markers with LSL's clock",
+            )  # fmt: skip
 
     def _tell_shift(self) -> None:
         text = shifts.sentence(self._shift_ms)

@@ -1,5 +1,6 @@
 """Watchdog of the signal: LSL does not report silence, so the age of the data is checked."""
 
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -7,6 +8,7 @@ from rtbci.messages import SignalReturned
 from rtbci.process import Reporter
 from rtbci.signal.liveness import FIRST_ROW_S, silence_level
 
+MUTE_S = 5.0  # s in which samples come and none is decoded
 OFF_NOMINAL = 0.01  # share by which the measured rate may miss the nominal one
 
 
@@ -41,6 +43,16 @@ class Watched(Protocol):
         ...
 
     @property
+    def rows(self) -> int:
+        """Number of rows read so far; it may start again."""
+        ...
+
+    @property
+    def given(self) -> int:
+        """Number of samples handed to the decoder so far."""
+        ...
+
+    @property
     def returns(self) -> int:
         """How often the stream came back from another process."""
         ...
@@ -49,11 +61,25 @@ class Watched(Protocol):
 class Watchdog:
     """Watchdog that reports each fault of a signal once, and its end."""
 
-    def __init__(self, name: str, rate: float, watched: Watched, tell: Reporter) -> None:
+    def __init__(
+        self,
+        name: str,
+        rate: float,
+        watched: Watched,
+        tell: Reporter,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._name, self._rate, self._watched, self._tell = name, rate, watched, tell
+        self._clock = clock
+        self._given = (0, 0, clock())  # samples handed over; rows, and when, at the last of them
         self._worst = 0.0  # s, of the silence that lasts
         self._returns = 0
-        self._checks: tuple[Callable[[], None], ...] = (self._age, self._back, self._doubt)
+        self._checks: tuple[Callable[[], None], ...] = (
+            self._age,
+            self._back,
+            self._doubt,
+            self._mute,
+        )
 
     def look(self) -> None:
         """Check everything; called every turn of the loop."""
@@ -105,3 +131,17 @@ class Watchdog:
             )  # fmt: skip
         elif abs(off) < OFF_NOMINAL / 2:
             self._tell.clear("rate", f"{self._name} sends at its nominal rate again")
+
+    def _mute(self) -> None:
+        """Samples that come and are never decoded: a description may place them anywhere."""
+        given, rows = self._watched.given, self._watched.rows
+        now = self._clock()
+        if given != self._given[0] or rows == self._given[1]:
+            self._given = given, rows, now
+            self._tell.clear("mute", f"samples of {self._name} are decoded")
+        elif now - self._given[2] >= MUTE_S:
+            self._tell.alarm(
+                "red", "mute", f"samples of {self._name} come, and for {MUTE_S:g} s none of them "
+                "was decoded: by its description they lie before the start of a recording; "
+                "restart its sender",
+            )  # fmt: skip

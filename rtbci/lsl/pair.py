@@ -5,10 +5,11 @@ from collections.abc import Callable
 
 from rtbci.errors import BadInput, Missing
 from rtbci.lsl.description import Description, signal
+from rtbci.lsl.follow import StreamFollower
 from rtbci.lsl.marker_streams import HostClockOffsets, MarkerStreams, is_for_decoding
 from rtbci.lsl.resolve import DiscoveredStream, StreamDiscovery, matches
 from rtbci.lsl.signal import Layout, SignalStream
-from rtbci.messages import RESULTS
+from rtbci.messages import LATE_START, RESULTS
 from rtbci.types import Marker
 
 POLL_S = 0.05
@@ -59,7 +60,9 @@ class SignalWithMarkers:
     def pull_markers(self) -> list[tuple[float, Marker]]:
         """Markers since the last call, each with its stamp in the signal's clock."""
         here = self.signal.offset = self._offsets.of(self.signal.about.host) or 0.0
-        came = self.markers.pull(self.signal.follower.watch)
+        came = [
+            each for each in self.markers.pull(self.signal.follower.watch) if self._counts(each)
+        ]
         if not came and not self._held:
             return []
         until = self.signal.head + round(HELD_S * self.signal.rate)
@@ -70,6 +73,11 @@ class SignalWithMarkers:
         due = [self._is_due(until, stamp) for until, stamp, _ in waiting]
         self._held = [each for each, is_due in zip(waiting, due, strict=True) if not is_due]
         return [each[1:] for each, is_due in zip(waiting, due, strict=True) if is_due]
+
+    def _counts(self, came: tuple[StreamFollower, float, Marker]) -> bool:
+        """Whether a marker is for us: a late start concerns the replay that sends the signal."""
+        follower, _, marker = came
+        return marker.label != LATE_START or same_sender(follower.about, self.signal.about)
 
     def _is_due(self, until: int, stamp: float) -> bool:
         """Whether ``stamp`` can be assigned to a row, or the time to wait for that is over."""
@@ -103,6 +111,12 @@ class SignalWithMarkers:
         self._offsets.close()
         self.signal.follower.close()
         self.markers.close()
+
+
+def same_sender(one: Description, other: Description) -> bool:
+    """Whether two streams come from one program of ours, by host and source_id."""
+    senders = [about.source_id.rpartition(":")[0] for about in (one, other)]
+    return one.host == other.host and senders[0] == senders[1] != ""
 
 
 def search(

@@ -145,6 +145,16 @@ class SignalStream:
         return self.base.effective_rate
 
     @property
+    def rows(self) -> int:
+        """Number of rows read since the sender's start."""
+        return self._row
+
+    @property
+    def given(self) -> int:
+        """Number of samples given out."""
+        return self.counts.samples
+
+    @property
     def returns(self) -> int:
         """Number of times that another process took over."""
         return self.counts.returns

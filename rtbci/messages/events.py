@@ -152,10 +152,11 @@ class TakenOver(Event):
 
 @dataclass(frozen=True)
 class Closed(Event):
-    """End of a session: paths of the files that it recorded."""
+    """End of a session: paths of the files that it recorded, and bytes that were never written."""
 
     KIND: ClassVar[str] = "closed"
     recordings: tuple[str, ...]
+    unsaved: int | None = None  # None in logs of before
 
 
 @dataclass(frozen=True)

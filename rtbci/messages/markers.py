@@ -5,6 +5,7 @@ from rtbci.types import Marker
 
 RESULTS = ("rtbci-decisions", "rtbci-probabilities")  # streams of ours that hold no events
 LATE_START = "rtbci-start"  # label of the marker with which a replay reports how late it runs
+LATEST_S = 3600.0  # a replay that claims to be later than this is not believed
 _LATE = "late"
 
 
@@ -14,6 +15,8 @@ def late_start_marker(late: float) -> str:
 
 
 def lateness(marker: Marker) -> float:
-    """Seconds that a replay runs after its due times, from its marker; 0 if unknown."""
+    """Seconds that a replay runs after its due times, from its marker; 0 if unknown or absurd."""
     late = marker.fields.get(_LATE)
-    return float(late) if isinstance(late, int | float) else 0.0
+    if isinstance(late, bool) or not isinstance(late, int | float):
+        return 0.0
+    return float(late) if 0 <= late <= LATEST_S else 0.0

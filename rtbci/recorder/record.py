@@ -251,8 +251,12 @@ class Recorder:
         """Close the file, report its content, and close all inlets."""
         spool, began, stops = self._spool, time.monotonic(), self._stops
         spool.finish()
+        told = began
         while not spool.wait(0.05):
             spool.watch()
+            if time.monotonic() - told >= STATUS_S:  # who waits for the end sees what is held
+                told = time.monotonic()
+                self._reporter.event(RecorderStatus(**vars(self._counters())))
             late = spool.failing and time.monotonic() - began > AT_END_S
             if late or self._stops > max(stops, 1):
                 spool.give_up()

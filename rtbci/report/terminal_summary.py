@@ -75,8 +75,14 @@ def session_rows(result: Mapping[str, object], nothing: str = "none") -> list[tu
     return [
         ("lost samples", str(result["lost_samples"])),
         ("delay", delay(result["latency_ms"])),
-        ("recording", str(result["recording"] or nothing)),
+        ("recording", str(result["recording"] or nothing) + unsaved(result)),
     ]
+
+
+def unsaved(result: Mapping[str, object]) -> str:
+    """Remark on a recording of which a part was never written; "" if it is whole."""
+    lost = result.get("unsaved_bytes")
+    return f"; {lost} bytes of it are LOST" if lost else ""
 
 
 def remarks(tally: RunCounts, bundle: Bundle) -> list[str]:

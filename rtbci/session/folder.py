@@ -24,7 +24,7 @@ from pathlib import Path
 import psutil
 
 from rtbci.errors import BadInput, InUse
-from rtbci.messages import Event, LogLine, log_line, parse_log_line
+from rtbci.messages import Closed, Event, LogLine, log_line, parse_log_line
 
 try:
     import fcntl
@@ -208,6 +208,8 @@ def verify_events(path: Path) -> EventChain:
                     broken.append(f"line {number} is torn")
                 elif logged.previous != previous:
                     broken.append(f"line {number} does not follow the line before it")
+                elif isinstance(logged.event, Closed) and logged.event.unsaved:
+                    broken.append(f"{logged.event.unsaved} bytes of the recording were never saved")
                 previous = hashlib.sha256(line).hexdigest()
     except OSError as error:
         raise BadInput(f"cannot read {path}: {error.strerror or error}") from error

@@ -58,18 +58,20 @@ def live_spec(
     asked: CommandLine,
     *,
     record: bool = True,
+    spool: Path | None = None,
     duration: float | None = None,
     window: bool = False,
 ) -> SessionSpec:
     """Session of recorder and decoder, until a person stops it or for ``duration`` s."""
     assert bundle.path is not None
     config = SessionConfig(
-        kind="live", record=record, decoding=decoding.words, stream=decoding.stream,
-        markers=decoding.markers, unit=decoding.unit, **_common(bus, bundle, bundle.path, asked),
+        kind="live", record=record, spool=_full(spool), decoding=decoding.words,
+        stream=decoding.stream, markers=decoding.markers, unit=decoding.unit,
+        **_common(bus, bundle, bundle.path, asked),
     )  # fmt: skip
     return SessionSpec(
         folder, bus,
-        processes=(record_process(bus, folder / RECORDING),) if record else (),
+        processes=(record_process(bus, folder / RECORDING, spool),) if record else (),
         parts=(Part(decode_process(bus, bundle.path, *decoding.words)),),
         end=EndCondition(seconds=duration), config=config, window=window,
     )  # fmt: skip
@@ -85,6 +87,7 @@ def replay_spec(
     *,
     speed: float,
     record: bool = True,
+    spool: Path | None = None,
     window: bool = False,
 ) -> SessionSpec:
     """Session that plays recordings one after the other, each with a decoder of its own.
@@ -94,8 +97,8 @@ def replay_spec(
     """
     where = bundle.path or bundle.save(folder / "bundle")
     config = SessionConfig(
-        kind="replay", record=record, speed=speed, files=tuple(path.name for path in files),
-        **_common(bus, bundle, where, asked),
+        kind="replay", record=record, spool=_full(spool), speed=speed,
+        files=tuple(path.name for path in files), **_common(bus, bundle, where, asked),
     )  # fmt: skip
     waits = ("--wait-for", str(1 + record), "--lead-in", LEAD_IN, "--linger", LINGER)
     parts = [
@@ -108,7 +111,7 @@ def replay_spec(
     ]
     return SessionSpec(
         folder, bus,
-        processes=(record_process(bus, folder / RECORDING),) if record else (),
+        processes=(record_process(bus, folder / RECORDING, spool),) if record else (),
         parts=tuple(parts), end=EndCondition(played=True), config=config, window=window,
     )  # fmt: skip
 
@@ -127,6 +130,7 @@ def take_over_spec(
             f"{folder.name} was a replay: what it played ended with it; rtbci stop closes its file"
         )
     bus = Bus(config.lsl_session, config.lsl_scope)
+    spool = Path(config.spool) if config.spool else None
     recorder = None
     if entry is not None and entry.recorder_alive:
         assert entry.recorder_pid is not None
@@ -134,10 +138,15 @@ def take_over_spec(
         recorder = AdoptedProcess(entry.recorder_pid, entry.recorder_created)
     return SessionSpec(
         folder, bus,
-        processes=(record_process(bus, folder / RECORDING),) if config.record else (),
+        processes=(record_process(bus, folder / RECORDING, spool),) if config.record else (),
         parts=(Part(decode_process(bus, Path(str(config.bundle)), *config.decoding)),),
         end=EndCondition(seconds=duration), config=config, take_over=TakeOver(entry, recorder),
     )  # fmt: skip
+
+
+def _full(path: Path | None) -> str | None:
+    """``path`` from the root on, for ``session.json``."""
+    return None if path is None else str(path.resolve())
 
 
 def _common(bus: Bus, bundle: Bundle, where: Path, asked: CommandLine) -> dict[str, Any]:

@@ -35,6 +35,8 @@ from rtbci.messages import (
     Paused,
     ProcessReport,
     Ready,
+    RecorderDone,
+    RecorderStatus,
     Refused,
     ReplayEnded,
     ReplayStarted,
@@ -57,6 +59,7 @@ from rtbci.signal.liveness import is_repeated_silence
 from rtbci.statistics.delays import Delays
 
 FINISH_S = {"decode": 8.0, "record": 3.0, "stream": 1.0}  # s for data on their way, in this order
+ASK_S = 10.0  # s between two requests to make room for samples that no disk takes
 FINISH_SOON_S = {"decode": 1.2, "record": 1.4, "stream": 0.2}  # s, if a person wants to stop now
 NEWS = (Ready, ReplayStarted, Status, ReplayEnded)  # events that a late window has to know
 ORDERS = (AskReport, Stop, Pause, Resume, SetMarker, WriteNote)  # that a session obeys
@@ -124,6 +127,8 @@ class Session:
         self.stopped: int | None = None
         self.paused = False  # by a person; a restarted decoder gets the order again
         self.ending = False  # silence is expected: alarms are kept, not shown
+        self.given_up = False  # a person does not wait for samples that no disk takes
+        self._asked_at = float("-inf")  # when a person was last asked to make room for them
         self.said: dict[tuple[str, str], Event] = {}  # latest of each kind from each process
         self.alarms: dict[tuple[str, str], Alarm] = {}
         self._shown: set[tuple[str, str]] = set()  # alarms that were shown
@@ -142,7 +147,7 @@ class Session:
 
     def __exit__(self, *_: object) -> None:
         self.supervisor.stop_all()
-        self.folder.events.add(Closed(self.recordings()))
+        self.folder.events.add(Closed(self.recordings(), self.unsaved()))
         self.server.close()
         control.unregister(self.entry)
 
@@ -168,8 +173,52 @@ class Session:
         hurry = self.stopped is not None or index is None
         for name, seconds in (FINISH_SOON_S if hurry else FINISH_S).items():
             last = index if name == "decode" and not hurry else None
-            self.supervisor.finish(name, seconds, Finish(index=last))
+            hold = self._holds if name == "record" else lambda: False
+            self.supervisor.finish(name, seconds, Finish(index=last), hold)
+        if self.given_up:
+            self.supervisor.terminate("record")  # asked twice, it gives up
         self.supervisor.wait()
+        if self.unsaved():
+            self.view.trouble(self._loss())
+
+    def unsaved(self) -> int:
+        """Bytes of the recording that are not on the disk."""
+        done = self.heard("record", RecorderDone)
+        if done is not None:
+            return done.lost_bytes
+        status = self.heard("record", RecorderStatus)
+        runs = self.supervisor.works("record")  # and may still write them
+        return 0 if runs or status is None else status.waiting_bytes
+
+    def _holds(self) -> bool:
+        """Whether to wait for samples that the recorder holds; asks a person to make room."""
+        status = self.heard("record", RecorderStatus)
+        if self.given_up or status is None or not status.waiting_bytes:
+            return False
+        now = time.monotonic()
+        if now - self._asked_at >= ASK_S:
+            self._asked_at = now
+            text = (
+                f"{status.waiting_bytes / 1e6:.1f} MB of the recording wait in memory: the disk of "
+                f"{self.folder.path} takes nothing. Free some space there (another folder: "
+                "--spool DIR next time); ctrl-c or rtbci stop gives them up"
+            )
+            self.view.trouble(Alarm("red", "unsaved", text, box="session"))
+        return True
+
+    def _loss(self) -> Alarm:
+        text = (
+            f"{self.unsaved()} bytes of the recording are LOST: no disk took them before the end; "
+            "next time name a second folder with --spool DIR"
+        )
+        return Alarm("red", "unsaved", text, box="session")
+
+    def ask_to_end(self, who: int) -> None:
+        """Ask the session to end, as the signal ``who`` or 0 for ``rtbci stop``; asked again while
+        it waits for a disk, it gives up."""
+        if self._asked_at > float("-inf"):
+            self.given_up = True
+        self.stopped = who if self.stopped is None else self.stopped
 
     def heard(self, process: str, kind: type[E]) -> E | None:
         """Latest event of a kind from a process, or None."""
@@ -183,7 +232,10 @@ class Session:
 
     def recordings(self) -> tuple[str, ...]:
         """Files of the recording, in order."""
-        return tuple(sorted(str(path) for path in self.folder.path.glob(f"{RECORDING[:-4]}*.xdf")))
+        here = sorted(str(path) for path in self.folder.path.glob(f"{RECORDING[:-4]}*.xdf"))
+        done = self.heard("record", RecorderDone)
+        elsewhere = [] if done is None else [part for part in done.parts if part not in here]
+        return (*here, *elsewhere)
 
     def report(self) -> SessionReport:
         """State of the session, for clients of the control socket."""
@@ -259,7 +311,7 @@ class Session:
             case AskReport():
                 return self.report()
             case Stop():
-                self.stopped = 0 if self.stopped is None else self.stopped
+                self.ask_to_end(0)
                 return self.report()
             case Pause() | Resume() as order:
                 self.paused = isinstance(order, Pause)
@@ -283,13 +335,13 @@ class Session:
 
 @contextlib.contextmanager
 def signals(session: Session) -> Iterator[None]:
-    """Context in which Ctrl-C and SIGTERM ask the session to end; more of them change nothing."""
+    """Context in which Ctrl-C and SIGTERM ask the session to end."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def wish(number: int, _frame: FrameType | None) -> None:
-        session.stopped = session.stopped if session.stopped is not None else number
+        session.ask_to_end(number)
 
     numbers = [getattr(signal, name) for name in SIGNALS]
     before = [(number, signal.signal(number, wish)) for number in numbers]

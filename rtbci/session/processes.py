@@ -34,14 +34,15 @@ def private_bus(scope: str | None = None) -> Bus:
     return Bus(f"rtbci-{secrets.token_hex(4)}", scope or "machine", is_private=True)
 
 
-def record_process(bus: Bus, out: Path, streams: tuple[str, ...] = ()) -> ProcessSpec:
-    """Recorder of all streams of the bus, or of those named, to the file ``out``."""
-    chosen = tuple(word for name in streams for word in ("--stream", name))
+def record_process(bus: Bus, out: Path, spool: Path | None = None) -> ProcessSpec:
+    """Recorder of all streams of the bus to the file ``out``; it goes on in the folder ``spool`` if
+    the disk takes nothing more."""
+    elsewhere = ("--fallback", str(spool)) if spool else ()
     idle = os.environ.get(IDLE_VARIABLE)
     words = ("--idle", idle) if idle else ()
     return ProcessSpec(
         "record",
-        ("record", "--out", str(out), *chosen, *words, *SUPERVISED, *bus.words),
+        ("record", "--out", str(out), *elsewhere, *words, *SUPERVISED, *bus.words),
         restart=True,
         again=("--continue",),
         kill_timeout=RECORDER_KILL_TIMEOUT,

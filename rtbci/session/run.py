@@ -49,15 +49,19 @@ class SessionResult:
     seen: int | None = None  # samples of the last recording, if it was played to its end
     lost: int = 0  # samples that did not arrive
     recordings: tuple[str, ...] = ()  # files that the recorder wrote
+    unsaved: int = 0  # bytes of the recording that no disk took
     stopped: int | None = None  # see ``Session``
     failure: Failure | None = None
 
     def exit_code(self) -> int:
-        """Exit code: 0, or that of the signal; raises the error that broke the session off."""
+        """Exit code: 0, 1 if a part of the recording is lost, or that of the signal; raises the
+        error that broke the session off."""
         if self.failure is not None:
             error = RtbciError(self.failure.sentence)
             error.exit_code = self.failure.code
             raise error
+        if self.unsaved:
+            return 1
         return 128 + self.stopped if self.stopped else 0
 
     def fields(self) -> dict[str, object]:
@@ -66,6 +70,7 @@ class SessionResult:
             "lost_samples": self.lost,
             "latency_ms": self.collector.delays.summary(),
             "recording": self.recordings[0] if self.recordings else None,
+            **({"unsaved_bytes": self.unsaved} if self.unsaved else {}),
         }
 
 
@@ -108,7 +113,7 @@ def run(
                 raise
             session.close_down(result.seen)
             result.stopped, result.failure = session.stopped, session.supervisor.failure
-            result.recordings = session.recordings()
+            result.recordings, result.unsaved = session.recordings(), session.unsaved()
     return result
 
 

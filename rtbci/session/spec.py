@@ -34,6 +34,7 @@ class SessionConfig(BaseModel):
     lsl_scope: str | None = None
     versions: Mapping[str, str] = {}
     record: bool | None = None  # whether there is a recorder
+    spool: str | None = None  # folder in which the recording goes on if its disk takes nothing
     decoding: tuple[str, ...] = ()  # options of ``rtbci decode``
     files: tuple[str, ...] = ()  # of a replay: names of the recordings
     speed: float | None = None  # of a replay: seconds of the recording per second

@@ -160,8 +160,15 @@ class Supervisor:
             if wait <= 0:
                 return
 
-    def finish(self, name: str, seconds: float, order: Finish | None = None) -> bool:
-        """Ask a process to end and wait until it has done its work; SIGTERM after ``seconds``.
+    def finish(
+        self,
+        name: str,
+        seconds: float,
+        order: Finish | None = None,
+        hold: Callable[[], bool] = lambda: False,
+    ) -> bool:
+        """Ask a process to end and wait until it has done its work; SIGTERM after ``seconds``, or
+        when ``hold`` no longer returns True.
 
         Returns whether it did. It may need a second more to exit: see ``wait``. A process that
         waits for its start or restart is not started; an adopted one gets SIGTERM at once.
@@ -176,11 +183,16 @@ class Supervisor:
         process.asked = True
         process.write(order or Finish())
         until = time.monotonic() + seconds
-        while not (process.done or process.ended) and time.monotonic() < until:
+        while not (process.done or process.ended) and (time.monotonic() < until or hold()):
             self.pump(TICK)
         if not (process.done or process.ended):
             process.terminate()
         return process.done or process.popen.returncode == 0
+
+    def terminate(self, name: str) -> None:
+        """SIGTERM to a process, if it runs."""
+        if name in self._processes:
+            self._processes[name].terminate()
 
     def wait(self, names: Iterable[str] | None = None) -> None:
         """Wait until processes that were asked to end have exited; SIGKILL after their timeout."""

@@ -18,6 +18,7 @@ from safetensors.numpy import load_file, save
 from calibration.fitting.training import CalibrationSettings, calibrate
 from rtbci.decoding import bundle as module
 from rtbci.decoding.bundle import Bundle, load_bundle, newest_bundle
+from rtbci.decoding.decoders import accepts
 from rtbci.decoding.pipeline import Pipeline
 from rtbci.errors import BadBundle, BadInput
 from rtbci.types import StreamInfo
@@ -314,6 +315,74 @@ def test_an_unknown_decoder_is_told_what_there_is(folder):
     sentence = refusal(folder)
     assert "unknown decoder 'crystal ball'" in sentence
     assert "evoked, oscillation" in sentence
+
+
+def test_an_array_that_no_decoder_has_is_refused_before_it_is_read(folder, monkeypatch):
+    arrays = load_file(folder / "weights.safetensors")
+    put_weights(folder, save({**arrays, "decoder.zzz": np.zeros(1000, np.uint8)}))
+    monkeypatch.setattr(Path, "read_bytes", _only_json(Path.read_bytes))
+    assert "holds an array 'decoder.zzz' that a decoder 'evoked' does not have" in refusal(folder)
+
+
+def _only_json(read: Callable[[Path], bytes]) -> Callable[[Path], bytes]:
+    def guarded(path: Path) -> bytes:
+        assert path.suffix == ".json", f"{path.name} was read as a whole"
+        return read(path)
+
+    return guarded
+
+
+@pytest.mark.parametrize("length", [0, 1, 2**40, 2**63])
+def test_a_header_of_absurd_length_is_refused(folder, length):
+    put_weights(folder, length.to_bytes(8, "little") + b"{}" + bytes(64))
+    assert "its header is absurd" in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    ("family", "name", "fits"),
+    [
+        ("evoked", "lda_bias", True),
+        ("evoked", "view0.weights", False),
+        ("oscillation", "view12.weights", True),
+        ("oscillation", "lda_bias", False),
+        ("stacked", "closed.lda_bias", True),
+        ("stacked", "net.weight:depth.weight", True),
+        ("stacked", "other.lda_bias", False),
+        ("updated evoked", "old.lda_bias", True),
+        ("updated evoked", "fresh.lda_bias", True),
+        ("updated updated evoked", "old.old.lda_bias", True),
+        ("updated evoked", "old.view0.weights", False),
+    ],
+)
+def test_each_family_accepts_its_own_arrays(family, name, fits):
+    assert accepts(family, name) is fits
+
+
+EVIL = "\x1b]0;owned\x07\x1b[2J\x1b[32mGO"
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda d: d["classes"].__setitem__(0, EVIL),
+        lambda d: d.update(subject="02\x1b[31m"),
+        lambda d: d.update(described=EVIL),
+        lambda d: d.update(verdict=EVIL),
+        lambda d: d.update(reason=EVIL),
+        lambda d: d["labels"].update({EVIL: d["classes"][0]}),
+        lambda d: d.update(subject="../sub-01"),
+    ],
+)
+def test_text_that_a_terminal_would_obey_is_refused(folder, edit):
+    change(folder, edit)
+    assert refusal(folder).isprintable()
+
+
+def test_a_key_that_comes_twice_is_refused(folder):
+    file = folder / "subject.json"
+    text = file.read_text("utf-8")
+    file.write_text(text.replace("{", '{"subject": "sub-99", ', 1), "utf-8")
+    assert "a key appears twice" in refusal(folder)
 
 
 def recipe(**values: Any) -> Callable[[dict[str, Any]], object]:

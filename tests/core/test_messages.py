@@ -271,4 +271,6 @@ def test_a_replay_reports_its_lateness_in_a_marker():
     fields = json.loads(messages.late_start_marker(0.25))
     assert fields == {"label": messages.LATE_START, "late": 0.25}
     assert messages.lateness(Marker(0, messages.LATE_START, fields)) == 0.25
-    assert messages.lateness(Marker(0, messages.LATE_START, {"late": "soon"})) == 0.0
+    absurd = ("soon", True, -1.0, 1e300, float("nan"), float("inf"), 10**400, None)
+    for late in absurd:
+        assert messages.lateness(Marker(0, messages.LATE_START, {"late": late})) == 0.0

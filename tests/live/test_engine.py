@@ -247,3 +247,31 @@ def test_numbers_that_were_not_measured_are_null(bundle, recording, monkeypatch)
     session.play()
     total = session.engine.delays.summary()["total"]
     assert all(isinstance(value, float) and np.isfinite(value) for value in total.values())
+
+
+def test_a_marker_without_a_stamp_blocks_none_that_came_before_the_first_sample(
+    bundle, recording, monkeypatch
+):
+    session = Session(bundle, recording, monkeypatch)
+    place, began = session.source.index_at, [False]
+
+    def index_at(stamp: float) -> int | None:
+        return place(stamp) if began[0] and abs(stamp) < 1e15 else None
+
+    monkeypatch.setattr(session.source, "index_at", index_at)
+    engine, pushed = session.engine, list[str]()
+    monkeypatch.setattr(engine.pipeline, "push", lambda marker: pushed.append(marker.label) or [])
+    for stamp in (float("nan"), 101.0, float("inf"), 1e300):
+        session.source.markers.append((stamp, Marker(0, "good" if stamp == 101.0 else "odd")))
+    engine._look_for_markers()
+    assert pushed == []
+    began[0] = True
+    for _ in range(20_000):
+        session.source.markers.append((float("nan"), Marker(0, "odd")))
+    engine._look_for_markers()
+    assert pushed == ["good"]
+    assert engine._early == []
+    assert engine.unplaced == 20_003
+    engine._tell_unplaced()
+    level, text = engine._tell.alarms["unplaced"]
+    assert (level, text.split(" markers ")[0]) == ("amber", "20003")

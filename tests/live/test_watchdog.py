@@ -15,6 +15,7 @@ class Stream:
         self.twins: tuple[str, ...] = ()
         self.measured_rate: float | None = None
         self.returns = 0
+        self.rows = self.given = 0
 
 
 class Told(Reporter):
@@ -106,3 +107,33 @@ def test_a_rate_that_is_not_the_nominal_one_is_told(told, measured, word):
     stream.measured_rate = 250.1
     dog.look()
     assert "rate" not in told.alarms
+
+
+def test_samples_that_come_and_are_never_decoded_are_named_after_five_seconds(told):
+    stream, now = Stream(), [100.0]
+    dog = Watchdog("cap", 250.0, stream, told, lambda: now[0])
+    for second in range(20):  # a pause: nothing comes
+        now[0] = 100.0 + second
+        dog.look()
+    for second in range(10):
+        now[0] = 120.0 + second
+        stream.rows += 250
+        dog.look()
+        assert ("mute" in told.alarms) is (now[0] - 119.0 >= 5)
+    level, text = told.alarms["mute"]
+    assert level == "red"
+    assert text.startswith("samples of cap come, and for 5 s none of them was decoded")
+    stream.rows, stream.given = 10, 10  # another recording begins
+    dog.look()
+    assert "mute" not in told.alarms
+
+
+def test_a_stream_that_is_decoded_is_not_called_mute(told):
+    stream, now = Stream(), [100.0]
+    dog = Watchdog("cap", 250.0, stream, told, lambda: now[0])
+    for second in range(60):
+        now[0] = 100.0 + second
+        stream.rows += 250
+        stream.given += 250 * (second % 4 == 0)  # rows that are held for a while
+        dog.look()
+    assert not told.lines
