@@ -19,7 +19,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from tests.soak import deep, fuzz, live, round_trip, window
+from tests.soak import deep, fault_loop, fuzz, live, round_trip, window
 from tests.soak.units import Result, Units, tell
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,6 +67,7 @@ def fuzzing(kind: str, units: Units) -> Result:
 CHECKS: dict[str, Callable[[Units], Result]] = {
     **{f"fuzz {kind}": partial(fuzzing, kind) for kind in fuzz.SEEDS},
     **round_trip.CHECKS,
+    **fault_loop.CHECKS,
     **deep.CHECKS,
     **live.CHECKS,
     "window": window.window,
