@@ -64,9 +64,10 @@ def failures(case: Case, folder: Path) -> Kinds:
 def kind(reader: str, sentence: str, folder: Path | None = None) -> str:
     """A failure without names and numbers."""
     text = sentence.replace(f"{folder}/", "") if folder else sentence
+    text = re.sub(r"stream .* holds no", "stream '...' holds no", text, flags=re.DOTALL)
     text = re.sub(r"(?<!\w)(['\"]).*?\1(?!\w)", "'...'", text, flags=re.DOTALL)
     text = re.sub(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?", "N", text)
-    return " ".join(f"{reader}: {text}".split())[:150]
+    return " ".join(f"{reader}: {text}".split())[:140]
 
 
 def command(*words: str) -> tuple[int, str, str]:
