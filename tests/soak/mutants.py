@@ -38,7 +38,8 @@ TARGETS = (
 NO_TESTS = ("test_house.py", "test_docs.py", "test_setup.py", "test_mutants.py")  # of behaviour
 FARTHEST = 3  # imports between a test and the module
 FAST = "not lsl and not slow and not gpu"
-SLOWEST_S = 60.0  # tests of a mutant that take longer than this in the healthy tree are left out
+SLOWEST_S = 45.0  # tests of a mutant together, in the healthy tree; more are left out
+ENOUGH = 0.7  # of it: farther tests are not looked at any more
 PATIENCE = 3.0  # times as long as the healthy tree takes, and HANGS_S: the mutant hangs
 HANGS_S = 30.0
 
@@ -122,6 +123,8 @@ class Bench:
         """The test files of a module that pass, and the seconds of each, up to ``SLOWEST_S``."""
         found, total = list[tuple[str, float]](), 0.0
         for test in tests_of(target, self._graph):
+            if total > ENOUGH * SLOWEST_S:
+                break
             verdict, seconds = self.healthy(test)
             if verdict == "passed" and total + seconds <= SLOWEST_S:
                 found.append((test, seconds))
