@@ -19,7 +19,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from tests.soak import deep, fault_loop, fuzz, live, memory, round_trip, window
+from tests.soak import deep, fault_loop, fuzz, live, memory, round_trip, storm, window
 from tests.soak.units import Result, Units, tell
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,6 +71,7 @@ CHECKS: dict[str, Callable[[Units], Result]] = {
     **deep.CHECKS,
     **live.CHECKS,
     **memory.CHECKS,
+    **storm.CHECKS,
     "window": window.window,
 }
 
