@@ -19,7 +19,17 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from tests.soak import deep, fault_loop, fuzz, live, memory, round_trip, storm, window
+from tests.soak import (
+    deep,
+    fault_loop,
+    fuzz,
+    live,
+    memory,
+    round_trip,
+    storm,
+    two_computers,
+    window,
+)
 from tests.soak.units import Result, Units, tell
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,6 +82,7 @@ CHECKS: dict[str, Callable[[Units], Result]] = {
     **live.CHECKS,
     **memory.CHECKS,
     **storm.CHECKS,
+    **two_computers.CHECKS,
     "window": window.window,
 }
 
