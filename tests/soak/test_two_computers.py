@@ -20,8 +20,9 @@ FINE = Found(True, 9, [], 5, 0, 1.9, 1.9, 2, 0, [4000])
 
 @pytest.mark.parametrize(
     ("change", "ok"),
-    [({}, True), ({"marker_ms": 2.1}, False), ({"absent": 1}, False), ({"clock_ms": 2.1}, False), ({"decoded_off": 3}, False),
-     ({"undecoded": 1}, False), ({"gaps": [5, 5]}, False), ({"decoder_gaps": [1, 1]}, False)],
+    [({}, True), ({"marker_ms": 2.1}, False), ({"absent": 1}, False), ({"clock_ms": 2.1}, False),
+     ({"decoded_off": 3}, False), ({"undecoded": 1}, False), ({"gaps": [5, 5]}, False),
+     ({"decoder_gaps": [1, 1]}, False)],
 )  # fmt: skip
 def test_the_check_passes_only_when_markers_are_near_and_gaps_few(
     tmp_path, monkeypatch, change, ok
