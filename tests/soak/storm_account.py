@@ -67,7 +67,7 @@ def account(
         sent=len(sent), unexplained=unexplained, doubled=len(rows) - len(seen),
         per_kill_s=costs, markers=len(weather.markers), markers_absent=len(absent - lost),
         markers_in_kills=len(absent & lost), markers_doubled=len(marked) - len(set(marked)),
-        misplaced=off, events=events or {}, seed=seed,
+        misplaced=off, events=dict(events or {}), seed=seed,
     )  # fmt: skip
 
 

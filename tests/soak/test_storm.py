@@ -1,12 +1,13 @@
 """A storm loses nothing that a kill of the recorder does not explain, and its account is right."""
 
 import time
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 
 import pytest
 
 from tests.soak.storm import check, run
-from tests.soak.storm_account import RATE, Account, account, is_good
+from tests.soak.storm_account import RATE, Account, account, is_good, told
 from tests.soak.tiny_xdf import TinyStream
 from tests.soak.units import Units
 from tests.support.live_session import new_seed
@@ -58,6 +59,12 @@ def test_every_number_that_was_sent_is_accounted_for(numbers, marks, killed, exp
     plain = Account(found.sent, 0, 0, [0.0] * len(killed), 3, 0, 0, 0, 0)
     assert asdict(found) == {**asdict(plain), **expected}
     assert is_good(asdict(found)) is (not set(expected) - {"per_kill_s"})
+
+
+def test_the_account_names_every_kind_of_event_with_its_number():
+    found = account(Sky(), recorded(ALL, MARKS), 0, [], Counter({"silence": 2}))
+    assert asdict(found)["events"] == {"silence": 2}
+    assert "2 x silence" in told(asdict(found))
 
 
 def test_a_sample_with_another_stamp_is_seen():
