@@ -254,7 +254,7 @@ class Recorder:
         told = began
         while not spool.wait(0.05):
             spool.watch()
-            if time.monotonic() - told >= STATUS_S:  # who waits for the end sees what is held
+            if time.monotonic() - told >= STATUS_S:  # the supervisor waits while samples are held
                 told = time.monotonic()
                 self._reporter.event(RecorderStatus(**vars(self._counters())))
             late = spool.failing and time.monotonic() - began > AT_END_S

@@ -19,7 +19,17 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from tests.soak import deep, fuzz, live, window
+from tests.soak import (
+    deep,
+    fault_loop,
+    fuzz,
+    live,
+    memory,
+    round_trip,
+    storm,
+    two_computers,
+    window,
+)
 from tests.soak.units import Result, Units, tell
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,8 +76,13 @@ def fuzzing(kind: str, units: Units) -> Result:
 
 CHECKS: dict[str, Callable[[Units], Result]] = {
     **{f"fuzz {kind}": partial(fuzzing, kind) for kind in fuzz.SEEDS},
+    **round_trip.CHECKS,
+    **fault_loop.CHECKS,
     **deep.CHECKS,
     **live.CHECKS,
+    **memory.CHECKS,
+    **storm.CHECKS,
+    **two_computers.CHECKS,
     "window": window.window,
 }
 
