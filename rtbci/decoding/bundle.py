@@ -15,6 +15,7 @@ import shutil
 import struct
 import tempfile
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -145,9 +146,16 @@ class Bundle:
         try:
             home.mkdir(parents=True, exist_ok=True)
             part = Path(tempfile.mkdtemp(prefix=".part-", dir=home))
-            (part / "weights.safetensors").write_bytes(blob)
-            (part / "subject.json").write_text(document.model_dump_json(indent=1), "utf-8")
-            return _into_place(part, home)
+            try:
+                (part / "weights.safetensors").write_bytes(blob)
+                (part / "subject.json").write_text(document.model_dump_json(indent=1), "utf-8")
+                return _into_place(part, home)
+            except BaseException:
+                with suppress(OSError):
+                    for file in part.iterdir():
+                        file.unlink()
+                    part.rmdir()
+                raise
         except OSError as error:
             raise BadInput(
                 f"cannot write the bundle to {home}: {error.strerror or error}; "

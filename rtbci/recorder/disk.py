@@ -169,9 +169,16 @@ class Spool:
         finally:
             self._stopped.set()
             self._syncer.join()
-            with suppress(BadInput):
-                self._file.sync()
-            self._file.release()
+            self._let_go(self._file)
+
+    def _let_go(self, file: XdfFile) -> None:
+        """Sync and close a part; a refusal is an alarm, since the part may not survive a power
+        cut."""
+        for step in (file.sync, file.release):
+            try:
+                step()
+            except BadInput as error:
+                self._reporter.alarm("red", "disk-failing", str(error))
 
     def _next(self) -> PendingChunk | None:
         """Oldest chunk, which stays in the queue until it is written; None at the end."""
@@ -235,7 +242,7 @@ class Spool:
             return False
         with self._file_lock:
             self._close_part()
-            self._file.release()
+            self._let_go(self._file)
             self._file = file
             self._tallies = {stream: xdf_pack.StreamFooter() for stream in self._tallies}
         self.parts.append(file.path)

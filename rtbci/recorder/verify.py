@@ -182,10 +182,10 @@ def recover(path: Path, out: Path | None = None) -> tuple[Path | None, Salvage]:
             waiting += xdf_pack.stream_footer(stream.number, tally)
         file.append(bytes(waiting))
         file.sync()
+        file.release()
     except BaseException:
         file.discard()
         raise
-    file.release()
     return target, found
 
 

@@ -70,14 +70,19 @@ class XdfFile:
             self._is_named = True
 
     def release(self) -> None:
-        """Close without writing anything more. Idempotent."""
+        """Close without writing anything more. Idempotent; raises ``BadInput`` if the system
+        reports only now that it could not keep what it had taken."""
         if not self._closed:
             self._closed = True
-            os.close(self._file)
+            try:
+                os.close(self._file)
+            except OSError as error:
+                raise self._refused(error) from error
 
     def discard(self) -> None:
         """Close and remove the file."""
-        self.release()
+        with suppress(BadInput):
+            self.release()
         with suppress(OSError):
             self.path.unlink()
 

@@ -80,26 +80,57 @@ class Lock:
 
 
 class EventLog:
-    """Log of a session: appends to ``events.jsonl``, unbuffered."""
+    """Log of a session: appends to ``events.jsonl``, unbuffered.
+
+    A line that the disk refuses waits in memory, in order, and is written with the next one: no
+    event ends a session, and the chain of hashes has no hole.
+    """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         last = _last_line(self._file)
         self._previous = hashlib.sha256(last).hexdigest() if last is not None else FIRST
+        self._whole = os.fstat(self._file).st_size  # bytes of whole lines
+        self._waiting = list[bytes]()
 
-    def add(self, event: Event) -> None:
-        """Append one event, with the time of now."""
+    def add(self, event: Event) -> bool:
+        """Append one event, with the time of now; returns whether it is in the file."""
         now = datetime.now().astimezone().isoformat(timespec="milliseconds")
         line = log_line(LogLine(event, now, time.monotonic(), self._previous)).encode()
         self._previous = hashlib.sha256(line).hexdigest()
-        _write_all(self._file, line + b"\n")
+        self._waiting.append(line + b"\n")
+        with contextlib.suppress(OSError):
+            self._write()
+        return not self._waiting
 
     def close(self) -> None:
-        """Sync and close. Idempotent."""
-        if self._file >= 0:
-            os.fsync(self._file)
-            os.close(self._file)
-            self._file = -1
+        """Write waiting lines, sync and close. Idempotent; raises ``BadInput`` if events are lost."""
+        if self._file < 0:
+            return
+        file, lost = self._file, None
+        for step in (self._write, lambda: os.fsync(file), lambda: os.close(file)):
+            try:
+                step()
+            except OSError as error:
+                lost = lost or error
+        self._file = -1
+        if lost is not None:
+            raise BadInput(
+                f"cannot write {self._path} ({lost.strerror or lost}): its last events may be "
+                "lost; free some space"
+            )
+
+    def _write(self) -> None:
+        """Write the lines that wait, each whole or not at all."""
+        while self._waiting:
+            try:
+                _write_all(self._file, self._waiting[0])
+            except OSError:
+                with contextlib.suppress(OSError):
+                    os.ftruncate(self._file, self._whole)
+                raise
+            self._whole += len(self._waiting.pop(0))
 
 
 class SessionFolder:
@@ -107,10 +138,17 @@ class SessionFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.lock = Lock(path / LOCK)
-        self.events = EventLog(path / EVENTS)
         self.logs = path / "logs"
-        self.logs.mkdir(mode=0o700, exist_ok=True)
+        try:
+            self.lock = Lock(path / LOCK)
+            try:
+                self.events = EventLog(path / EVENTS)
+                self.logs.mkdir(mode=0o700, exist_ok=True)
+            except OSError:
+                self.lock.close()
+                raise
+        except OSError as error:
+            raise _unusable(path, error) from error
 
     def __enter__(self) -> "SessionFolder":
         return self
@@ -126,12 +164,18 @@ class SessionFolder:
     def write_config(self, values: Mapping[str, object]) -> None:
         """Write ``session.json``, whole or not at all."""
         text = json.dumps(values, indent=1, ensure_ascii=False, default=str)
-        write_whole(self.path / CONFIG, text.encode())
+        try:
+            write_whole(self.path / CONFIG, text.encode())
+        except OSError as error:
+            raise _unusable(self.path, error) from error
 
     def close(self) -> None:
         """Give the folder back. Idempotent."""
-        self.events.close()
-        self.lock.close()
+        try:
+            self.events.close()
+        finally:
+            with contextlib.suppress(OSError):
+                self.lock.close()
 
 
 @dataclass(frozen=True)
@@ -145,6 +189,13 @@ class EventChain:
     def whole(self) -> bool:
         """Whether no line was changed, removed or added."""
         return not self.broken
+
+
+def _unusable(path: Path, error: OSError) -> BadInput:
+    return BadInput(
+        f"cannot use the session folder {path}: {error.strerror or error}; free some space, or "
+        "choose another folder with --out"
+    )
 
 
 def new_folder(root: Path, subject: str, now: datetime | None = None) -> Path:
@@ -233,11 +284,16 @@ def write_whole(path: Path, blob: bytes) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        _write_all(fd, blob)
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-    os.replace(part, path)
+        try:
+            _write_all(fd, blob)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        os.replace(part, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise
 
 
 def _write_all(fd: int, blob: bytes) -> None:

@@ -214,8 +214,10 @@ class Session:
         return Alarm("red", "unsaved", text, box="session")
 
     def ask_to_end(self, who: int) -> None:
-        """End the session, as the signal ``who`` or 0 for ``rtbci stop``; asked again while it waits
-        for a disk, it gives up."""
+        """End the session, as the signal ``who`` or 0 for ``rtbci stop``.
+
+        Asked again while it waits for a disk, it gives up.
+        """
         if self._asked_at > float("-inf"):
             self.given_up = True
         self.stopped = who if self.stopped is None else self.stopped

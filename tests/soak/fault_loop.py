@@ -17,31 +17,10 @@ from tests.soak.refusals import FOR_EVER, OPERATIONS, Refusal, Refusing
 from tests.soak.units import Result, Units
 
 CODES = (errno.ENOSPC, errno.EIO)
-KNOWN = frozenset({  # fails today; take out what is mended, put nothing in
-    # the last fsync, when a part is closed, is refused in silence
-    "recorder: nobody hears of a refused fsync",
-    "recorder with a second folder: nobody hears of a refused fsync",
-    # a disk that refuses to close a file (a quota on a network disk): OSError passes everything
-    "recorder: a thread dies of OSError",
-    "recorder with a second folder: a thread dies of OSError",
-    "recorder: a file that holds nothing keeps its name",
-    "recorder with a second folder: a file that holds nothing keeps its name",
-    "recorder: the start is refused as a defect in rtbci",
-    "recorder with a second folder: the start is refused as a defect in rtbci",
-    "writer: the work is refused as a defect in rtbci",
-    "recover: the work is refused as a defect in rtbci",
-    "recover: a copy that is not whole is left",
-    # .part-* stays next to the bundles
+KNOWN = frozenset({  # take out what is mended, put nothing in
+    # only if the removal of a temporary file is refused as well
     "bundle: a temporary folder is left",
-    # EIO is no sentence, a temporary session.json stays
-    "session: opening is refused as a defect in rtbci",
-    "session: write_config is refused as a defect in rtbci",
-    "session: closing is refused as a defect in rtbci",
     "session: a temporary file is left",
-    # OSError leaves the supervisor's loop, and its recorder is ended
-    "session: an event that cannot be written ends the session",
-    # the hash of a line that was never written is in the next one
-    "session: verify takes the log for one that was changed",
 })  # fmt: skip
 BOUND = "only our own errors or an alarm, every whole chunk on the disk or stated as lost"
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from rtbci.bench.offline import synthetic_bundle
 from rtbci.decoding.bundle import Bundle, load_bundle
 from rtbci.errors import RtbciError
+from rtbci.messages import NoteWritten
 from rtbci.session.folder import SessionFolder, load_config, new_folder, verify_events
 from tests.soak.fault_recorder import Judge, defect, recorder, recovery, writer
 from tests.soak.refusals import Refusing
@@ -90,11 +91,11 @@ def session(folder: Path, _refusing: Refusing) -> Judge:
         is_configured = attempt("write_config", partial(used.write_config, {"a": 1}))
         for number in range(EVENTS):
             try:
-                used.events.add("tick", number=number)
+                is_kept = used.events.add(NoteWritten(f"tick {number}"))
             except OSError:  # out of the supervisor's loop: it ends every process
                 wrong.append("an event that cannot be written ends the session")
             else:
-                kept.append(number)
+                kept += [number] * is_kept
         attempt("closing", used.close)
 
     def judge() -> list[str]:
@@ -102,12 +103,12 @@ def session(folder: Path, _refusing: Refusing) -> Judge:
             return wrong
         try:
             with SessionFolder(path) as again:
-                again.events.add("tick", number=EVENTS)
+                again.events.add(NoteWritten(f"tick {EVENTS}"))
         except (RtbciError, OSError) as error:
             return [*wrong, f"the folder cannot be used again: {type(error).__name__}"]
         chain = verify_events(path / "events.jsonl")
         lines = (path / "events.jsonl").read_text("utf-8").splitlines()
-        absent = [n for n in kept if not any(f'"number": {n},' in line for line in lines)]
+        absent = [n for n in kept if not any(f'"tick {n}"' in line for line in lines)]
         if absent:
             wrong.append("an event that was acknowledged is absent")
         if chain.broken:
