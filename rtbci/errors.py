@@ -1,4 +1,4 @@
-"""Errors for the user, each one sentence: what was found, what was expected, what to do next.
+"""Errors for the user, each one sentence: found, expected, next step.
 
 Each exception has the exit code with which a command ends: 2 bad input or usage, 3 a component is
 missing, 4 in use (docs/commands.md lists all codes). Programming errors are assertions instead.

@@ -48,6 +48,8 @@ def read_xdf(path: Path, options: ReadOptions) -> Draft:
             f"the last {lost} of {frame.size} bytes are damaged ({frame.damage}); left out"
         )
     notes += [f"stream {n} cannot be read ({why}); left out" for n, why in frame.unread.items()]
+    if frame.odd_clocks:
+        notes.append(f"{count(frame.odd_clocks, 'reading')} of a clock not finite; left out")
     streams = {int(s["info"]["stream_id"]): s for s in _load(path, frame)}
     eeg = streams[chosen]
     declared, said = frame.streams[chosen], replay_fields(eeg)

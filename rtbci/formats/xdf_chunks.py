@@ -12,6 +12,7 @@ from rtbci.formats.source import regular
 from rtbci.formats.stream_header import MOST_STREAMS, CoreFields, core_fields, parse_header
 
 HEADER, SAMPLES, CLOCK, FOOTER = 2, 3, 4, 6
+FARTHEST_CLOCK = 1e15  # s; a reading of a clock beyond it, or not finite, is left out
 
 
 @dataclass
@@ -24,7 +25,9 @@ class Frame:
 
     streams: dict[int, CoreFields] = field(default_factory=dict)
     unread: dict[int, str] = field(default_factory=dict)  # stream -> why its header is refused
-    skipped: list[tuple[int, int]] = field(default_factory=list)  # bytes of chunks of ``unread``
+    # Bytes of the chunks of ``unread`` streams, and of readings of a clock that are no times.
+    skipped: list[tuple[int, int]] = field(default_factory=list)
+    odd_clocks: int = 0  # number of these readings
     samples: dict[int, int] = field(default_factory=dict)
     whole: int = 4  # bytes that can be read
     size: int = 0
@@ -97,8 +100,14 @@ def _chunk(data: mmap.mmap, frame: Frame) -> int:
         elif tag == SAMPLES:
             count = _samples(data, at, stop, frame.streams[stream])
             frame.samples[stream] = frame.samples.get(stream, 0) + count
-        elif tag == CLOCK and stop - at != 16:
-            raise _Cut("a clock offset has the wrong length")
+        elif tag == CLOCK:
+            if stop - at != 16:
+                raise _Cut("a clock offset has the wrong length")
+            if not all(
+                abs(value) < FARTHEST_CLOCK for value in struct.unpack_from("<dd", data, at)
+            ):
+                frame.skipped.append((frame.whole, stop))  # NaN, too: it corrects no stamp
+                frame.odd_clocks += 1
         elif tag == FOOTER:
             _check_xml(data[at:stop])
     elif tag == 1:

@@ -1,5 +1,6 @@
 """Slow operations on inlets, in threads outside the recorder's loop: open, clock offset, close."""
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -114,7 +115,7 @@ class ClockOffsetReader:
                 offset = inlet.offset(OFFSET_WAIT_S)
                 at = clock()
                 self._due[number] = time.monotonic() + OFFSET_S
-                if offset is not None and not self._stop.is_set():
+                if offset is not None and math.isfinite(offset) and not self._stop.is_set():
                     self._tell(track, at - offset, offset)
 
 

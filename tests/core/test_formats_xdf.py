@@ -161,6 +161,16 @@ def test_a_header_that_cannot_be_read_costs_its_own_stream_only(tmp_path, odd, w
     assert np.array_equal(read(copied).signal, recording.signal)
 
 
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf, 1e300])
+def test_a_reading_of_a_clock_that_is_no_time_is_left_out(tmp_path, odd):
+    more = chunk(4, struct.pack("<Idd", 1, 50, odd)) + chunk(4, struct.pack("<Idd", 1, odd, 0.5))
+    recording = read(build(tmp_path / "a.xdf", more=more))
+    assert len(recording.signal) == 1000
+    assert [(m.index, m.label) for m in recording.markers] == [(200, "left")]
+    assert any(note.startswith("2 readings of a clock") for note in recording.provenance.notes)
+    assert look(tmp_path / "a.xdf").problems == ()
+
+
 def test_a_deep_description_that_the_recorder_takes_is_read(tmp_path):
     levels = DEEPEST_HEADER - 3
     said = f"{'<a>' * levels}{'</a>' * levels}"
