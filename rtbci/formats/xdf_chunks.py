@@ -25,7 +25,7 @@ class Frame:
 
     streams: dict[int, CoreFields] = field(default_factory=dict)
     unread: dict[int, str] = field(default_factory=dict)  # stream -> why its header is refused
-    # Bytes of the chunks of ``unread`` streams, and of readings of a clock that are no times.
+    # Bytes of the chunks of ``unread`` streams, and of invalid readings of a clock.
     skipped: list[tuple[int, int]] = field(default_factory=list)
     odd_clocks: int = 0  # number of these readings
     samples: dict[int, int] = field(default_factory=dict)

@@ -105,7 +105,7 @@ class EventLog:
         return not self._waiting
 
     def close(self) -> None:
-        """Write waiting lines, sync and close. Idempotent; raises ``BadInput`` if events are lost."""
+        """Write waiting lines, sync and close. Idempotent; ``BadInput`` if events are lost."""
         if self._file < 0:
             return
         file, lost = self._file, None
