@@ -67,7 +67,8 @@ class InletOpener:
     def _open(self, found: DiscoveredStream, buffer_bytes: float) -> None:
         uid = found.about.uid
         try:
-            inlet = Inlet(found, buffer_bytes=buffer_bytes)
+            # No silence shows that LSL has taken an irregular stream to another outlet.
+            inlet = Inlet(found, buffer_bytes=buffer_bytes, recover=found.about.rate > 0)
             about = inlet.open(OPEN_S)
         except Missing:
             self._done.put(uid)
