@@ -1,6 +1,6 @@
 """The program ``rtbci``: finds the module of a command, runs it and reports errors.
 
-A command is one module ``rtbci/commands/NAME.py``, imported only when it is used:
+A command is one module in ``rtbci/commands/``, named after it and imported only when it is used:
 
     HELP: str                                              longer description (optional)
     add_arguments(parser: argparse.ArgumentParser) -> None

@@ -87,3 +87,49 @@ def test_a_first_sentence_names_the_thing():
                 first = text.splitlines()[0]
                 wrong.append(f"{path.relative_to(ROOT)}:{line} {name}: {first[:70]!r}")
     assert not wrong, "\n".join(wrong)
+
+
+ROOMS = ("rtbci/", "calibration/", "gui/", "sims/", "tests/", "docs/", "scripts/")
+PAGES = sorted([*(ROOT / "docs").glob("*.md"), ROOT / "README.md", ROOT / "CHANGELOG.md"])
+
+
+def paths_in(text: str) -> Iterator[str]:
+    """Backticked words of ``text`` that name a file or folder of the project: ``rtbci/lsl/``,
+    ``gui/widgets/palette.py``, ``engine.py:turn``; planned ones are left out."""
+    for row in text.splitlines():
+        if "(planned)" in row:
+            continue
+        for word in re.findall(r"`+([^`\s]+)`+", row):
+            plain = word.partition(":")[0]
+            if word.startswith(ROOMS) or (plain.endswith(".py") and "*" not in word):
+                yield word
+
+
+def is_there(word: str) -> bool:
+    """Whether a path exists, in the root or at the end of a file's path, and holds its name."""
+    plain, _, name = word.partition(":")
+    if "*" in plain:
+        return any(ROOT.glob(plain))
+    whole = ROOT / plain
+    fitting = [whole] if whole.exists() else [p for p in SOURCES if f"/{p}".endswith(f"/{plain}")]
+    return any(path.is_dir() or not name or name in path.read_text("utf-8") for path in fitting)
+
+
+SOURCES = sorted(
+    path for room in ROOMS for path in (ROOT / room).rglob("*.py") if "__pycache__" not in str(path)
+)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_path_on_a_page_exists(page):
+    wrong = [word for word in paths_in(page.read_text("utf-8")) if not is_there(word)]
+    assert not wrong, wrong
+
+
+def test_every_path_in_a_docstring_exists():
+    wrong = []
+    for path in MODULES:
+        for name, line, text in docstrings(path):
+            missing = [word for word in paths_in(text) if not is_there(word)]
+            wrong += [f"{path.relative_to(ROOT)}:{line} {name}: {word}" for word in missing]
+    assert not wrong, wrong
