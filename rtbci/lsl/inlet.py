@@ -29,9 +29,8 @@ clock = pylsl.local_clock  # LSL seconds of this machine
 class Inlet:
     """Rows and raw stamps of one stream. One thread pulls; ``offset`` may be called from another.
 
-    LSL reconnects without notice to a stream of the same source_id, even of another rate or of
-    another LSL session; ``StreamFollower`` checks for that. Without ``recover`` it does not: after
-    the end of its outlet the inlet is ``lost``.
+    LSL reconnects without notice to a stream of the same source_id, even of another rate;
+    ``StreamFollower`` checks for that.
     """
 
     def __init__(
@@ -39,7 +38,6 @@ class Inlet:
         found: DiscoveredStream,
         buffer_s: int = BUFFER_S,
         buffer_bytes: float = BUFFER_BYTES,
-        recover: bool = True,
     ) -> None:
         about = found.about
         seconds = buffer_seconds(about, buffer_s, buffer_bytes)
@@ -50,7 +48,6 @@ class Inlet:
             found.info,
             max_buflen=seconds,
             processing_flags=0,
-            recover=recover,
             as_numpy=self._is_text,
         )
         rows = min(round(AT_ONCE_S * about.rate), AT_ONCE_BYTES // (8 * about.count))
@@ -61,7 +58,6 @@ class Inlet:
         self._stamps = np.empty(rows)
         self._memory = tuple(ctypes.c_void_p(x.ctypes.data) for x in (self._values, self._stamps))
         self._error = ctypes.c_int()
-        self.lost = False  # without ``recover``: its outlet is gone, and no row will come
         self.nothing = (self._values[:0], self._stamps[:0])
         self._rows = rows
 
@@ -94,8 +90,7 @@ class Inlet:
             self._inlet.obj, *self._memory, ctypes.c_size_t(want * self.about.count),
             ctypes.c_size_t(want), ctypes.c_double(timeout), ctypes.byref(self._error),
         )  # fmt: skip
-        if self._error.value:
-            self.lost = True
+        if self._error.value:  # the stream is lost for good
             return self.nothing
         n = values // self.about.count
         return self._values[:n], self._stamps[:n]
@@ -107,7 +102,6 @@ class Inlet:
             try:
                 row, stamp = self._inlet.pull_sample(0.0 if rows else timeout)
             except LOST:
-                self.lost = True
                 break
             if row is None or stamp is None:
                 break

@@ -67,8 +67,7 @@ class InletOpener:
     def _open(self, found: DiscoveredStream, buffer_bytes: float) -> None:
         uid = found.about.uid
         try:
-            # No silence shows that LSL has taken an irregular stream to another outlet.
-            inlet = Inlet(found, buffer_bytes=buffer_bytes, recover=found.about.rate > 0)
+            inlet = Inlet(found, buffer_bytes=buffer_bytes)
             about = inlet.open(OPEN_S)
         except Missing:
             self._done.put(uid)

@@ -156,9 +156,9 @@ class Streams:
 
     def _is_away(self, track: RecordedStream, now: float) -> bool:
         """Whether the outlet of a stream is gone."""
-        if track.inlet is None or track.inlet.lost or track.moved:
-            return True
-        return not self.is_listed(track) or track.is_silent(now)
+        return (
+            track.inlet is None or track.moved or not self.is_listed(track) or track.is_silent(now)
+        )
 
     def _begin(self, opened: OpenedInlet, rivals: Sequence[RecordedStream], now: float) -> None:
         about, number = opened.about, len(self.tracks) + 1

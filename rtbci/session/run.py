@@ -13,9 +13,10 @@ from pathlib import Path
 
 from rtbci.decoding.bundle import Bundle
 from rtbci.decoding.offline import RunCounts, Source, check, done
-from rtbci.errors import RtbciError
+from rtbci.errors import Missing, RtbciError
 from rtbci.messages import (
     DecoderDone,
+    DecoderReady,
     Finish,
     PlayerStatus,
     ReplayEnded,
@@ -144,6 +145,10 @@ def _follow(session: Session, part: Part, duration: float | None, result: Sessio
         return late or session.supervisor.is_idle()
 
     whole = session.until(is_over)
+    if whole and session.heard("decode", DecoderReady) is None:
+        waiting = session.alarms.get(("decode", "waiting"))
+        text = waiting.text if waiting else "no EEG stream was found (rtbci streams lists them)"
+        session.supervisor.failure = Failure("decode", Missing.exit_code, text)
     session.ending = True
     session.supervisor.finish("decode", FINISH_SOON_S["decode"])
     tally = result.collector.tally

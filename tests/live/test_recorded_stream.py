@@ -178,31 +178,3 @@ print(len(found), psutil.Process().memory_info().rss - before)
     count, grown = map(int, done.stdout.split())
     assert count == 5
     assert grown < 5e6  # 5,000 x 5 headers of 2 kB are 55 MB
-
-
-@pytest.mark.lsl
-def test_markers_of_another_session_never_continue_a_stream(tmp_path):
-    """LSL recovers a stream from any session of the network, if name and source_id are the same."""
-    out, bus, other = tmp_path / "a.xdf", session(), session()
-    code = """
-outlet = pylsl.StreamOutlet(pylsl.StreamInfo("keys", "Markers", 1, 0, "string", "keys"))
-for k in range(10**6):
-    outlet.push_sample([TEXT], pylsl.local_clock())
-    time.sleep(0.02)
-"""
-    eeg = source(bus)
-    with sender(other, code.replace("TEXT", "'stranger'")), Recorder(bus, out) as box:
-        with sender(bus, code.replace("TEXT", "'mine'")):
-            box.has(50, "keys")
-        gone = time.monotonic()
-        box.wait(lambda e: e.get("age_s", {}).get("keys", 0) > 3.0)
-        assert time.monotonic() - gone > 2.5
-        with sender(bus, code.replace("TEXT", "'mine'")):
-            before = box.events[-1]["samples"]["keys"]
-            box.has(before + 50, "keys")
-        stop(eeg)
-        box.say("finish")
-        assert box.end() == 0
-    streams, _ = pyxdf.load_xdf(str(out), verbose=False)
-    (keys,) = (s for s in streams if s["info"]["name"] == ["keys"])
-    assert {row[0] for row in keys["time_series"]} == {"mine"}

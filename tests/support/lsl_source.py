@@ -88,9 +88,13 @@ def source(session: str, **options: object) -> Sender:
 
 
 def markers(session: str, rate: float = 20.0) -> Sender:
-    """Sender of texts as a marker stream named ``marks``."""
+    """Sender of texts as a marker stream named ``marks``.
+
+    Its source_id is that of the session: LSL recovers a stream from outlets of other sessions, too.
+    """
     return source(
-        session, name="marks", source_id="marks", kind="Markers", channels=1, rate=rate, nominal=0,
+        session, name="marks", source_id=f"marks of {session}", kind="Markers", channels=1,
+        rate=rate, nominal=0,
         chunk=1, format="string",
     )  # fmt: skip
 
