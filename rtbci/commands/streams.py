@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         for each in seen:
             print(messages.line(as_json(each)))
     else:
-        show(seen)
+        show(seen, list(refused.values()))
     return 0
 
 
@@ -85,8 +85,11 @@ def as_json(seen: "SurveyedStream") -> dict[str, object]:
     }
 
 
-def show(streams: "list[SurveyedStream]") -> None:
-    """Print tables of the streams and their identities, and the warnings."""
+def show(streams: "list[SurveyedStream]", refused: list[str]) -> None:
+    """Print tables of the streams and their identities, and the warnings.
+
+    ``refused`` are the reasons for which further streams are not listed.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -128,14 +131,15 @@ def show(streams: "list[SurveyedStream]") -> None:
     console.print()
     console.print(who)
     console.print()
-    if not any(each.flags for each in streams):
+    if not refused and not any(each.flags for each in streams):
         console.print(Text("nothing looks wrong", style="green"))
         return
     console.print(Text("worth a look", style="bold yellow"))
     notes = Table.grid(padding=(0, 1))
     notes.add_column(style="yellow", no_wrap=True)
     notes.add_column(overflow="fold")
-    lines = [f"{each.about.name}: {flag}" for each in streams for flag in each.flags]
+    lines = [f"not listed: {reason}" for reason in refused]
+    lines += [f"{each.about.name}: {flag}" for each in streams for flag in each.flags]
     for line in dict.fromkeys(lines):  # duplicates have the same lines
         notes.add_row("!", Text(line))
     console.print(notes)

@@ -206,7 +206,7 @@ def new_folder(root: Path, subject: str, now: datetime | None = None) -> Path:
     when = (now or datetime.now()).strftime("%Y-%m-%d_%H%M%S")
     name = f"{re.sub(r'[^A-Za-z0-9_-]+', '-', subject)[:60] or 'unnamed'}_{when}"
     try:
-        root.mkdir(parents=True, exist_ok=True)
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)  # brain data is personal data
         for number in range(1, 1000):
             path = root / (name if number == 1 else f"{name}_{number}")
             with contextlib.suppress(FileExistsError):

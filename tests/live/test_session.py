@@ -75,6 +75,11 @@ def test_a_session_has_a_folder_that_only_its_owner_reads(tmp_path):
     assert load_config(folder.path)["bundle"] == "bundles/sub-02"
 
 
+def test_a_parent_folder_that_we_make_is_its_owners_alone(tmp_path):
+    new_folder(tmp_path / "sessions", "sub-01")
+    assert (tmp_path / "sessions").stat().st_mode & 0o777 == 0o700
+
+
 def test_an_existing_session_is_never_overwritten(tmp_path):
     first, second = (new_folder(tmp_path, "sub-02", NOON) for _ in range(2))
     assert second.name == f"{first.name}_2"

@@ -14,6 +14,7 @@ import pytest
 
 from rtbci.cli import explain
 from rtbci.errors import BadInput
+from rtbci.messages import Event
 from rtbci.process import Reporter
 from rtbci.recorder import disk, xdf_pack
 from rtbci.recorder.disk import PendingChunk, Spool
@@ -47,7 +48,7 @@ class Heard(Reporter):
     def clear(self, code: str, text: str) -> None:
         self.codes.append(f"{code} is over")
 
-    def event(self, kind: str, text: str | None = None, **fields: object) -> None:
+    def event(self, event: Event, text: str | None = None) -> None:
         pass
 
 
