@@ -9,9 +9,8 @@ from tests.support.lsl_source import session, source
 pytestmark = [pytest.mark.lsl, pytest.mark.slow]
 
 
-@pytest.mark.parametrize("words", [("--stream", "eeg-of-nobody"), ("--markers", "keys")])
-def test_a_name_that_no_stream_has_is_an_error_that_names_the_streams(tmp_path, words):
-    bus = session()
+def test_a_name_that_no_stream_has_is_an_error_that_names_the_streams(tmp_path):
+    bus, words = session(), ("--stream", "eeg-of-nobody")
     sender = source(bus, channels=long_run.CHANNELS, labels=",".join(long_run.electrodes()))
     bundle = long_run.bundle().save(tmp_path / "bundle")
     try:

@@ -9,7 +9,7 @@ from tests.soak.long_run import RATE
 from tests.soak.memory import SECONDS, check, run, slope
 from tests.soak.units import Units
 
-SHORT_S, SHORT_WARM_S = 60.0, 20.0
+SHORT_S, SHORT_WARM_S = 30.0, 15.0
 MOST_BLOCKS = RATE / 2  # a second: an object that stays for each sample, or each second one
 
 

@@ -12,7 +12,7 @@ from tests.soak.tiny_xdf import TinyStream
 from tests.soak.units import Units
 from tests.support.live_session import new_seed
 
-EVENTS, SECONDS = 10, 40.0
+EVENTS, SECONDS = 6, 24.0
 T0 = 100.0
 
 
