@@ -7,6 +7,6 @@ bundles.py    one person's bundle on that person's runs, through the live pipeli
 pretrained.py a shared backbone with a head for each person: sessions, other sessions, others
 words.py      what a text head says: class names, zero-shot categories, captions (captions.py)
 controls.py   the same decoder where there is nothing to decode
-page.py       the report as one HTML file (rtbci/report)
+page.py       the report as one HTML file (rtbci/report), with its tables (tables.py)
 document.py   the same as JSON, and both on disk
 """

@@ -38,6 +38,7 @@ from rtbci.messages import (
 )
 from rtbci.signal.liveness import is_repeated_silence
 from rtbci.statistics.delays import KEYS
+from rtbci.terminal import count
 
 RECENT_S = 60.0  # span over which decisions and latencies are shown
 OLD_S = 3.0  # age from which a decision shows its age
@@ -336,7 +337,7 @@ class SessionState:
                 self.losses.begin_stream()
                 self.say("the stream came back", "amber")
             case GapFound(missing=missing):
-                what = f"{missing} samples missing" if missing else event.reason or "a gap"
+                what = f"{count(missing, 'sample')} missing" if missing else event.reason or "a gap"
                 self.say(f"gap: {what}; filters start anew", "amber")
             case Paused():
                 self.paused = True

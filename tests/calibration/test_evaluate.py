@@ -23,6 +23,7 @@ from calibration.evaluation.figures import (
     FAILED,
     NOT_ABOVE,
     is_above,
+    overlap,
 )
 from calibration.evaluation.overlaps import overlaps_of
 from calibration.evaluation.refusals import check_classes, check_order, run_length, told_by_time
@@ -48,6 +49,7 @@ from sims.generate import generate
 NASTY = "tool & <script>alert(1)</script>"
 CLASSES = ("house", "face", "dog", NASTY)
 LABELS = {"1": "house", "2": "face"}
+HOSTILE = "<script>alert(1)</script>\"'&"
 
 
 def table(skill=0.0, people=("sub-01",), sessions=(1,), seed=0, n=80, k=4) -> TrialTable:
@@ -187,6 +189,31 @@ def test_names_from_files_are_text_and_nothing_else():
     assert "tool &amp; &lt;script&gt;" in html
     assert "a &lt;model&gt;" in html
     assert "some &amp; data" in html
+
+
+def hostile(name: str) -> Evaluation:
+    """An evaluation of three people in which every text of a file is ``name``."""
+    predictions = table(0.7, (name, "b", "c"), (1, 2))
+    part = EvaluationPart("x", name, name, predictions)
+    made = evaluation(
+        parts=(part, replace(part, names_p=0.5)),
+        controls=(
+            ControlAnalysis(name, name, balanced_accuracy(predictions.predictions())),
+            ControlAnalysis(name, name, None, name),
+        ),
+        overlaps=(overlap(name, predictions, np.arange(len(predictions)) % 2 == 0),),
+        refused=((name, name),),
+        notes=(name,),
+    )
+    return replace(made, model=name, data=name, made=name, classes=(name, "b", "c", "d"))
+
+
+def test_no_text_of_a_file_becomes_a_tag_an_attribute_or_a_script():
+    parsed = checked(report(hostile(HOSTILE)).html())
+    plain = checked(report(hostile("x" * len(HOSTILE))).html())
+    assert parsed.seen == plain.seen
+    assert parsed.attributes == plain.attributes
+    assert "script" not in parsed.seen
 
 
 def test_the_page_shows_all_required_content():
@@ -483,6 +510,23 @@ def test_a_person_sees_the_verdict_and_the_figures_of_replay(folder, run, capsys
         figure = values["parts"][0]["figures"][name]
         assert figure["value"] == pytest.approx(summary[name])
         assert figure["interval"] == pytest.approx(summary[f"{name}_ci95"])
+
+
+def test_class_and_file_names_that_are_html_are_text_in_the_report(folder, run, tmp_path):
+    data, name = tmp_path / "data", "sub-07_run-2<img onerror=alert(1)>\"'&.xdf"
+    data.mkdir()
+    save(folder / "data", tmp_path / "bundles", (1, 2), {"1": HOSTILE, "2": "face"})
+    shutil.copy(folder / "data" / "sub-07_run-3.xdf", data)
+    shutil.copy(folder / "data" / "sub-07_run-2.xdf", data / name)
+    code, _, err = run(data, tmp_path / "bundles", "--out", "report")
+    assert code == 0, err
+    html = Path("report/report.html").read_text("utf-8")
+    parsed = checked(html)
+    assert not {"script", "img"} & set(parsed.seen)
+    assert "onerror" not in parsed.attributes
+    assert "default-src &#39;none&#39;" in html
+    for shown_name in (name, HOSTILE[:19]):  # the plot cuts a long name of a class
+        assert shown_name in unescape(html)
 
 
 def test_only_runs_that_were_trained_on_are_no_test(folder, run, tmp_path):

@@ -18,6 +18,7 @@ from rtbci.messages import (
     DecisionMade,
     DecoderReady,
     Ended,
+    GapFound,
     Latency,
     Paused,
     ProcessReport,
@@ -129,6 +130,15 @@ def test_a_stream_that_came_back_is_counted_anew_and_the_session_is_not(clock):
     rows = {name: (lost, expected) for name, lost, expected in session.loss_rows()}
     assert rows["session"] == (7, 1257)
     assert rows["stream"] == (0, 250)
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"), [(1, "1 sample missing"), (74, "74 samples missing")]
+)
+def test_a_gap_is_counted_in_good_grammar(clock, missing, words):
+    session = known(clock)
+    session.hear(GapFound(box="decode", index=250, missing=missing, reason="missing samples"))
+    assert session.log[-1] == ("amber", f"gap: {words}; filters start anew")
 
 
 def test_a_recorder_that_was_started_anew_loses_no_count():
